@@ -1,0 +1,1 @@
+"""Raw collections → the prepared file."""

@@ -1,0 +1,96 @@
+"""The command line: options made from the settings of `mmcgan.config`, errors made into exits.
+
+Exit status: 0 done; 1 broken or missing data, run or photo; 2 wrong options or values;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from mmcgan.config import Config, flag
+from mmcgan.errors import MmcganError
+
+INTERRUPTED = 130
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_options(config_class: type[Config]) -> Callable[[F], F]:
+    """Give a click command one option for each field of `config_class`.
+
+    Options that were not given arrive as None or (): `given` leaves them out, so that presets
+    and stored settings can tell them from those that were.
+    """
+    hints = get_type_hints(config_class)
+
+    def decorate(function: F) -> F:
+        for f in reversed(fields(config_class)):  # type: ignore[arg-type]
+            function = _click_option(f.name, hints[f.name], f.default, f.metadata["help"])(function)
+        return function
+
+    return decorate
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the user gave."""
+    return {name: value for name, value in options.items() if value is not None and value != ()}
+
+
+def _click_option(name: str, hint: Any, default: Any, help: str) -> Callable[[F], F]:
+    """Translate one field into a click option."""
+    hint = (
+        next((part for part in get_args(hint) if part is not type(None)), hint)
+        if type(None) in get_args(hint)
+        else hint
+    )
+    if default not in (None, (), False):
+        help = f"{help}  [default: {default}]"
+    if hint is bool:
+        return click.option(flag(name), name, is_flag=True, default=None, help=help)
+    if get_origin(hint) is Literal:
+        return click.option(flag(name), name, type=click.Choice(get_args(hint)), help=help)
+    if get_origin(hint) is tuple:
+        return click.option(
+            flag(name), name, multiple=True, type=_value_type(get_args(hint)[0]), help=help
+        )
+    return click.option(flag(name), name, type=_value_type(hint), help=help)
+
+
+def _value_type(hint: Any) -> Any:
+    return click.Path(path_type=Path) if hint is Path else hint
+
+
+def run_command(command: click.Command, args: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; errors go to stderr, one line each."""
+    try:
+        status = command.main(args=args, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        return _fail(command, _usage_line(error), error.exit_code)
+    except MmcganError as error:
+        return _fail(command, str(error), error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(command, "interrupted; what was done so far is kept", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(command, f"{where}{error.strerror or error}", 1)
+
+
+def _usage_line(error: click.ClickException) -> str:
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{error.param.opts[0]}: {error.message}"
+    return error.format_message()
+
+
+def _fail(command: click.Command, message: str, status: int) -> int:
+    click.echo(f"{command.name}: error: {' '.join(message.split())}", err=True)
+    return status

@@ -1,0 +1,214 @@
+"""Settings of each stage: one frozen dataclass a stage, the only source of defaults and help.
+
+The command line is made from these fields (`mmcgan.cli`), the prepared file and the run folder
+store them as JSON, and the library takes them as they are. A field is declared with `option`,
+which holds its default, its help text and the values it may take. A value outside them raises
+`OptionError` when the settings are made, whoever makes them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from mmcgan.errors import OptionError
+
+TagSource = Literal["user", "user+annotations"]
+
+
+def option(
+    default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
+) -> Any:
+    """Declare a setting: its default, its help text and the range of a number."""
+    return field(default=default, metadata={"help": help, "at_least": at_least, "at_most": at_most})
+
+
+class Config:
+    """What all settings share: checked when made, written as JSON."""
+
+    def __post_init__(self) -> None:
+        """Raise `OptionError` for the first value that its field does not take."""
+        hints = get_type_hints(type(self))
+        for f in fields(self):  # type: ignore[arg-type]
+            _check(f.name, getattr(self, f.name), hints[f.name], f.metadata)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, paths as text."""
+        return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
+
+
+def flag(name: str) -> str:
+    """Return the command line's spelling of a field: `batch_size` → `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _check(name: str, value: Any, hint: Any, limits: Any) -> None:
+    choices = [
+        c for part in (hint, *get_args(hint)) if get_origin(part) is Literal for c in get_args(part)
+    ]
+    if choices and value is not None and value not in choices:
+        raise OptionError(f"{flag(name)}: {value!r} is not one of {', '.join(choices)}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    low, high = limits["at_least"], limits["at_most"]
+    if (
+        not math.isfinite(value)
+        or (low is not None and value < low)
+        or (high is not None and value > high)
+    ):
+        wanted = f"at least {low}" + (f" and at most {high}" if high is not None else "")
+        raise OptionError(f"{flag(name)}: {value} is out of range, it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class PrepareConfig(Config):
+    """`python -m mmcgan.prepare`: a raw collection → the prepared file DATA/dataset.h5."""
+
+    dataset: Literal["sample", "folder", "mirflickr"] = option(
+        "sample", "The reader: drawn sample scenes, a folder of photos, or MIRFLICKR-25000."
+    )
+    root: Path | None = option(
+        None, "The raw collection: the photo folder, or where the MIRFLICKR archives lie."
+    )
+    out: Path | None = option(None, "Folder of the prepared data; data/DATASET if not given.")
+    download: bool = option(False, "Fetch the MIRFLICKR archives into --root first.")
+    seed: int = option(0, "Seed of the sample, the dev split and the word vectors.", at_least=0)
+    min_photos: int = option(
+        5,
+        "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
+        at_least=1,
+    )
+    stop_list: Path | None = option(None, "Text file of tags to leave out everywhere, one a line.")
+    corpus: tuple[Path, ...] = option(
+        (),
+        "Further text for the word vectors, one document a line, plain, .gz or .bz2; "
+        "may be repeated.",
+    )
+    vectors: Path | None = option(
+        None,
+        "Ready word vectors instead of training: word2vec text or binary, GloVe text, or "
+        "gensim KeyedVectors.",
+    )
+    word_size: int = option(200, "Size E of the trained word vectors.", at_least=1, at_most=10_000)
+    window: int = option(50, "Skip-gram window; the default spans a whole tag list.", at_least=1)
+    min_count: int | None = option(
+        None,
+        "Skip-gram leaves out words seen less often; as --min-photos if not given.",
+        at_least=1,
+    )
+    negatives: int = option(10, "Negative samples of the skip-gram.", at_least=1)
+    word_epochs: int = option(100, "Passes of the skip-gram over the text.", at_least=1)
+    word_workers: int = option(
+        1, "Threads of the skip-gram; only one gives the same vectors every time.", at_least=1
+    )
+    backbone: str = option(
+        "efficientnet-lite2",
+        "efficientnet-lite0, efficientnet-lite2, timm:NAME, "
+        "open_clip:NAME[:WEIGHTS] or torchvision:NAME.",
+    )
+    runtime: Literal["auto", "openvino", "torch"] = option(
+        "auto",
+        "What runs the backbone; auto takes torch on a GPU, else OpenVINO where it is installed.",
+    )
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "Arithmetic of the backbone; recorded, and the same when tagging."
+    )
+    batch_size: int = option(16, "Photos the backbone takes at once.", at_least=1)
+    max_failed: float = option(
+        0.05,
+        "Give up when more than this share of the photos cannot be read.",
+        at_least=0,
+        at_most=1,
+    )
+
+
+@dataclass(frozen=True)
+class TrainConfig(Config):
+    """`python -m mmcgan.train`: a prepared file → a run folder. Defaults: the preset `paper`.
+
+    The values are those of arXiv 1411.1784, section 4.2; what the paper leaves open says so.
+    """
+
+    data: Path | None = option(
+        None, "Folder of the prepared data; the newest under data/ if not given."
+    )
+    out: Path | None = option(None, "Run folder; the next number under runs/ if not given.")
+    preset: Literal["paper"] = option("paper", "The set of values that the options start from.")
+    tags: TagSource | None = option(
+        None, "The tags to learn; user+annotations where the data has annotations, if not given."
+    )
+    seed: int = option(
+        0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0
+    )
+    resume: bool = option(False, "Go on with a partial run; start it if it is absent.")
+    dry_run: bool = option(False, "Say what would be trained, and stop.")
+    epochs: int = option(40, "Passes over all (photo, tag) pairs.", at_least=1)
+    patience: int = option(
+        10, "Stop after so many evaluations on dev without a better P@10.", at_least=1
+    )
+    evaluate_every: int = option(
+        0,
+        "Updates between two evaluations on dev, each with a checkpoint; 0: once an epoch.",
+        at_least=0,
+    )
+    batch_size: int = option(100, "(photo, tag) pairs in a mini-batch.", at_least=1)
+    noise_size: int = option(100, "Size Z of the Gaussian noise.", at_least=1)
+    noise_units: int = option(500, "Generator: ReLU units after the noise.", at_least=1)
+    image_units: int = option(2000, "Generator: ReLU units after the image.", at_least=1)
+    d_word_units: int = option(500, "Discriminator: ReLU units after the word vector.", at_least=1)
+    d_image_units: int = option(1200, "Discriminator: ReLU units after the image.", at_least=1)
+    maxout_units: int = option(1000, "Discriminator: maxout units of the join.", at_least=1)
+    maxout_pieces: int = option(3, "Linear pieces a maxout unit.", at_least=1)
+    dropout: float = option(0.5, "Dropout in both networks.", at_least=0, at_most=0.99)
+    discriminator_steps: int = option(
+        1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
+    )
+    generator_loss: Literal["non-saturating", "saturating"] = option(
+        "non-saturating",
+        "Open in the paper: -log D(G(z)), or the value function's log(1 - D(G(z))).",
+    )
+    learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
+    learning_rate_decay: float = option(
+        1.00004,
+        "Divides the learning rate after every mini-batch (the released code: 1.000004).",
+        at_least=1,
+    )
+    learning_rate_floor: float = option(1e-6, "The learning rate falls no further.", at_least=0)
+    momentum_start: float = option(0.5, "Momentum of the first update.", at_least=0, at_most=1)
+    momentum_end: float = option(0.7, "Momentum at the end of its rise.", at_least=0, at_most=1)
+    momentum_epochs: int = option(
+        250,
+        "Epochs over which the momentum rises, linearly (the released code's value).",
+        at_least=1,
+    )
+
+
+@dataclass(frozen=True)
+class EvaluateConfig(Config):
+    """`python -m mmcgan.evaluate`: a run and a prepared file → a report."""
+
+    run: Path | None = option(None, "Run folder; the newest finished one under runs/.")
+    data: Path | None = option(
+        None, "Folder of the prepared data; the one that the run was trained on."
+    )
+    split: Literal["val", "test"] = option("val", "The split to measure.")
+    out: Path | None = option(None, "Folder of the report; RUN/report-SPLIT if not given.")
+    seed: int = option(0, "Seed of the noise, the bootstrap and the rivals.", at_least=0)
+
+
+@dataclass(frozen=True)
+class TagConfig(Config):
+    """`python -m mmcgan PHOTO…`: photos → ranked tags."""
+
+    run: Path | None = option(None, "Run folder; the newest finished one under runs/.")
+    k: int = option(10, "Tags a photo.", at_least=1)
+    json: bool = option(False, "One JSON object a photo, a line each.")
+    seed: int = option(0, "Seed of the noise.", at_least=0)

@@ -1,0 +1,39 @@
+"""The errors of mmcgan. Each message is written to be shown to a user as it is, on one line.
+
+A message says what was wrong, with which file or option, and what would be right. Only the
+command line prints errors and turns them into an exit status (`mmcgan.cli`).
+"""
+
+from __future__ import annotations
+
+
+class MmcganError(Exception):
+    """Base of all errors that mmcgan raises on purpose. `exit_status` is that of the process."""
+
+    exit_status = 1
+
+
+class OptionError(MmcganError):
+    """An option, or a value given to one, that cannot be used."""
+
+    exit_status = 2
+
+
+class DataError(MmcganError):
+    """A raw collection or a prepared file that is missing, broken or unfit."""
+
+
+class PhotoError(MmcganError):
+    """A photo that cannot be opened or decoded."""
+
+
+class RunError(MmcganError):
+    """A run folder that is missing, unfinished, broken or made from other data."""
+
+
+class TrainingError(MmcganError):
+    """Training cannot go on: a loss or a weight is no longer a number."""
+
+
+class DependencyError(MmcganError):
+    """An optional package is needed and not installed. The message names the command."""

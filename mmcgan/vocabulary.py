@@ -1,0 +1,74 @@
+"""Words and their rows: the text of a tag, and a table of words with their unit vectors."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_TAG_LENGTH = 100  # characters; longer lines are text that was never meant as a tag
+
+_SPACES = re.compile(r"[\s_]+")
+
+
+def normalize_tag(text: str) -> str | None:
+    """Return the one spelling under which a tag is kept, or None if nothing is left of it.
+
+    Unicode NFKC, case folded, control characters dropped, inner spaces and underscores made into
+    one underscore: "Plant Life" and "plant_life" are the same token.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c)[0] != "C")
+    token = _SPACES.sub("_", visible).strip("_")
+    has_content = any(c.isalnum() or unicodedata.category(c) == "So" for c in token)
+    return token if has_content and len(token) <= MAX_TAG_LENGTH else None
+
+
+def printed(word: str) -> str:
+    """Return a token as a person writes it: "plant_life" → "plant life"."""
+    return word.replace("_", " ")
+
+
+def unit_rows(vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return `vectors` (N, E) with each row divided by its own norm; zero rows stay zero."""
+    table = np.asarray(vectors, np.float32)
+    norms = np.linalg.norm(table, axis=-1, keepdims=True)
+    unit: npt.NDArray[np.float32] = np.divide(
+        table, norms, out=np.zeros_like(table), where=norms > 0
+    )
+    return unit
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words a system may answer with, in dictionary order, which says nothing of frequency.
+
+    `words` has V entries; `vectors` is (V, E) float32 of unit rows; `n_photos` is (V,) int64, how
+    many photos of train + dev carry each word.
+    """
+
+    words: tuple[str, ...]
+    vectors: npt.NDArray[np.float32]
+    n_photos: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def vector_size(self) -> int:
+        """The size E of a word vector."""
+        return int(self.vectors.shape[1])
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The inverse of `words`."""
+        return {word: row for row, word in enumerate(self.words)}
+
+    def rows(self, words: Iterable[str]) -> list[int]:
+        """Return the rows of those `words` that are in the vocabulary."""
+        return [self.row_of[word] for word in words if word in self.row_of]
