@@ -7,6 +7,7 @@ Exit status: 0 done; 1 broken or missing data, run or photo; 2 wrong options or 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -68,6 +69,8 @@ def _value_type(hint: Any) -> Any:
 
 def run_command(command: click.Command, args: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; errors go to stderr, one line each."""
+    # Pillow warns about oddities of a photo's metadata, of no use to whoever reads the tags.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         status = command.main(args=args, standalone_mode=False)
         return status if isinstance(status, int) else 0

@@ -168,6 +168,14 @@ class TrainConfig(Config):
     maxout_units: int = option(1000, "Discriminator: maxout units of the join.", at_least=1)
     maxout_pieces: int = option(3, "Linear pieces a maxout unit.", at_least=1)
     dropout: float = option(0.5, "Dropout in both networks.", at_least=0, at_most=0.99)
+    generator_init: float = option(
+        0.05,
+        "Generator: first weights are uniform in ± this, biases 0 (the released code's value).",
+        at_least=0,
+    )
+    discriminator_init: float = option(
+        0.005, "Discriminator: the same (the released code's value).", at_least=0
+    )
     discriminator_steps: int = option(
         1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,15 @@ class Ranking:
     rows: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
     tie_breaks: npt.NDArray[np.float32]
+
+    @classmethod
+    def join(cls, parts: Sequence[Ranking]) -> Ranking:
+        """Return the ranking of the images of all `parts`, which have the same depth."""
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.tie_breaks for part in parts]),
+        )
 
     def top(self, k: int) -> Ranking:
         """Return the same ranking cut at depth k."""
@@ -54,9 +64,11 @@ class Votes:
     """The nearest words of S generated vectors an image, counted, for N images.
 
     `shares` (N, V) csr float32 is each word's share of an image's votes; `mean_vectors` (N, E)
-    is the mean of an image's unit samples, whose product with a word is that word's mean cosine.
+    is the mean of an image's unit samples, whose product with a word is that word's mean cosine;
+    `nearest` (N, S) is the row of each sample's nearest word.
     """
 
+    nearest: npt.NDArray[np.int64]
     shares: sparse.csr_array
     mean_vectors: npt.NDArray[np.float32]
     index: WordIndex
@@ -83,6 +95,12 @@ class Votes:
         best = np.lexsort((words, -ties, -scores))[:depth]
         return words[best], scores[best], ties[best]
 
+    def n_distinct(self) -> npt.NDArray[np.int64]:
+        """Return how many different words are the nearest of an image's samples, (N,)."""
+        ordered = np.sort(self.nearest, axis=1)
+        distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
+        return distinct
+
     def scores_of(
         self, rows: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -104,4 +122,9 @@ def count_votes(
     one_vote = np.full(images.shape, 1 / per_image, np.float64)
     votes = sparse.csr_array((one_vote, (images, nearest.ravel())), (n_images, len(index)))
     votes.sum_duplicates()
-    return Votes(votes.astype(np.float32), unit.mean(axis=1), index)
+    return Votes(
+        nearest=nearest[:, 0].reshape(n_images, n_samples),
+        shares=votes.astype(np.float32),
+        mean_vectors=unit.mean(axis=1),
+        index=index,
+    )

@@ -1,0 +1,251 @@
+"""Bulk feature extraction: photos → features, resumable after any interruption.
+
+Files in the work folder
+    job.json        what is computed: backbone, number of photos, SHA-256 of their ids and names
+    features.f32    raw float32 rows of D values, appended a batch at a time, in the order of the
+                    photos; a row of NaN for a photo that cannot be read
+    failures.jsonl  {"row", "name", "reason"} a line for each of those, written before its row
+Killed at any moment, an extraction loses at most the batch that was being computed: what is on
+disk is cut back to whole batches and goes on from there, to the same features bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from data_prep.photos import Photo
+from mmcgan.backbone import Backbone
+from mmcgan.errors import DataError, PhotoError
+from mmcgan.files import read_json, write_json, write_text
+from mmcgan.images import open_photo
+
+BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
+MAX_DECODERS = 8
+
+Pixels = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Features of the photos that could be read, and the photos that could not.
+
+    `features` (N', D) float32, all finite; `rows` (N',) int64, their places among the photos;
+    `failures` the name and the reason of each of the others.
+    """
+
+    features: Features
+    rows: npt.NDArray[np.int64]
+    failures: list[tuple[str, str]]
+
+
+def extract_features(
+    photos: Sequence[Photo],
+    backbone: Backbone,
+    work_dir: Path,
+    batch_size: int,
+    max_failed: float,
+) -> Extracted:
+    """Compute the features of `photos`, or go on with what lies in `work_dir`.
+
+    Photos are decoded in threads beside the backbone. A photo that cannot be read, or whose
+    features are not finite, is a failure. Raises `DataError` as soon as more than the share
+    `max_failed` of all photos failed, or if `work_dir` holds another job; `OSError` if the disk
+    is full. Either way, and after Ctrl-C, what is done is kept.
+    """
+    store = _Store(work_dir, backbone.feature_size)
+    store.begin(_describe_job(photos, backbone), len(photos), batch_size)
+    with tqdm(
+        total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
+    ) as progress:
+        _check_failures(store, len(photos), max_failed)
+        for batch in _decode_in_batches(photos[store.n_rows :], backbone, batch_size):
+            store.append(*_compute(batch, backbone))
+            progress.update(len(batch))
+            _check_failures(store, len(photos), max_failed)
+    return store.read()
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A photo as pixels (H, W, 3), or the reason why there are none."""
+
+    name: str
+    pixels: Pixels | None = None
+    reason: str = ""
+
+
+def _decode_in_batches(
+    photos: Sequence[Photo], backbone: Backbone, batch_size: int
+) -> Iterator[list[_Decoded]]:
+    """Decode in threads, a few batches ahead of whoever takes them, in the order of `photos`."""
+    pending: deque[Future[_Decoded]] = deque()
+    waiting = iter(photos)
+    pool = ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1))
+    try:
+        while True:
+            room = BATCHES_IN_FLIGHT * batch_size - len(pending)
+            pending.extend(pool.submit(_decode, photo, backbone) for photo in islice(waiting, room))
+            if not pending:
+                return
+            yield [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _decode(photo: Photo, backbone: Backbone) -> _Decoded:
+    try:
+        image = open_photo(photo.read(), "the file", at_least=backbone.image_size)
+        return _Decoded(photo.name, backbone.preprocess(image))
+    except PhotoError as error:
+        return _Decoded(photo.name, reason=str(error))
+    except OSError as error:
+        return _Decoded(photo.name, reason=f"the file cannot be read: {error.strerror or error}")
+
+
+def _compute(batch: Sequence[_Decoded], backbone: Backbone) -> tuple[Features, dict[int, _Decoded]]:
+    """Return the features (B, D), NaN where there are none, and the failures by place."""
+    features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
+    readable = [i for i, photo in enumerate(batch) if photo.pixels is not None]
+    if readable:
+        pixels = np.stack([p for photo in batch if (p := photo.pixels) is not None])
+        features[readable] = backbone.features_of_pixels(pixels)  # (B', H, W, 3) → (B', D)
+    failures = {i: photo for i, photo in enumerate(batch) if photo.pixels is None}
+    for i in readable:
+        if not np.isfinite(features[i]).all():
+            failures[i] = _Decoded(batch[i].name, reason="its features are not finite numbers")
+            features[i] = np.nan
+    return features, failures
+
+
+def _check_failures(store: _Store, n_photos: int, max_failed: float) -> None:
+    failed = store.failures
+    if len(failed) <= max_failed * n_photos:
+        return
+    first = "; ".join(f"{name}: {reason}" for name, reason in list(failed.values())[:3])
+    raise DataError(
+        f"{len(failed)} of {n_photos} photos ({len(failed) / n_photos:.1%}) cannot be read, more "
+        f"than --max-failed {max_failed:g} allows ({first}); raise --max-failed to go on without "
+        f"them, or repair them, delete {store.work_dir} and start over"
+    )
+
+
+def _describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
+    """Return what the features depend on; what runs the backbone may change on the way."""
+    names = json.dumps([[photo.image_id, photo.name] for photo in photos])
+    return {
+        "backbone": {key: v for key, v in backbone.record.items() if key != "runtime"},
+        "n_photos": len(photos),
+        "photos_sha256": hashlib.sha256(names.encode()).hexdigest(),
+    }
+
+
+class _Store:
+    """The files in the work folder. `failures` maps a row to the photo's name and the reason."""
+
+    def __init__(self, work_dir: Path, feature_size: int) -> None:
+        self.work_dir = work_dir
+        self.n_rows = 0
+        self.failures: dict[int, tuple[str, str]] = {}
+        self._feature_size = feature_size
+        self._row_bytes = 4 * feature_size
+        self._features_path = work_dir / "features.f32"
+        self._failures_path = work_dir / "failures.jsonl"
+
+    def begin(self, job: dict[str, Any], n_photos: int, batch_size: int) -> None:
+        """Find how far the same job came, or start it. Raises `DataError` for another job."""
+        job_path = self.work_dir / "job.json"
+        if job_path.exists():
+            self._check_job(read_json(job_path, DataError), job)
+        else:
+            self._features_path.unlink(missing_ok=True)
+            self._failures_path.unlink(missing_ok=True)
+            write_json(job_path, job)
+        self._features_path.touch()
+        self._failures_path.touch()
+        self._cut_to_whole_batches(n_photos, batch_size)
+
+    def append(self, features: Features, failures: dict[int, _Decoded]) -> None:
+        """Add the rows of a batch, (B, D), its failures first."""
+        found = {self.n_rows + i: (photo.name, photo.reason) for i, photo in failures.items()}
+        if found:
+            _append(self._failures_path, _failure_lines(found).encode())
+        _append(self._features_path, features.tobytes())
+        self.failures |= found
+        self.n_rows += len(features)
+
+    def read(self) -> Extracted:
+        """Return all that was stored."""
+        features = np.fromfile(self._features_path, np.float32).reshape(-1, self._feature_size)
+        rows = np.flatnonzero(np.isfinite(features).all(axis=1))
+        return Extracted(
+            features[rows], rows, [self.failures[row] for row in sorted(self.failures)]
+        )
+
+    def _check_job(self, found: Any, wanted: dict[str, Any]) -> None:
+        if found == wanted:
+            return
+        same_backbone = isinstance(found, dict) and found.get("backbone") == wanted["backbone"]
+        what = "photos have changed" if same_backbone else "backbone is another one"
+        raise DataError(
+            f"the {what} since the features in {self.work_dir} were begun; delete that folder to "
+            "start over"
+        )
+
+    def _cut_to_whole_batches(self, n_photos: int, batch_size: int) -> None:
+        """Drop what an interruption left half done.
+
+        Whole batches, not just rows: so each photo is computed in the same batch as without the
+        interruption.
+        """
+        n_rows = self._features_path.stat().st_size // self._row_bytes
+        self.n_rows = n_rows if n_rows == n_photos else n_rows - n_rows % batch_size
+        os.truncate(self._features_path, self.n_rows * self._row_bytes)
+        known = _read_failures(self._failures_path)
+        self.failures = {row: known[row] for row in sorted(known) if row < self.n_rows}
+        write_text(self._failures_path, _failure_lines(self.failures))
+
+
+def _failure_lines(failures: dict[int, tuple[str, str]]) -> str:
+    return "".join(
+        json.dumps({"row": row, "name": name, "reason": reason}) + "\n"
+        for row, (name, reason) in failures.items()
+    )
+
+
+def _read_failures(path: Path) -> dict[int, tuple[str, str]]:
+    """Read failures by row; the last line may be cut short, and belongs to no stored row then."""
+    failures = {}
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        failures[int(entry["row"])] = (str(entry["name"]), str(entry["reason"]))
+    return failures
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Append to a file and make sure of it; if that fails, leave the file as it was."""
+    size = path.stat().st_size
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:  # a full disk, Ctrl-C
+        os.truncate(path, size)
+        raise

@@ -1,0 +1,153 @@
+"""Any tree of photos, with tags in text files beside them and in tables.
+
+`photo.txt` or `photo.jpg.txt` beside a photo holds its tags, one a line or with commas between;
+a `tags.csv` in any folder has the columns `file` (a path from that folder) and `tags`. What
+several of them say about a photo is merged. Hidden files and folders are not looked at, nor is
+what lies outside the tree.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from data_prep.archives import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, read_file
+from data_prep.photos import Collection, Photo, clean_tags, split_of
+from data_prep.text import decode_text, split_tags
+from mmcgan.errors import DataError, PhotoError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
+TABLE_NAME = "tags.csv"
+MAX_TABLE_BYTES = 256 * 2**20
+
+KeywordSource = Callable[[Path], list[str]]  # path of a photo → the texts of its tags
+
+
+def read_folder(root: Path, stop_words: frozenset[str], seed: int) -> Collection:
+    """Read all photos under `root`; which of train and dev a photo is in depends on `seed`.
+
+    An image's id is its POSIX path from `root`. Raises `DataError` if `root` is no folder or has
+    no photo in it, or a tags.csv cannot be used. Unreadable tags files are counted.
+    """
+    if not root.is_dir():
+        found = "a file" if root.exists() else "missing"
+        raise DataError(f"--root {root} is {found}; it must be a folder of photos")
+    dropped: Counter[str] = Counter()
+    files = sorted(_walk(root, dropped))
+    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        known = " ".join(sorted(SUFFIXES))
+        raise DataError(f"no photo under {root}; a photo's name ends in one of {known}")
+    sources = _keyword_sources(files, paths, dropped)
+    photos = (_read_photo(path, root, sources, stop_words, seed, dropped) for path in paths)
+    return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
+
+
+def _read_photo(
+    path: Path,
+    root: Path,
+    sources: Iterable[KeywordSource],
+    stop_words: frozenset[str],
+    seed: int,
+    dropped: Counter[str],
+) -> Photo:
+    image_id = path.relative_to(root).as_posix()
+    texts = [text for texts_of in sources for text in texts_of(path)]
+    return Photo(
+        image_id=image_id,
+        name=str(path),
+        read=partial(read_file, path, MAX_IMAGE_BYTES, PhotoError),
+        split=split_of(image_id, seed),
+        tags=clean_tags(dict.fromkeys(texts), stop_words, dropped),
+    )
+
+
+def _walk(root: Path, dropped: Counter[str]) -> Iterator[Path]:
+    """Yield the visible regular files under `root`, links out of it left out."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if path.is_symlink() and not _lies_within(path, root):
+                dropped["links that lead outside the folder"] += 1
+            elif not _is_utf8(path):
+                dropped["files whose path is not UTF-8"] += 1
+            elif path.is_file():
+                yield path
+
+
+def _lies_within(path: Path, root: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _keyword_sources(
+    files: list[Path], photos: list[Path], dropped: Counter[str]
+) -> list[KeywordSource]:
+    """Return all ways of finding a photo's tags; a further one needs only a line here."""
+    return [
+        partial(_texts_beside, files=frozenset(files), dropped=dropped),
+        _texts_in_tables(files, frozenset(photos), dropped),
+    ]
+
+
+def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
+    """Return the tags in `photo.txt` and `photo.jpg.txt`."""
+    beside = (path.with_suffix(".txt"), path.with_name(path.name + ".txt"))
+    return [tag for file in beside if file in files for tag in _read_tags(file, dropped)]
+
+
+def _read_tags(path: Path, dropped: Counter[str]) -> list[str]:
+    try:
+        data = read_file(path, MAX_TEXT_BYTES)
+    except DataError:
+        dropped["tags files that cannot be read or are too large"] += 1
+        return []
+    return split_tags(decode_text(data, dropped))
+
+
+def _texts_in_tables(
+    files: list[Path], photos: frozenset[Path], dropped: Counter[str]
+) -> KeywordSource:
+    """Read every tags.csv, and return the look-up of a photo's tags in them."""
+    texts: dict[Path, list[str]] = defaultdict(list)
+    for table in (path for path in files if path.name.lower() == TABLE_NAME):
+        for file, tags in _read_table(table, dropped):
+            path = Path(os.path.normpath(table.parent / file))
+            if path in photos:
+                texts[path] += split_tags(tags)
+            else:
+                dropped[f"rows of {TABLE_NAME} that name no photo"] += 1
+    return lambda path: texts.get(path, [])
+
+
+def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Yield the file and the tags of each row. Raises `DataError` if the table has not both.
+
+    Cells beyond the last column are tags too: they come of tags written without quotes.
+    """
+    data = read_file(path, MAX_TABLE_BYTES)
+    if b"\0" in data:
+        raise DataError(f"{path} is a binary file; it must be text with the columns file, tags")
+    rows = csv.reader(io.StringIO(decode_text(data, dropped), newline=""))
+    try:
+        columns = [name.strip().lower() for name in next(rows, [])]
+        if not {"file", "tags"} <= set(columns):
+            raise DataError(f"{path} has the columns {columns}; it must have file and tags")
+        file, tags = columns.index("file"), columns.index("tags")
+        for row in filter(None, rows):
+            cells = row + [""] * (len(columns) - len(row))
+            yield cells[file], ",".join([cells[tags], *cells[len(columns) :]])
+    except csv.Error as reason:
+        raise DataError(f"{path}, line {rows.line_num}: {reason}") from None

@@ -1,0 +1,195 @@
+"""The way from a raw collection to the prepared file, step by step.
+
+While it is being made, DATA/partial/ holds the frozen settings and the features so far; a call
+with the same settings goes on from there. It is removed when DATA/dataset.h5 is whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data_prep.features import Extracted, extract_features
+from data_prep.folder import read_folder
+from data_prep.mirflickr import download, read_mirflickr
+from data_prep.photos import Collection, Photo
+from data_prep.sample import read_sample
+from data_prep.text import read_stop_list
+from data_prep.words import build_vocabularies, check_sources, count_words
+from mmcgan.backbone import Backbone, load_backbone
+from mmcgan.config import PrepareConfig
+from mmcgan.dataset import (
+    FILE_NAME,
+    SPLITS,
+    Dataset,
+    TagTable,
+    Truth,
+    read_dataset,
+    write_dataset,
+)
+from mmcgan.errors import DataError, OptionError
+from mmcgan.files import read_json, write_json
+from mmcgan.images import open_photo
+
+N_THUMBNAILS = 24  # a split
+THUMBNAIL_SIZE = 160  # pixels, the longer side
+MAX_NAMED_FAILURES = 1000  # unreadable photos kept by name in the counts
+
+_PACKAGES = ("mmcgan", "torch", "gensim", "numpy", "pillow", "h5py")
+
+
+def data_dir(config: PrepareConfig) -> Path:
+    """Return the folder of the prepared data."""
+    return config.out or Path("data") / config.dataset
+
+
+def prepare(config: PrepareConfig, command: str) -> Dataset:
+    """Make the prepared file, go on with a partial one, or read a finished one.
+
+    Raises `OptionError` where the folder holds data of other settings, `DataError` where the
+    collection is missing, broken or unfit.
+    """
+    folder = data_dir(config)
+    if (folder / FILE_NAME).exists():
+        dataset = read_dataset(folder)
+        _check_same(dataset.config, config, folder)
+        return dataset
+    check_sources(config)
+    _freeze(config, folder)
+    collection = read_collection(config)
+    count_words(collection.photos, "user", config.min_photos)  # fail before the long work
+    backbone = load_backbone(config.backbone, config.runtime, config.precision)
+    extracted = extract_features(
+        collection.photos, backbone, folder / "partial", config.batch_size, config.max_failed
+    )
+    dataset = build_dataset(collection, extracted, backbone, config, command)
+    write_dataset(dataset, folder / FILE_NAME)
+    shutil.rmtree(folder / "partial")
+    return dataset
+
+
+def read_collection(config: PrepareConfig) -> Collection:
+    """Read the raw collection that the settings name."""
+    stop_words = read_stop_list(config.stop_list) if config.stop_list else frozenset[str]()
+    if config.dataset == "sample":
+        return read_sample(data_dir(config) / "photos", stop_words, config.seed)
+    if config.root is None:
+        raise OptionError(f"--root: --dataset {config.dataset} needs the folder of its photos")
+    if config.dataset == "folder":
+        return read_folder(config.root, stop_words, config.seed)
+    if config.download:
+        download(config.root)
+    return read_mirflickr(config.root, stop_words)
+
+
+def build_dataset(
+    collection: Collection,
+    extracted: Extracted,
+    backbone: Backbone,
+    config: PrepareConfig,
+    command: str,
+) -> Dataset:
+    """Join the readable photos, their features and their words into one `Dataset`."""
+    photos = [collection.photos[row] for row in extracted.rows]
+    vocabularies, word_counts = build_vocabularies(photos, collection.annotation_names, config)
+    dataset = Dataset(
+        name=collection.name,
+        image_ids=np.array([photo.image_id for photo in photos]),
+        split=np.array([SPLITS.index(photo.split) for photo in photos], np.uint8),
+        features=extracted.features,
+        tags=_tag_tables(photos, collection),
+        vocabularies=vocabularies,
+        thumbnails={},
+        truth=_truth_of(collection.truth, extracted.rows),
+        config=config.to_json(),
+        backbone=backbone.record,
+        counts={},
+        versions={package: version(package) for package in _PACKAGES},
+        command=command,
+    )
+    return replace(
+        dataset,
+        thumbnails=_thumbnails(photos, dataset),
+        counts=_count(dataset, collection, extracted) | word_counts,
+    )
+
+
+def _tag_tables(photos: Sequence[Photo], collection: Collection) -> dict[str, TagTable]:
+    """Return the table of each source of tags that the collection has."""
+    tables = {"user": TagTable.from_lists([photo.tags for photo in photos])}
+    if collection.annotation_names:
+        tables["annotations"] = TagTable.from_lists(
+            [photo.annotations for photo in photos], collection.annotation_names
+        )
+    if collection.relevant_annotation_names:
+        tables["relevant_annotations"] = TagTable.from_lists(
+            [photo.relevant_annotations for photo in photos], collection.relevant_annotation_names
+        )
+    return tables
+
+
+def _truth_of(truth: Truth | None, rows: np.ndarray[Any, Any]) -> Truth | None:
+    return replace(truth, scene=truth.scene[rows]) if truth else None
+
+
+def _thumbnails(photos: Sequence[Photo], dataset: Dataset) -> dict[int, bytes]:
+    """Make small JPEGs of a seeded choice of tagged photos of val and test."""
+    random = np.random.default_rng(0)
+    chosen = [
+        random.choice(rows, min(N_THUMBNAILS, len(rows)), replace=False)
+        for rows in (dataset.rows("val"), dataset.rows("test"))
+    ]
+    return {int(row): _thumbnail(photos[row]) for row in np.sort(np.concatenate(chosen))}
+
+
+def _thumbnail(photo: Photo) -> bytes:
+    image = open_photo(photo.read(), photo.name)
+    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> dict[str, Any]:
+    """Count what was kept and what was left out, and why."""
+    return {
+        "photos": len(collection.photos),
+        "unreadable": len(extracted.failures),
+        "unreadable_photos": [list(f) for f in extracted.failures[:MAX_NAMED_FAILURES]],
+        "splits": {
+            split: {
+                "photos": int((dataset.split == i).sum()),
+                "tagged": len(dataset.rows(split)),
+            }
+            for i, split in enumerate(SPLITS)
+        },
+        "dropped": dict(sorted(collection.dropped.items())),
+    }
+
+
+def _freeze(config: PrepareConfig, folder: Path) -> None:
+    """Write the settings before the work begins, or check that they are those of its beginning."""
+    frozen = folder / "partial" / "config.json"
+    if frozen.exists():
+        _check_same(read_json(frozen, DataError), config, folder)
+    else:
+        write_json(frozen, config.to_json())
+
+
+def _check_same(found: dict[str, Any], config: PrepareConfig, folder: Path) -> None:
+    """Raise `OptionError` that names the first setting in which `found` differs."""
+    for name, value in config.to_json().items():
+        if found.get(name) != value and name not in ("out", "download"):
+            option = "--" + name.replace("_", "-")
+            raise OptionError(
+                f"{option}: {folder} was prepared with {found.get(name)!r}, this call says "
+                f"{value!r}; name another folder with --out, or delete that one"
+            )

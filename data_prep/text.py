@@ -1,0 +1,45 @@
+"""Small text files written by people: tag lists, and the stop list."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from data_prep.archives import MAX_TEXT_BYTES, read_file
+from mmcgan.errors import DataError
+from mmcgan.vocabulary import normalize_tag
+
+_SEPARATORS = re.compile(r"[\r\n,;]+")
+
+
+def decode_text(data: bytes, dropped: Counter[str]) -> str:
+    """Return the text of a tags file: UTF-8, else Latin-1; nothing if it is binary.
+
+    `dropped` counts what is not plain UTF-8.
+    """
+    if b"\0" in data:
+        dropped["tags files that are binary"] += 1
+        return ""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        dropped["tags files not in UTF-8, read as Latin-1"] += 1
+        return data.decode("latin-1")
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the tags of a text that has them on lines of their own, or with , or ; between."""
+    return [tag for tag in map(str.strip, _SEPARATORS.split(text)) if tag]
+
+
+def read_stop_list(path: Path) -> frozenset[str]:
+    """Return the normalised words of a stop list, one a line, spaces and underscores the same.
+
+    Raises `DataError` if the file is missing or no text.
+    """
+    data = read_file(path, MAX_TEXT_BYTES)
+    if b"\0" in data:
+        raise DataError(f"the stop list {path} is a binary file; it must be text, one tag a line")
+    words = (normalize_tag(line) for line in decode_text(data, Counter()).splitlines())
+    return frozenset(word for word in words if word)

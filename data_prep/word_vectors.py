@@ -1,0 +1,151 @@
+"""Word vectors: skip-gram trained on the corpus (gensim), or ready ones read from a file.
+
+With one worker and the same seed the skip-gram gives the same vectors every time. More workers
+take the documents in an order that differs from run to run, and so do the vectors.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gensim.models import KeyedVectors, Word2Vec
+from gensim.models.callbacks import CallbackAny2Vec
+from smart_open import open as smart_open
+from tqdm import tqdm
+
+from data_prep.corpus import Corpus
+from mmcgan.config import PrepareConfig
+from mmcgan.errors import DataError, OptionError
+from mmcgan.vocabulary import normalize_tag
+
+Vectors = dict[str, npt.NDArray[np.float32]]
+
+
+def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConfig) -> Vectors:
+    """Train a skip-gram (Mikolov et al. 2013) and return the vectors (E,) of `words` it knows.
+
+    Words that the corpus holds less often than the minimum count have no vector.
+    """
+    model = Word2Vec(
+        vector_size=config.word_size,
+        window=config.window,
+        min_count=config.min_photos if config.min_count is None else config.min_count,
+        negative=config.negatives,
+        workers=config.word_workers,
+        seed=config.seed + 1,
+        sg=1,
+        # A tag list has no order: every pair of its tags counts, not only near ones.
+        shrink_windows=False,
+        hashfxn=_stable_hash,
+    )
+    model.build_vocab(corpus)
+    if not len(model.wv):
+        return {}
+    model.train(
+        corpus,
+        total_examples=model.corpus_count,
+        epochs=config.word_epochs,
+        callbacks=[_Progress(config.word_epochs)],
+    )
+    return {word: model.wv[word] for word in words if word in model.wv}
+
+
+def read_word_vectors(path: Path, words: Sequence[str]) -> Vectors:
+    """Read the vectors of those `words` that a file of ready vectors has, (E,) each.
+
+    Takes word2vec text or binary, GloVe text (no header line), plain or compressed, and gensim's
+    saved KeyedVectors. The file's words are normalised like tags; the first of several spellings
+    counts. Vectors that are zero or not finite count as missing. Raises `OptionError` if the file
+    is missing, `DataError` if it is none of these formats or its rows differ in width.
+    """
+    if not path.is_file():
+        raise OptionError(f"--vectors: {path} is not a file")
+    try:
+        keys, table = _read_any(path)
+    except (ValueError, EOFError, IndexError, OSError, KeyError, pickle.UnpicklingError) as reason:
+        raise DataError(
+            f"--vectors: {path} is neither word2vec text or binary, GloVe text nor gensim "
+            f"KeyedVectors, or its rows differ in width ({' '.join(str(reason).split())[:200]})"
+        ) from None
+    row_of: dict[str | None, int] = {}
+    for row, key in enumerate(keys):
+        row_of.setdefault(normalize_tag(key), row)
+    found = {word: table[row_of[word]].astype(np.float32) for word in words if word in row_of}
+    return {word: v for word, v in found.items() if np.isfinite(v).all() and v.any()}
+
+
+def _read_any(path: Path) -> tuple[Sequence[str], npt.NDArray[np.floating]]:
+    """Read the words and the table of a file, told apart by its first bytes."""
+    with smart_open(str(path), "rb") as file:
+        first, second = file.readline(1_000_000), file.readline(1_000_000)
+    if first.startswith(b"\x80"):  # the pickle protocol's mark
+        return _read_keyed_vectors(path)
+    has_header = len(first.split()) == 2
+    is_text = not has_header or _is_text_row(second, int(first.split()[1]))
+    vectors = KeyedVectors.load_word2vec_format(
+        str(path), binary=not is_text, no_header=not has_header, unicode_errors="replace"
+    )
+    return vectors.index_to_key, vectors.vectors
+
+
+def _is_text_row(line: bytes, size: int) -> bool:
+    """Say whether `line` is a word and `size` numbers in decimal."""
+    try:
+        return len([float(number) for number in line.split()[1:]]) == size
+    except ValueError:
+        return False
+
+
+class _Inert:
+    """Stands in for a pickled KeyedVectors: takes its attributes, runs none of its code."""
+
+
+class _KeyedVectorsUnpickler(pickle.Unpickler):
+    """Unpickles the arrays and lists of KeyedVectors and nothing else: a file may be hostile."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the few harmless classes that such a file needs; refuse all others."""
+        if (module, name) == ("gensim.models.keyedvectors", "KeyedVectors"):
+            return _Inert
+        if module.split(".")[0] == "numpy" and name in ("ndarray", "dtype", "_reconstruct",
+                                                        "_frombuffer", "scalar"):  # fmt: skip
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds a {module}.{name}, which has no place in it")
+
+
+def _read_keyed_vectors(path: Path) -> tuple[Sequence[str], npt.NDArray[np.floating]]:
+    """Read what `KeyedVectors.save` wrote; large tables lie beside it as `.vectors.npy`."""
+    with path.open("rb") as file:
+        saved = _KeyedVectorsUnpickler(file).load()
+    keys, table = getattr(saved, "index_to_key", None), getattr(saved, "vectors", None)
+    if table is None:
+        table = np.load(path.with_name(path.name + ".vectors.npy"), allow_pickle=False)
+    if not isinstance(keys, list) or np.shape(table) != (len(keys), np.shape(table)[-1]):
+        raise ValueError("its words and its table of vectors do not fit each other")
+    return keys, table
+
+
+def _stable_hash(text: str) -> int:
+    """Hash a word alike in every process; Python's own hash is salted, and gensim seeds by it."""
+    return zlib.crc32(text.encode())
+
+
+class _Progress(CallbackAny2Vec):  # type: ignore[misc]
+    """Shows the passes of the skip-gram."""
+
+    def __init__(self, n_epochs: int):
+        self.bar = tqdm(total=n_epochs, desc="word vectors", unit="pass", disable=None)
+
+    def on_epoch_end(self, model: Word2Vec) -> None:
+        """Count a pass."""
+        self.bar.update()
+
+    def on_train_end(self, model: Word2Vec) -> None:
+        """Close the bar."""
+        self.bar.close()

@@ -1,0 +1,46 @@
+"""95 % intervals by the percentile bootstrap over images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+N_RESAMPLES = 1000
+PERCENTILES = (2.5, 97.5)
+
+FloatArray = npt.NDArray[np.float64]
+Figure = dict[str, float]
+
+
+def resample_counts(
+    n_images: int, seed: int, n_resamples: int = N_RESAMPLES
+) -> npt.NDArray[np.int32]:
+    """Return how often each of N images is drawn in each resample of N with replacement, (N, B)."""
+    draws = np.random.default_rng(seed).integers(n_images, size=(n_images, n_resamples))
+    cells = draws * n_resamples + np.arange(n_resamples)
+    counts = np.bincount(cells.ravel(), minlength=n_images * n_resamples)
+    return counts.reshape(n_images, n_resamples).astype(np.int32)
+
+
+def mean_figure(values: FloatArray, counts: npt.NDArray[np.int32]) -> Figure | None:
+    """Return the mean of an image's `values` (N,) and its interval; None if no image has one.
+
+    NaN marks an image without a value: it is left out of the mean and of every resample.
+    """
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    weights = counts[known].astype(np.float64)
+    n_drawn = weights.sum(axis=0)
+    means = (values[known] @ weights)[n_drawn > 0] / n_drawn[n_drawn > 0]
+    return figure(float(values[known].mean()), means)
+
+
+def figure(value: float, resampled: FloatArray) -> Figure | None:
+    """Return `value` with the interval of its `resampled` values (B,); None if it is NaN."""
+    if math.isnan(value):
+        return None
+    low, high = np.nanpercentile(resampled, PERCENTILES)
+    return {"value": value, "low": float(low), "high": float(high)}

@@ -1,0 +1,255 @@
+"""Named metrics of ranked tags, each with its description; precision in expectation over ties.
+
+A metric of images takes a `Judged` ranking and returns one value an image (N,), so that means and
+bootstrap intervals (`eval.bootstrap`) are made of the same values. Images without a relevant tag
+have no value (NaN): they are skipped, and counted by who reports. `expected_map` is the
+concept-centred counterpart, which ranks images instead of words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from mmcgan.ranking import Ranking
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.integer]
+
+MIAP_DEPTH = 1000  # deeper hits count 0
+CUT = 10  # the cut-off of the figures to quote
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A ranking of N images beside the truth.
+
+    `relevant` (N, V) csr 0/1 says which words are right for which image; `word_vectors` (V, E)
+    are unit rows.
+    """
+
+    ranking: Ranking
+    relevant: sparse.csr_array
+    word_vectors: npt.NDArray[np.float32]
+
+    @cached_property
+    def hits(self) -> npt.NDArray[np.bool_]:
+        """(N, depth): whether the word at each rank is relevant."""
+        return np.take_along_axis(self.relevant.toarray() > 0, self.ranking.rows, axis=1)
+
+    @cached_property
+    def n_relevant(self) -> npt.NDArray[np.int64]:
+        """(N,): how many words are relevant."""
+        return np.asarray(np.diff(self.relevant.indptr), np.int64)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named measure: `function` maps a judged ranking to one value an image, (N,)."""
+
+    name: str
+    description: str
+    function: Callable[[Judged], FloatArray]
+
+    def __call__(self, judged: Judged) -> FloatArray:
+        """Return the values (N,), NaN where an image has no relevant tag."""
+        return np.where(judged.n_relevant > 0, self.function(judged), np.nan)
+
+
+def precision_at(judged: Judged, k: int) -> FloatArray:
+    """Hits among the first k words, divided by k even where the vocabulary is smaller."""
+    return judged.hits[:, :k].sum(axis=1) / k
+
+
+def recall_at(judged: Judged, k: int) -> FloatArray:
+    """Hits among the first k words, divided by the number of relevant words."""
+    return judged.hits[:, :k].sum(axis=1) / np.maximum(judged.n_relevant, 1)
+
+
+def average_precision(judged: Judged) -> FloatArray:
+    """Average precision of each image's ranking to depth MIAP_DEPTH; ties in expectation.
+
+    The sum of the precisions at the hits is divided by the number of relevant words, found or
+    not. A tie group that the depth cuts counts with those of its words that are stored.
+    """
+    ranking, hits = judged.ranking.top(MIAP_DEPTH), judged.hits[:, :MIAP_DEPTH]
+    n_images, depth = hits.shape
+    starts = np.flatnonzero(_starts_group(ranking))
+    if not len(starts):
+        return np.zeros(n_images)
+    image, n_before = np.divmod(starts, depth)
+    size = np.diff(starts, append=n_images * depth)
+    n_hits = np.add.reduceat(hits.ravel().astype(np.int64), starts)
+    hits_before = (np.cumsum(hits, axis=1) - hits).ravel()[starts]
+    gains = expected_precisions(size, n_hits, n_before, hits_before)
+    return np.bincount(image, gains, n_images) / np.maximum(judged.n_relevant, 1)
+
+
+def semantic_precision(judged: Judged) -> FloatArray:
+    """Mean over the top ten of the nearest relevant word's cosine, floored at 0; a hit counts 1."""
+    values = np.zeros((len(judged.hits), CUT))
+    unit, relevant = judged.word_vectors, judged.relevant
+    for i, rows in enumerate(judged.ranking.rows[:, :CUT]):
+        right = relevant.indices[relevant.indptr[i] : relevant.indptr[i + 1]]
+        if len(right):
+            values[i, : len(rows)] = (unit[rows] @ unit[right].T).max(axis=1)
+    found = judged.hits[:, :CUT]
+    values[:, : found.shape[1]][found] = 1
+    return np.clip(values, 0, 1).sum(axis=1) / CUT
+
+
+def expected_precisions(
+    size: IntArray, n_hits: IntArray, n_before: IntArray, hits_before: IntArray
+) -> FloatArray:
+    """Return, for tie groups of any shape, the expected sum of the precisions at their hits.
+
+    A group holds `size` items, `n_hits` of them relevant, in random order, after `n_before`
+    items with `hits_before` relevant ones. With n, r, t, R for these, the i-th item is relevant
+    with probability r/n, and then (i - 1)(r - 1)/(n - 1) of those before it in the group are:
+
+        r/n · Σ_{i=1..n} (R + 1 + (i - 1)(r - 1)/(n - 1)) / (t + i)
+        = r/n · ((R + 1) ΔH + (r - 1)/(n - 1) · (n - (t + 1) ΔH)),  ΔH = H(t + n) - H(t)
+
+    with harmonic numbers H (McSherry & Najork, ECIR 2008, "Computing information retrieval
+    performance measures efficiently in the presence of tied scores").
+    """
+    last = n_before + size
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, last.max(initial=0) + 1))])
+    delta = harmonic[last] - harmonic[n_before]
+    others = (n_hits - 1) / np.maximum(size - 1, 1)
+    first_hit = (hits_before + 1) * delta
+    return n_hits / np.maximum(size, 1) * (first_hit + others * (size - (n_before + 1) * delta))
+
+
+def expected_average_precision(
+    scores: npt.NDArray[np.floating],
+    tie_breaks: npt.NDArray[np.floating],
+    relevant: npt.NDArray[np.bool_],
+    counts: npt.NDArray[np.int32],
+) -> FloatArray:
+    """Return the average precision (B,) of ranking N images, in B resamples of them.
+
+    Images are ranked by `scores` (N,), then `tie_breaks` (N,), both descending; equal ones are
+    in random order. `relevant` is (N,); `counts` (N, B) says how often each image occurs in a
+    resample: occurring c times, it is c tied items. NaN where a resample has none relevant.
+    """
+    order = np.lexsort((-tie_breaks, -scores))
+    starts = np.flatnonzero(_differs(scores[order]) | _differs(tie_breaks[order]))
+    right = np.flatnonzero(relevant[order])  # only groups that hold a relevant image add anything
+    group_of_right = np.searchsorted(starts, right, side="right") - 1
+    groups, first = np.unique(group_of_right, return_index=True)
+    if not len(groups):
+        return np.full(counts.shape[1], np.nan)
+    items = np.concatenate([np.zeros_like(counts[:1]), np.cumsum(counts[order], axis=0, dtype=np.int32)])
+    n_before = items[starts[groups]]
+    size = items[np.append(starts, len(order))[groups + 1]] - n_before
+    n_hits = np.add.reduceat(counts[order[right]], first, axis=0)
+    hits_before = np.cumsum(n_hits, axis=0) - n_hits
+    gains = expected_precisions(size, n_hits, n_before, hits_before).sum(axis=0)
+    total = n_hits.sum(axis=0)
+    return np.divide(gains, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def expected_map(
+    scores: npt.NDArray[np.floating],
+    tie_breaks: npt.NDArray[np.floating],
+    relevant: npt.NDArray[np.bool_],
+    counts: npt.NDArray[np.int32] | None = None,
+) -> FloatArray:
+    """Return the mean average precision (B,) over C concepts; all arguments are (N, C).
+
+    A concept without a relevant image has no average precision and is left out of the mean; NaN
+    where that leaves none. `counts` (N, B) are resamples as in `expected_average_precision`;
+    without them each image occurs once (B = 1).
+    """
+    counts = np.ones((len(scores), 1), np.int32) if counts is None else counts
+    total, n_concepts = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
+    for c in range(scores.shape[1]):
+        values = expected_average_precision(
+            scores[:, c], tie_breaks[:, c], relevant[:, c], counts
+        )
+        total += np.nan_to_num(values)
+        n_concepts += ~np.isnan(values)
+    return np.divide(total, n_concepts, out=np.full(len(total), np.nan), where=n_concepts > 0)
+
+
+def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -> float:
+    """Return the mean of P@k over the images with a relevant word, the score of choices on dev.
+
+    It is 0 where no image has one.
+    """
+    judged = Judged(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
+    values = precision_at(judged, k)[judged.n_relevant > 0]
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _starts_group(ranking: Ranking) -> npt.NDArray[np.bool_]:
+    """Return (N, depth): whether a new tie group starts at each rank."""
+    starts = np.ones(ranking.rows.shape, np.bool_)
+    starts[:, 1:] = (np.diff(ranking.scores, axis=1) != 0) | (
+        np.diff(ranking.tie_breaks, axis=1) != 0
+    )
+    return starts
+
+
+def _differs(values: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Return whether each value differs from the one before; the first does."""
+    changes = np.ones(len(values), np.bool_)
+    changes[1:] = values[1:] != values[:-1]
+    return changes
+
+
+def _at(k: int, function: Callable[[Judged, int], FloatArray]) -> Callable[[Judged], FloatArray]:
+    return lambda judged: function(judged, k)
+
+
+_ALL = (
+    *(
+        Metric(
+            f"P@{k}",
+            f"Strict precision at {k}: the share of the first {k} tags that are relevant, divided "
+            f"by {k} always; tied tags stand in dictionary order.",
+            _at(k, precision_at),
+        )
+        for k in (1, 5, 10)
+    ),
+    *(
+        Metric(
+            f"R@{k}",
+            f"Recall at {k}: the share of a photo's relevant tags that are among the first {k}.",
+            _at(k, recall_at),
+        )
+        for k in (1, 5, 10)
+    ),
+    Metric(
+        "MiAP",
+        "Mean image average precision: the average precision of each photo's ranking to depth "
+        f"min(V, {MIAP_DEPTH}), where deeper hits count 0 and ties take the expected value over "
+        "random order; averaged over photos.",
+        average_precision,
+    ),
+    Metric(
+        "semantic_P@10",
+        "Semantic precision at 10: for each of the first ten tags the highest cosine of its word "
+        "vector with that of a relevant tag, not below 0; averaged.",
+        semantic_precision,
+    ),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+# What else a report gives of a system; these are no values of single images.
+DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()} | {
+    "concept_MAP": "Mean over the annotated labels in the vocabulary of the average precision of "
+    "ranking all evaluated photos by a label; right is what the annotators said, ties take the "
+    "expected value over random order, labels without a relevant photo are left out.",
+    "coverage": "Share of the vocabulary that is in the top ten of any photo.",
+    "n_plus": "Number of words that are right in the top ten of at least one photo.",
+    "diversity": "Mean cosine distance between two words of the same top ten.",
+    "hub_share": "Share of all top-ten places that the most retrieved word takes.",
+    "hub_skewness": "Skewness, over the vocabulary, of how often a word is in a top ten.",
+}

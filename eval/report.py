@@ -1,0 +1,224 @@
+"""The report that people read: report.json, report.md and report.html, from the measured dict.
+
+Texts in it come from strangers (tags, file names): both page formats escape whatever is put into
+them, and report.html is one file that asks nothing of any server and runs no script.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from eval import plots, prose, tables
+from eval.gallery import GalleryPhoto
+from eval.svg import PALETTE
+from eval.tables import Report, Table
+from mmcgan.files import write_json, write_text
+from mmcgan.vocabulary import printed
+
+Log = Sequence[Mapping[str, Any]]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]|~$#])")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with the sentence below it."""
+
+    svg: Markup
+    caption: str
+
+
+def write_report(
+    out_dir: Path, report: dict[str, Any], log: Log, gallery: Sequence[GalleryPhoto]
+) -> None:
+    """Write report.json, report.md and report.html into `out_dir`, each whole or not at all.
+
+    `report` is the dict of `eval.measure`, `log` the records of the run's log.jsonl (may be
+    empty), `gallery` the photos to show (may be empty). Parts without data are left out. Raises
+    `ValueError` if the report holds a number that is not finite.
+    """
+    html, markdown = render_html(report, log, gallery), render_markdown(report, log)
+    write_json(out_dir / "report.json", report)
+    write_text(out_dir / "report.md", markdown)
+    write_text(out_dir / "report.html", html)
+
+
+def render_html(report: Report, log: Log, gallery: Sequence[GalleryPhoto]) -> str:
+    """Return the page; the same arguments give the same bytes."""
+    environment = _environment(autoescape=True)
+    environment.filters |= {"printed": printed, "data_uri": _data_uri, "score": _score}
+    view = _shared_view(report, log) | _figures_view(report, log) | {"gallery": gallery}
+    return environment.get_template("report.html.j2").render(view, palette=PALETTE)
+
+
+def render_markdown(report: Report, log: Log) -> str:
+    """Return the same tables as GitHub Markdown, without pictures."""
+    environment = _environment(finalize=_escaped_markdown)
+    environment.filters |= {"table": markdown_table, "code": _one_line}
+    return environment.get_template("report.md.j2").render(_shared_view(report, log))
+
+
+def markdown_table(table: Table) -> Markup:
+    """Return a GitHub Markdown table; all its texts are escaped, each row is one line."""
+    lines = [_markdown_line(table.columns), "|" + " --- |" * len(table.columns)]
+    for row in table.rows:
+        cells = [_markdown_cell(cell) for cell in row.cells]
+        lines.append(_markdown_line([Markup(_with_note(row.head, row.note)), *cells]))
+    return Markup("\n".join(lines))
+
+
+def _environment(**options: Any) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+
+
+def _shared_view(report: Report, log: Log) -> dict[str, Any]:
+    """Return what both page formats show."""
+    known = [r for r in tables.relevances(report) if prose.measured(report, r, "P@10")]
+    checks = sorted(report.get("checks", []), key=lambda check: bool(check["passed"]))
+    return {
+        "headline": prose.headline(report),
+        "summary": prose.summary(report),
+        "checks": [check | {"value": tables.number(check["value"])} for check in checks],
+        "collapsed": prose.has_collapsed(report),
+        "discriminator": prose.discriminator_state(log),
+        "relevance_names": [tables.relevance_name(relevance) for relevance in known],
+        "relevance_facts": [prose.relevance_facts(report, relevance) for relevance in known],
+        "system_tables": [tables.system_table(report, relevance) for relevance in known],
+        "breadth": tables.breadth_table(report),
+        "tag_tables": tables.tag_tables(report),
+        "controls": tables.control_table(report),
+        "near_duplicates": prose.near_duplicates(report),
+        "near_duplicate_table": tables.near_duplicate_table(report),
+        "truth": tables.truth_table(report),
+        "truth_description": report.get("truth", {}).get("description", ""),
+        "tuning": tables.tuning_tables(report),
+        "glossary": report.get("metrics", {}),
+        "facts": _fact_tables(report),
+        "command": report.get("command"),
+    }
+
+
+def _fact_tables(report: Report) -> list[Table]:
+    sources = {"The data": "data", "The run": "run", "Versions": "versions"}
+    found = [tables.fact_table(title, report.get(key, {})) for title, key in sources.items()]
+    return [table for table in found if table]
+
+
+def _figures_view(report: Report, log: Log) -> dict[str, Any]:
+    """Return the plots of the page, by section."""
+    lines = plots.system_lines({name: s["role"] for name, s in report["systems"].items()})
+    known = tables.relevances(report)
+    return {
+        "lines": lines,
+        "tiles": prose.tiles(report, prose.measured(report, known[0], "P@10")),
+        "intervals": _interval_figures(report, known, lines),
+        "curves": _curve_figures(report, known, lines),
+        "learning": _learning_figures(log),
+        "tag_figures": _tag_figures(report.get("per_tag", [])),
+        "retrieval": plots.retrieval_plot(report.get("retrieval_counts", {}), lines),
+    }
+
+
+def _interval_figures(
+    report: Report, known: Sequence[str], lines: Mapping[str, plots.Line]
+) -> list[Figure]:
+    measured = {relevance: prose.measured(report, relevance, "P@10") for relevance in known}
+    return [
+        Figure(
+            plots.interval_plot(figures, lines, "P@10", relevance),
+            f"P@10 of each system, relevant by {tables.relevance_name(relevance)}",
+        )
+        for relevance, figures in measured.items()
+        if figures
+    ]
+
+
+def _curve_figures(
+    report: Report, known: Sequence[str], lines: Mapping[str, plots.Line]
+) -> list[Figure]:
+    curves = report.get("curves", {})
+    return [
+        Figure(
+            plots.curve_plot(curves, relevance, measure, lines),
+            f"{measure.capitalize()} at k, relevant by {tables.relevance_name(relevance)}",
+        )
+        for relevance in known
+        if any(relevance in curve for curve in curves.values())
+        for measure in ("precision", "recall")
+    ]
+
+
+def _learning_figures(log: Log) -> list[Figure]:
+    drawn = {
+        "Losses: the discriminator on real pairs (solid) and generated ones (dashed), the "
+        "generator (orange)": plots.loss_plot(log),
+        "How often the discriminator is right: on real pairs (solid) and generated ones "
+        "(dashed); .5 is guessing": plots.accuracy_plot(log),
+        "P@10 on dev, which chose the model": plots.dev_plot(log),
+        "Distinct words among the samples of a photo": plots.distinct_plot(log),
+    }
+    return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
+
+
+def _tag_figures(per_tag: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    drawn = {
+        "Recall (orange) and precision (blue) of the most frequent tags": plots.tag_plot(per_tag),
+        "How often each tag is given, and how often it should be; on the line it is as often": (
+            plots.balance_plot(per_tag)
+        ),
+    }
+    return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _score(value: float) -> str:
+    return f"{value:.2f}".lstrip("0") if 0 < value < 1 else f"{value:.2g}"
+
+
+def _escaped_markdown(value: Any) -> Any:
+    """Escape text for Markdown and the HTML within it, on one line; `Markup` stays as it is."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    text = str(Markup.escape(" ".join(value.split()))).replace("&#34;", '"').replace("&#39;", "'")
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", text)
+
+
+def _one_line(text: str) -> Markup:
+    """Return text for an indented code block, where nothing has a meaning but the line's end."""
+    return Markup(" ".join(text.split()))
+
+
+def _markdown_cell(cell: tables.Cell) -> Markup:
+    text = _with_note(cell.text, cell.note)
+    return Markup(f"**{text}**" if cell.best else text)
+
+
+def _with_note(text: str, note: str) -> str:
+    return " ".join(part for part in (_escaped_markdown(text), _bracketed(note)) if part)
+
+
+def _bracketed(note: str) -> str:
+    return f"({_escaped_markdown(note)})" if note else ""
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escaped_markdown(cell) for cell in cells) + " |"

@@ -1,0 +1,159 @@
+"""The model that a run leaves: the generator, its words and what its features must look like.
+
+model.json         sizes, settings, words, the record of the backbone, facts of the training
+model.safetensors  generator.*, discriminator.*, word_vectors (V, E), feature_mean and
+                   feature_scale (D,)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mmcgan.config import TrainConfig
+from mmcgan.errors import MmcganError, RunError
+from mmcgan.files import atomic_path, read_json, write_json
+from mmcgan.networks import Generator
+from mmcgan.runs import RunDir
+from mmcgan.vocabulary import Vocabulary
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Features with mean 0 and variance 1 over the photos that it was fitted on.
+
+    `mean` and `scale` are (D,) float32; a feature that never varies is only centred.
+    """
+
+    mean: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, features: npt.NDArray[np.float32]) -> Standardizer:
+        """Fit on `features` (N, D)."""
+        deviation = features.std(axis=0, dtype=np.float64)
+        scale = np.where(deviation > 1e-6, deviation, 1.0)
+        return cls(features.mean(axis=0, dtype=np.float64).astype(np.float32),
+                   scale.astype(np.float32))  # fmt: skip
+
+    def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Standardise `features` (N, D)."""
+        return (features - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
+class Model:
+    """A generator with the words it may answer with.
+
+    `backbone` is the record of the features it takes, `facts` says how it was trained.
+    """
+
+    generator: Generator
+    vocabulary: Vocabulary
+    standardizer: Standardizer
+    backbone: dict[str, Any]
+    facts: dict[str, Any]
+
+    def sample(
+        self, features: npt.NDArray[np.float32], n_samples: int, seed: int
+    ) -> npt.NDArray[np.float32]:
+        """Generate word vectors (N, S, E) for raw image features (N, D).
+
+        Every image meets the same S draws of noise, those of `seed`, so that its vectors do not
+        depend on the images beside it.
+        """
+        device = next(self.generator.parameters()).device
+        random = torch.Generator().manual_seed(seed)
+        noise = torch.randn(n_samples, self.generator.noise_size, generator=random)
+        inputs = torch.from_numpy(self.standardizer(features))
+        with torch.inference_mode():
+            samples = self.generator.sample(noise.to(device), inputs.to(device))
+        return samples.cpu().numpy()
+
+
+def save_model(
+    run: RunDir, model: Model, config: TrainConfig, networks: dict[str, dict[str, Tensor]]
+) -> None:
+    """Write the model of a run; the weights come last and make the run finished.
+
+    `networks` holds the state of each network by name.
+    """
+    vocabulary = model.vocabulary
+    write_json(run.model_path, {
+        "format_version": FORMAT_VERSION,
+        "feature_size": len(model.standardizer.mean),
+        "vector_size": vocabulary.vector_size,
+        "config": _network_settings(config),
+        "words": vocabulary.words,
+        "n_photos": vocabulary.n_photos.tolist(),
+        "backbone": model.backbone,
+        "facts": model.facts,
+    })  # fmt: skip
+    tensors = {
+        "word_vectors": torch.from_numpy(vocabulary.vectors),
+        "feature_mean": torch.from_numpy(model.standardizer.mean),
+        "feature_scale": torch.from_numpy(model.standardizer.scale),
+        **{f"{net}.{name}": t for net, state in networks.items() for name, t in state.items()},
+    }
+    with atomic_path(run.weights_path) as partial:
+        save_file({name: t.cpu().contiguous() for name, t in tensors.items()}, partial)
+
+
+def load_model(run: RunDir) -> Model:
+    """Read the model of a finished run, on the CPU.
+
+    Raises `RunError` if the run is missing or unfinished, or if its files are broken or do not
+    fit each other.
+    """
+    if not run.is_finished:
+        state = "is not finished; go on with python -m mmcgan.train --resume" if run.is_started \
+            else "holds no run"  # fmt: skip
+        raise RunError(f"{run.path} {state} (no {run.weights_path.name} in it)")
+    description = read_json(run.model_path, RunError)
+    try:
+        return _restore(description, load_file(run.weights_path))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, MmcganError) as reason:
+        raise RunError(
+            f"the model of {run.path} is broken, or its files are of different runs "
+            f"({type(reason).__name__}: {reason})"
+        ) from None
+
+
+def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+    if description["format_version"] != FORMAT_VERSION:
+        found = description["format_version"]
+        raise RunError(f"its format version is {found}, this mmcgan reads {FORMAT_VERSION}")
+    config = TrainConfig(**description["config"])
+    sizes = description["feature_size"], description["vector_size"]
+    with torch.random.fork_rng():
+        generator = Generator(*sizes, config)
+    prefix = "generator."
+    generator.load_state_dict(
+        {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    )
+    words = tuple(description["words"])
+    vectors = tensors["word_vectors"].numpy()
+    mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
+    if vectors.shape != (len(words), sizes[1]) or not mean.shape == scale.shape == (sizes[0],):
+        raise RunError(f"{len(words)} words but word vectors of shape {vectors.shape}")
+    return Model(
+        generator.eval(),
+        Vocabulary(words, vectors, np.array(description["n_photos"], np.int64)),
+        Standardizer(mean, scale),
+        description["backbone"],
+        description["facts"],
+    )
+
+
+def _network_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings of training without its paths, which a model must not depend on."""
+    return {k: v for k, v in config.to_json().items() if k not in ("data", "out", "resume")}

@@ -1,0 +1,52 @@
+"""python -m mmcgan.prepare: a raw collection → the prepared file DATA/dataset.h5."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from data_prep.pipeline import data_dir, prepare
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import PrepareConfig
+from mmcgan.dataset import FILE_NAME, Dataset
+
+
+@click.command("mmcgan.prepare")
+@config_options(PrepareConfig)
+def main(**options: Any) -> None:
+    """Turn a raw collection of photos and tags into one prepared file.
+
+    The same call goes on with partial output, and does nothing on finished output.
+    """
+    config = PrepareConfig(**given(options))
+    folder = data_dir(config)
+    click.echo(f"dataset: {config.dataset} ({config.root or 'drawn'}) → {folder / FILE_NAME}")
+    command = shlex.join(["python", "-m", "mmcgan.prepare", *sys.argv[1:]])
+    click.echo(summarize(prepare(config, command)))
+
+
+def summarize(dataset: Dataset) -> str:
+    """Say in some lines what the prepared file holds and what was left out."""
+    counts = dataset.counts
+    splits = ", ".join(
+        f"{split} {n['photos']} ({n['tagged']} tagged)" for split, n in counts["splits"].items()
+    )
+    words = ", ".join(
+        f"{source}: {n['words']} words ({n['words_without_vector']} more have no vector)"
+        for source, n in counts["vocabulary"].items()
+    )
+    lines = [f"photos: {splits}", f"vocabulary: {words}"]
+    lines += [f"features: {dataset.feature_size} by {dataset.backbone['name']} in "
+              f"{dataset.backbone['precision']}"]  # fmt: skip
+    lines += [f"left out: {n} {reason}" for reason, n in counts["dropped"].items() if n]
+    lines += [f"unreadable: {name}: {reason}" for name, reason in counts["unreadable_photos"]]
+    empty = [split for split, n in counts["splits"].items() if not n["tagged"]]
+    lines += [f"note: the split {split} has no tagged photo" for split in empty]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,141 @@
+"""Tagger: load a run once, tag many photos."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mmcgan.backbone import Backbone, restore_backbone
+from mmcgan.errors import DataError, OptionError, PhotoError
+from mmcgan.images import open_photo
+from mmcgan.index import WordIndex
+from mmcgan.model import Model, load_model
+from mmcgan.ranking import Ranking, Votes, count_votes
+from mmcgan.runs import RunDir, newest_finished_run
+
+N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
+BATCH_SIZE = 64  # photos whose samples are in memory at once
+PHOTO_BATCH = 16  # photos that are decoded and go through the backbone together
+
+PhotoSource = str | Path | bytes
+
+
+class Tag(NamedTuple):
+    """A word and its score, the word's share of the votes of the photo's generated vectors."""
+
+    word: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """Tags photos with a trained model.
+
+    The same seed gives the same tags, whatever photos are tagged together.
+    """
+
+    model: Model
+    seed: int = 0
+    n_samples: int = N_SAMPLES
+
+    @classmethod
+    def load(cls, run: str | Path | None = None, seed: int = 0) -> Tagger:
+        """Load the model of a finished run; of the newest one under ./runs if none is named.
+
+        Raises `RunError` if there is none, or if it is broken.
+        """
+        run_dir = newest_finished_run() if run is None else Path(run)
+        return cls(load_model(RunDir(run_dir)), seed)
+
+    def tag(self, photo: PhotoSource, k: int = 10) -> list[Tag]:
+        """Return the min(k, V) best tags of one photo, a path or the bytes of a file.
+
+        Raises `PhotoError` if the photo cannot be opened, `OptionError` if k is below 1.
+        """
+        return self.tag_many([photo], k)[0]
+
+    def tag_many(self, photos: Sequence[PhotoSource], k: int = 10) -> list[list[Tag]]:
+        """Return the tags of each of `photos`; the first that cannot be opened raises."""
+        results = list(self.tag_each(photos, k))
+        for result in results:
+            if isinstance(result, PhotoError):
+                raise result
+        return [result for result in results if not isinstance(result, PhotoError)]
+
+    def tag_each(
+        self, photos: Iterable[PhotoSource], k: int = 10
+    ) -> Iterator[list[Tag] | PhotoError]:
+        """Yield the tags of each of `photos`, or the error of one that cannot be opened."""
+        _check_k(k)
+        photos = iter(photos)
+        while batch := list(itertools.islice(photos, PHOTO_BATCH)):
+            opened = [self._try_open(photo) for photo in batch]
+            images = [image for image in opened if not isinstance(image, PhotoError)]
+            tags = iter(self.tag_features(self.backbone.features(images), k) if images else [])
+            for result in opened:
+                yield result if isinstance(result, PhotoError) else next(tags)
+
+    def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
+        """Return the tags of each row of raw backbone features (N, D); see `tag`."""
+        _check_k(k)
+        ranked = (self._tags(votes.rank(k)) for votes in self.votes(features))
+        return [tags for batch in ranked for tags in batch]
+
+    def votes(self, features: npt.NDArray[np.float32]) -> Iterator[Votes]:
+        """Yield the counted votes of raw backbone features (N, D), some images at a time."""
+        for _, samples in self.samples(features):
+            yield count_votes(samples, self.index)
+
+    def samples(
+        self, features: npt.NDArray[np.float32]
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        """Yield generated word vectors (B, S, E) for slices of raw features (N, D).
+
+        Raises `DataError` if the features are not of the size that the model was trained on.
+        """
+        expected = len(self.model.standardizer.mean)
+        if features.ndim != 2 or features.shape[1] != expected:
+            raise DataError(
+                f"features of shape {features.shape}, but the model takes (N, {expected})"
+            )
+        for start in range(0, len(features), BATCH_SIZE):
+            batch = slice(start, min(start + BATCH_SIZE, len(features)))
+            yield batch, self.model.sample(features[batch], self.n_samples, self.seed)
+
+    def _tags(self, ranking: Ranking) -> list[list[Tag]]:
+        words = self.model.vocabulary.words
+        return [
+            [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
+            for rows, scores in zip(ranking.rows, ranking.scores, strict=True)
+        ]
+
+    def _try_open(self, photo: PhotoSource) -> Image.Image | PhotoError:
+        """Open a photo as the bulk extraction does, so that its features are the same."""
+        data = photo if isinstance(photo, bytes) else Path(photo)
+        try:
+            return open_photo(data, at_least=self.backbone.image_size)
+        except PhotoError as error:
+            return error
+
+    @cached_property
+    def index(self) -> WordIndex:
+        """The search over the model's words."""
+        return WordIndex(self.model.vocabulary.vectors)
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The backbone whose features the model was trained on, loaded on first use."""
+        return restore_backbone(self.model.backbone)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise OptionError(f"--k: {k} is out of range, it must be at least 1")

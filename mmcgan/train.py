@@ -1,0 +1,103 @@
+"""python -m mmcgan.train: a prepared file → a run folder."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eval.metrics import mean_precision
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import TrainConfig, flag
+from mmcgan.dataset import Dataset, newest_data, read_dataset
+from mmcgan.errors import OptionError, RunError
+from mmcgan.index import import_faiss
+from mmcgan.runs import RunDir, newest_unfinished_run, next_run
+from mmcgan.task import build_task
+from mmcgan.trainer import fit
+
+# Settings that say where and how a run is started, not what is trained.
+_NOT_OF_THE_RUN = ("out", "resume", "dry_run")
+
+
+@click.command("mmcgan.train")
+@config_options(TrainConfig)
+def main(**options: Any) -> None:
+    """Train the conditional GAN on a prepared file.
+
+    With --resume, goes on with a partial run and does nothing on a finished one.
+    """
+    chosen = given(options)
+    run = RunDir(_choose_run(chosen))
+    config = _choose_config(run, chosen)
+    data_dir = config.data or newest_data()
+    click.echo(f"data: {data_dir} → run: {run.path}")
+    if run.is_finished:
+        click.echo("the run is finished")
+        return
+    import_faiss()
+    dataset = read_dataset(data_dir)
+    tags = config.tags or dataset.tag_sources[-1]
+    config = replace(config, data=data_dir, tags=tags)
+    task = build_task(dataset, config, tags)
+    click.echo(task.describe())
+    if config.dry_run:
+        return
+    _freeze(run, config, dataset)
+    best = fit(task.trainer, task.validation(mean_precision), run)
+    task.save(run, best)
+    click.echo(
+        f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
+        f"model in {run.path}, tag with: python -m mmcgan PHOTO --run {run.path}"
+    )
+
+
+def _choose_run(chosen: dict[str, Any]) -> Path:
+    """Return the run folder: the one named, the one to go on with, or the next number."""
+    if "out" in chosen:
+        return Path(chosen["out"])
+    return (chosen.get("resume") and newest_unfinished_run()) or next_run()
+
+
+def _choose_config(run: RunDir, chosen: dict[str, Any]) -> TrainConfig:
+    """Return the settings of a run: those given, or, where it is started, its frozen ones.
+
+    Raises `OptionError` where the run is there and is not to be resumed, or where an option was
+    given that differs from the run's.
+    """
+    if not run.is_started:
+        return TrainConfig(**chosen)
+    if not chosen.get("resume"):
+        raise OptionError(
+            f"--out: {run.path} holds a run already; go on with it by --resume, or name another "
+            "folder"
+        )
+    frozen = run.read_config().get("settings", {})
+    for name, value in TrainConfig(**chosen).to_json().items():
+        is_settled = name in _NOT_OF_THE_RUN or name == "data" or name not in chosen
+        if not is_settled and value != frozen.get(name):
+            raise OptionError(
+                f"{flag(name)}: {run.path} was started with {frozen.get(name)!r}, this call says "
+                f"{value!r}"
+            )
+    try:
+        data = Path(chosen.get("data", frozen["data"]))
+        return TrainConfig(**{**frozen, **chosen, "data": data})
+    except (KeyError, TypeError, OptionError) as reason:
+        raise RunError(f"the frozen settings of {run.path} cannot be used ({reason})") from None
+
+
+def _freeze(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
+    """Write the settings of the run before its first update, or check its data against them."""
+    if not run.is_started:
+        settings = {k: v for k, v in config.to_json().items() if k not in _NOT_OF_THE_RUN}
+        run.write_config({"settings": settings, "dataset_id": dataset.dataset_id})
+    elif run.read_config().get("dataset_id") != dataset.dataset_id:
+        raise OptionError(f"--data: {run.path} was started with other data than {config.data}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,219 @@
+"""Files out of folders and archives that are not to be trusted, and small text files."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from data_prep import archives
+from data_prep.archives import FolderSource, ZipSource, find_sources, read_file
+from data_prep.text import decode_text, read_stop_list, split_tags
+from mmcgan.errors import DataError, PhotoError
+
+PLENTY = 2**30
+
+
+def write_zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return path
+
+
+def one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_zip_source_lists_and_reads_files_and_not_folders(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"f/": b"", "f/b.txt": b"two", "a.txt": b"one"})
+    source = ZipSource(path)
+    assert source.names() == ["a.txt", "f/b.txt"]
+    assert source.read("f/b.txt", 3) == b"two"
+
+
+def test_zip_source_reads_from_several_threads(tmp_path):
+    members = {f"{i}.bin": bytes([i]) * 50_000 for i in range(60)}
+    source = ZipSource(write_zip(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED))
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda name: source.read(name, PLENTY), list(members) * 3))
+    assert read == list(members.values()) * 3
+
+
+def test_zip_source_refuses_a_truncated_archive(tmp_path):
+    whole = write_zip(tmp_path / "a.zip", {"a.txt": b"x" * 1000}).read_bytes()
+    (tmp_path / "a.zip").write_bytes(whole[:-200])
+    with pytest.raises(DataError, match="not a whole zip archive") as error:
+        ZipSource(tmp_path / "a.zip")
+    assert "a.zip" in one_line(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x05\x06"])
+def test_zip_source_refuses_what_is_no_archive(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match="not a whole zip archive"):
+        ZipSource(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.jpg", "mirflickr/../../evil.jpg", "/etc/evil", "..\\evil", "C:\\evil", "../"]
+)
+def test_zip_source_refuses_members_outside_its_folder(tmp_path, name):
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": b"fine", name: b"evil"})
+    with pytest.raises(DataError, match="outside the archive's folder") as error:
+        ZipSource(path)
+    assert repr(name)[1:-1] in one_line(error)
+
+
+def test_zip_source_refuses_a_bomb_by_its_ratio(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": bytes(8 * 2**20)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(DataError, match="zip bomb") as error:
+        ZipSource(path)
+    assert "im1.jpg" in one_line(error)
+
+
+def test_zip_source_refuses_a_bomb_by_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_IMAGE_BYTES", 1000)
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": bytes(1001)})
+    with pytest.raises(DataError, match="zip bomb"):
+        ZipSource(path)
+
+
+def test_zip_source_accepts_small_files_that_shrink_much(tmp_path):
+    members = {"tags1.txt": b" " * 500_000}
+    source = ZipSource(write_zip(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED))
+    assert source.read("tags1.txt", PLENTY) == members["tags1.txt"]
+
+
+def test_zip_source_is_not_hurt_by_a_header_that_lies(tmp_path):
+    """A bomb that declares ten bytes is cut off there, and its checksum betrays it."""
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": bytes(8 * 2**20)}, zipfile.ZIP_DEFLATED)
+    data, true = path.read_bytes(), struct.pack("<L", 8 * 2**20)
+    assert data.count(true) == 2  # in the local header and in the directory
+    path.write_bytes(data.replace(true, struct.pack("<L", 10)))
+    with pytest.raises(PhotoError, match="cannot be unpacked"):
+        ZipSource(path).read("im1.jpg", PLENTY, PhotoError)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_source_refuses_methods_that_cannot_be_stopped(tmp_path, method):
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": bytes(1000)}, method)
+    with pytest.raises(DataError, match="only stored and deflated") as error:
+        ZipSource(path)
+    assert "im1.jpg" in one_line(error)
+
+
+def test_zip_source_reports_a_wrong_checksum_as_the_error_asked_for(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": b"original", "im2.jpg": b"whole"})
+    path.write_bytes(path.read_bytes().replace(b"original", b"modified"))
+    source = ZipSource(path)
+    with pytest.raises(PhotoError, match=r"im1.jpg cannot be unpacked.*CRC"):
+        source.read("im1.jpg", PLENTY, PhotoError)
+    assert source.read("im2.jpg", PLENTY) == b"whole"
+
+
+def test_zip_source_reports_an_encrypted_member(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"im1.jpg": b"secret"})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"im1.jpg cannot be unpacked.*encrypted"):
+        ZipSource(path).read("im1.jpg", PLENTY)
+
+
+def test_zip_source_read_stops_at_the_limit(tmp_path):
+    source = ZipSource(write_zip(tmp_path / "a.zip", {"im1.jpg": bytes(1001)}))
+    with pytest.raises(PhotoError, match=r"im1.jpg holds more than"):
+        source.read("im1.jpg", 1000, PhotoError)
+    assert len(source.read("im1.jpg", 1001)) == 1001
+
+
+def test_zip_source_never_unpacks_more_than_a_byte_beyond_the_limit(tmp_path, monkeypatch):
+    source = ZipSource(write_zip(tmp_path / "a.zip", {"a": b" " * 500_000}, zipfile.ZIP_DEFLATED))
+    read, sizes = zipfile.ZipExtFile.read, []
+
+    def spying_read(member: zipfile.ZipExtFile, n: int | None = -1) -> bytes:
+        data = read(member, n)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", spying_read)
+    with pytest.raises(DataError, match="holds more than"):
+        source.read("a", 1000)
+    assert sum(sizes) == 1001
+
+
+def test_folder_source_lists_visible_files_to_its_depth(tmp_path):
+    for name in ("a.txt", "b/c.txt", "b/c/d.txt", ".hidden", ".git/x", "exif/y.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    source = FolderSource(tmp_path, depth=1, skip=frozenset({"exif"}))
+    assert source.names() == ["a.txt", "b/c.txt"]
+    assert source.read("b/c.txt", 1) == b"x"
+
+
+def test_find_sources_puts_archives_before_the_folder(tmp_path):
+    (tmp_path / "deep" / "deeper").mkdir(parents=True)
+    for name in ("b.zip", "deep/A.ZIP", "deep/deeper/no.zip"):
+        write_zip(tmp_path / name, {"x": b""})
+    sources = find_sources(tmp_path, depth=3)
+    assert [source.path.name for source in sources] == ["b.zip", "A.ZIP", tmp_path.name]
+
+
+def test_find_sources_refuses_a_root_that_is_no_folder(tmp_path):
+    with pytest.raises(DataError, match=r"--root .*gone is missing"):
+        find_sources(tmp_path / "gone", depth=1)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="file is a file; it must be a folder"):
+        find_sources(tmp_path / "file", depth=1)
+
+
+def test_read_file_reports_size_and_absence(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_file(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(DataError, match="holds more than"):
+        read_file(tmp_path / "a", 4)
+    with pytest.raises(PhotoError, match="b cannot be read: No such file"):
+        read_file(tmp_path / "b", 4, PhotoError)
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "reason"),
+    [
+        ("café".encode(), "café", None),
+        ("\ufeffcafé".encode(), "café", None),
+        ("café".encode("latin-1"), "café", "tags files not in UTF-8, read as Latin-1"),
+        (b"\xff\xd8\x00\x01", "", "tags files that are binary"),
+        ("café".encode("utf-16"), "", "tags files that are binary"),
+        (b"", "", None),
+    ],
+)
+def test_decode_text_takes_utf8_then_latin1_and_drops_binary(data, text, reason):
+    dropped: Counter[str] = Counter()
+    assert decode_text(data, dropped) == text
+    assert dropped == ({reason: 1} if reason else {})
+
+
+def test_split_tags_takes_lines_commas_and_semicolons():
+    assert split_tags("sea\r\nblue sky, sun;;summer\n\n ") == ["sea", "blue sky", "sun", "summer"]
+    assert split_tags("") == []
+
+
+def test_read_stop_list_normalises_its_words(tmp_path):
+    (tmp_path / "stop.txt").write_text("Nikon\nplant life\n\nplant_life\nΦΩΤΟ\n", "utf-8")
+    assert read_stop_list(tmp_path / "stop.txt") == {"nikon", "plant_life", "φωτο"}
+
+
+def test_read_stop_list_refuses_a_missing_or_binary_file(tmp_path):
+    with pytest.raises(DataError, match=r"stop.txt cannot be read"):
+        read_stop_list(tmp_path / "stop.txt")
+    (tmp_path / "stop.txt").write_bytes(b"a\0b")
+    with pytest.raises(DataError, match=r"stop.txt is a binary file"):
+        read_stop_list(tmp_path / "stop.txt")
