@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from smart_open import open as smart_open
 from mmcgan.errors import DataError, OptionError
 from mmcgan.vocabulary import normalize_tag
 
-MAX_LINE_LENGTH = 1_000_000  # characters of one document; the rest of a longer line is left out
+MAX_LINE_LENGTH = 1_000_000  # characters of one document; a longer line is several
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 
@@ -78,5 +79,5 @@ def _lines(path: Path) -> Iterator[str]:
         with smart_open(str(path), "rt", encoding="utf-8", errors="replace") as file:
             while line := file.readline(MAX_LINE_LENGTH):
                 yield line
-    except (OSError, EOFError) as reason:
+    except (OSError, EOFError, zlib.error) as reason:
         raise DataError(f"--corpus: {path} cannot be read ({reason})") from None

@@ -61,11 +61,15 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
     if (folder / FILE_NAME).exists():
         dataset = read_dataset(folder)
         _check_same(dataset.config, config, folder)
+        shutil.rmtree(folder / "partial", ignore_errors=True)  # left by a call killed at its end
         return dataset
+    frozen = folder / "partial" / "config.json"
+    if frozen.exists():
+        _check_same(read_json(frozen, DataError), config, folder)
     check_sources(config)
-    _freeze(config, folder)
     collection = read_collection(config)
     count_words(collection.photos, "user", config.min_photos)  # fail before the long work
+    write_json(frozen, config.to_json())
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
     extracted = extract_features(
         collection.photos, backbone, folder / "partial", config.batch_size, config.max_failed
@@ -175,17 +179,10 @@ def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> di
     }
 
 
-def _freeze(config: PrepareConfig, folder: Path) -> None:
-    """Write the settings before the work begins, or check that they are those of its beginning."""
-    frozen = folder / "partial" / "config.json"
-    if frozen.exists():
-        _check_same(read_json(frozen, DataError), config, folder)
-    else:
-        write_json(frozen, config.to_json())
-
-
-def _check_same(found: dict[str, Any], config: PrepareConfig, folder: Path) -> None:
+def _check_same(found: Any, config: PrepareConfig, folder: Path) -> None:
     """Raise `OptionError` that names the first setting in which `found` differs."""
+    if not isinstance(found, dict):
+        raise DataError(f"the settings in {folder} are broken; delete that folder")
     for name, value in config.to_json().items():
         if found.get(name) != value and name not in ("out", "download"):
             option = "--" + name.replace("_", "-")

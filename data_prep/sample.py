@@ -113,18 +113,21 @@ def read_sample(photos_dir: Path, stop_words: frozenset[str], seed: int) -> Coll
 
 def true_distribution(scene: npt.NDArray[np.int64]) -> Truth:
     """Return p(tag | scene) as the tables have it, for photos that show `scene` (N,)."""
-    words = sorted({word for tags in TAGS.values() for word in tags} | set(ANYWHERE))
+    labels = {label for names in LABELS.values() for label in names}
+    words = sorted({word for tags in TAGS.values() for word in tags} | set(ANYWHERE) | labels)
     probability = [
         [ANYWHERE.get(word, TAGS[kind].get(word, 0.0)) for word in words] for kind in SCENES
     ]
-    return Truth(scene, tuple(words), np.array(probability))
+    annotated = [[float(word in LABELS[kind]) for word in words] for kind in SCENES]
+    return Truth(scene, tuple(words), np.array(probability), np.array(annotated))
 
 
 def _without(truth: Truth, stop_words: frozenset[str]) -> Truth:
     """Return the truth about the words that are not on the stop list."""
     kept = [column for column, word in enumerate(truth.words) if word not in stop_words]
     words = tuple(truth.words[column] for column in kept)
-    return Truth(truth.scene, words, truth.probability[:, kept])
+    tables = truth.probability[:, kept], truth.annotation_probability[:, kept]
+    return Truth(truth.scene, words, *tables)
 
 
 def _draw_tags(truth: Truth, seed: int) -> list[list[str]]:

@@ -7,7 +7,6 @@ take the documents in an order that differs from run to run, and so do the vecto
 from __future__ import annotations
 
 import pickle
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,6 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
         sg=1,
         # A tag list has no order: every pair of its tags counts, not only near ones.
         shrink_windows=False,
-        hashfxn=_stable_hash,
     )
     model.build_vocab(corpus)
     if not len(model.wv):
@@ -68,14 +66,18 @@ def read_word_vectors(path: Path, words: Sequence[str]) -> Vectors:
         raise OptionError(f"--vectors: {path} is not a file")
     try:
         keys, table = _read_any(path)
-    except (ValueError, EOFError, IndexError, OSError, KeyError, pickle.UnpicklingError) as reason:
+        if not np.size(table):
+            raise ValueError("it holds no vectors")
+    except Exception as reason:  # gensim and pickle raise many kinds for a broken file
+        why = " ".join(str(reason).split())[:200] or type(reason).__name__
         raise DataError(
             f"--vectors: {path} is neither word2vec text or binary, GloVe text nor gensim "
-            f"KeyedVectors, or its rows differ in width ({' '.join(str(reason).split())[:200]})"
+            f"KeyedVectors, or its rows differ in width ({why})"
         ) from None
     row_of: dict[str | None, int] = {}
     for row, key in enumerate(keys):
-        row_of.setdefault(normalize_tag(key), row)
+        if key is not None:  # gensim's place of a word that the file holds twice
+            row_of.setdefault(normalize_tag(key), row)
     found = {word: table[row_of[word]].astype(np.float32) for word in words if word in row_of}
     return {word: v for word, v in found.items() if np.isfinite(v).all() and v.any()}
 
@@ -87,19 +89,25 @@ def _read_any(path: Path) -> tuple[Sequence[str], npt.NDArray[np.floating]]:
     if first.startswith(b"\x80"):  # the pickle protocol's mark
         return _read_keyed_vectors(path)
     has_header = len(first.split()) == 2
-    is_text = not has_header or _is_text_row(second, int(first.split()[1]))
+    is_text = not has_header or _is_text_row(second)
     vectors = KeyedVectors.load_word2vec_format(
         str(path), binary=not is_text, no_header=not has_header, unicode_errors="replace"
     )
     return vectors.index_to_key, vectors.vectors
 
 
-def _is_text_row(line: bytes, size: int) -> bool:
-    """Say whether `line` is a word and `size` numbers in decimal."""
+def _is_text_row(line: bytes) -> bool:
+    """Say whether `line` is a word and numbers in decimal, however many."""
     try:
-        return len([float(number) for number in line.split()[1:]]) == size
+        return len([float(number) for number in line.split()[1:]]) > 0
     except ValueError:
         return False
+
+
+# What a pickled array asks for; other modules of numpy do things when they are imported.
+_ARRAY_MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray",
+                  "numpy.core.numeric", "numpy._core.numeric")  # fmt: skip
+_ARRAY_NAMES = ("ndarray", "dtype", "_reconstruct", "_frombuffer", "scalar")
 
 
 class _Inert:
@@ -113,8 +121,7 @@ class _KeyedVectorsUnpickler(pickle.Unpickler):
         """Return the few harmless classes that such a file needs; refuse all others."""
         if (module, name) == ("gensim.models.keyedvectors", "KeyedVectors"):
             return _Inert
-        if module.split(".")[0] == "numpy" and name in ("ndarray", "dtype", "_reconstruct",
-                                                        "_frombuffer", "scalar"):  # fmt: skip
+        if module in _ARRAY_MODULES and name in _ARRAY_NAMES:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"it holds a {module}.{name}, which has no place in it")
 
@@ -126,14 +133,12 @@ def _read_keyed_vectors(path: Path) -> tuple[Sequence[str], npt.NDArray[np.float
     keys, table = getattr(saved, "index_to_key", None), getattr(saved, "vectors", None)
     if table is None:
         table = np.load(path.with_name(path.name + ".vectors.npy"), allow_pickle=False)
-    if not isinstance(keys, list) or np.shape(table) != (len(keys), np.shape(table)[-1]):
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("it holds no list of words")
+    table = np.asarray(table, np.float32)
+    if table.ndim != 2 or len(table) != len(keys):
         raise ValueError("its words and its table of vectors do not fit each other")
     return keys, table
-
-
-def _stable_hash(text: str) -> int:
-    """Hash a word alike in every process; Python's own hash is salted, and gensim seeds by it."""
-    return zlib.crc32(text.encode())
 
 
 class _Progress(CallbackAny2Vec):  # type: ignore[misc]

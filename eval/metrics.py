@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,9 @@ class Judged:
     @cached_property
     def hits(self) -> npt.NDArray[np.bool_]:
         """(N, depth): whether the word at each rank is relevant."""
-        return np.take_along_axis(self.relevant.toarray() > 0, self.ranking.rows, axis=1)
+        return np.take_along_axis(
+            self.relevant.astype(np.bool_).toarray(), self.ranking.rows, axis=1
+        )
 
     @cached_property
     def n_relevant(self) -> npt.NDArray[np.int64]:
@@ -63,12 +66,14 @@ class Metric:
 
 def precision_at(judged: Judged, k: int) -> FloatArray:
     """Hits among the first k words, divided by k even where the vocabulary is smaller."""
-    return judged.hits[:, :k].sum(axis=1) / k
+    precision: FloatArray = judged.hits[:, :k].sum(axis=1) / k
+    return precision
 
 
 def recall_at(judged: Judged, k: int) -> FloatArray:
     """Hits among the first k words, divided by the number of relevant words."""
-    return judged.hits[:, :k].sum(axis=1) / np.maximum(judged.n_relevant, 1)
+    recall: FloatArray = judged.hits[:, :k].sum(axis=1) / np.maximum(judged.n_relevant, 1)
+    return recall
 
 
 def average_precision(judged: Judged) -> FloatArray:
@@ -77,14 +82,15 @@ def average_precision(judged: Judged) -> FloatArray:
     The sum of the precisions at the hits is divided by the number of relevant words, found or
     not. A tie group that the depth cuts counts with those of its words that are stored.
     """
-    ranking, hits = judged.ranking.top(MIAP_DEPTH), judged.hits[:, :MIAP_DEPTH]
+    ranking = judged.ranking.top(MIAP_DEPTH)
+    hits = judged.hits[:, :MIAP_DEPTH].astype(np.int64)
     n_images, depth = hits.shape
-    starts = np.flatnonzero(_starts_group(ranking))
-    if not len(starts):
+    if not hits.size:
         return np.zeros(n_images)
+    starts = np.flatnonzero(_starts_group(ranking))
     image, n_before = np.divmod(starts, depth)
     size = np.diff(starts, append=n_images * depth)
-    n_hits = np.add.reduceat(hits.ravel().astype(np.int64), starts)
+    n_hits = np.add.reduceat(hits.ravel(), starts)
     hits_before = (np.cumsum(hits, axis=1) - hits).ravel()[starts]
     gains = expected_precisions(size, n_hits, n_before, hits_before)
     return np.bincount(image, gains, n_images) / np.maximum(judged.n_relevant, 1)
@@ -100,7 +106,8 @@ def semantic_precision(judged: Judged) -> FloatArray:
             values[i, : len(rows)] = (unit[rows] @ unit[right].T).max(axis=1)
     found = judged.hits[:, :CUT]
     values[:, : found.shape[1]][found] = 1
-    return np.clip(values, 0, 1).sum(axis=1) / CUT
+    precision: FloatArray = np.clip(values, 0, 1).sum(axis=1) / CUT
+    return precision
 
 
 def expected_precisions(
@@ -123,7 +130,9 @@ def expected_precisions(
     delta = harmonic[last] - harmonic[n_before]
     others = (n_hits - 1) / np.maximum(size - 1, 1)
     first_hit = (hits_before + 1) * delta
-    return n_hits / np.maximum(size, 1) * (first_hit + others * (size - (n_before + 1) * delta))
+    rest = others * (size - (n_before + 1) * delta)
+    expected: FloatArray = n_hits / np.maximum(size, 1) * (first_hit + rest)
+    return expected
 
 
 def expected_average_precision(
@@ -145,14 +154,16 @@ def expected_average_precision(
     groups, first = np.unique(group_of_right, return_index=True)
     if not len(groups):
         return np.full(counts.shape[1], np.nan)
-    items = np.concatenate([np.zeros_like(counts[:1]), np.cumsum(counts[order], axis=0, dtype=np.int32)])
+    items = np.concatenate(
+        [np.zeros_like(counts[:1]), np.cumsum(counts[order], axis=0, dtype=np.int32)]
+    )
     n_before = items[starts[groups]]
     size = items[np.append(starts, len(order))[groups + 1]] - n_before
     n_hits = np.add.reduceat(counts[order[right]], first, axis=0)
     hits_before = np.cumsum(n_hits, axis=0) - n_hits
     gains = expected_precisions(size, n_hits, n_before, hits_before).sum(axis=0)
     total = n_hits.sum(axis=0)
-    return np.divide(gains, total, out=np.full(len(total), np.nan), where=total > 0)
+    return _divided(gains, total)
 
 
 def expected_map(
@@ -170,12 +181,10 @@ def expected_map(
     counts = np.ones((len(scores), 1), np.int32) if counts is None else counts
     total, n_concepts = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
     for c in range(scores.shape[1]):
-        values = expected_average_precision(
-            scores[:, c], tie_breaks[:, c], relevant[:, c], counts
-        )
+        values = expected_average_precision(scores[:, c], tie_breaks[:, c], relevant[:, c], counts)
         total += np.nan_to_num(values)
         n_concepts += ~np.isnan(values)
-    return np.divide(total, n_concepts, out=np.full(len(total), np.nan), where=n_concepts > 0)
+    return _divided(total, n_concepts)
 
 
 def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -> float:
@@ -186,6 +195,12 @@ def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -
     judged = Judged(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
     values = precision_at(judged, k)[judged.n_relevant > 0]
     return float(values.mean()) if len(values) else 0.0
+
+
+def _divided(sums: FloatArray, counts: npt.NDArray[Any]) -> FloatArray:
+    """Return sums / counts, NaN where the count is 0."""
+    quotient: FloatArray = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return quotient
 
 
 def _starts_group(ranking: Ranking) -> npt.NDArray[np.bool_]:

@@ -62,9 +62,7 @@ def write_predictions(
     `image_ids` has N entries; `words` are the V words that ranking rows refer to, `concepts` the
     C words of the concept columns. Each file appears only when it is whole.
     """
-    _write(
-        out_dir / PREDICTIONS, systems, lambda system: _ranking_frame(system, image_ids, words)
-    )
+    _write(out_dir / PREDICTIONS, systems, lambda system: _ranking_frame(system, image_ids, words))
     if len(concepts):
         _write(
             out_dir / CONCEPT_SCORES,
@@ -97,10 +95,10 @@ def _ranking_frame(
     n_images, depth = system.ranking.rows.shape
     return pd.DataFrame(
         {
-            "system": _constant(system.name, n_images * depth),
+            "system": _encoded(np.zeros(n_images * depth, np.int8), [system.name]),
             "image_id": np.repeat(image_ids, depth),
             "rank": np.tile(np.arange(1, depth + 1, dtype=np.int32), n_images),
-            "word": pd.Categorical.from_codes(system.ranking.rows.ravel(), list(words)),
+            "word": _encoded(system.ranking.rows.ravel(), words),
             "score": system.ranking.scores.ravel(),
             "tie_break": system.ranking.tie_breaks.ravel(),
         }
@@ -115,17 +113,18 @@ def _concept_frame(
     codes = np.tile(np.arange(n_concepts), n_images)
     return pd.DataFrame(
         {
-            "system": _constant(system.name, n_images * n_concepts),
+            "system": _encoded(np.zeros_like(codes), [system.name]),
             "image_id": np.repeat(image_ids, n_concepts),
-            "word": pd.Categorical.from_codes(codes, list(concepts)),
+            "word": _encoded(codes, concepts),
             "score": system.concept_scores.ravel(),
             "tie_break": system.concept_tie_breaks.ravel(),
         }
     )
 
 
-def _constant(text: str, length: int) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.zeros(length, np.int8), [text])
+def _encoded(codes: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical[Any]:
+    """Return `texts[codes]`, each text stored once."""
+    return pd.Categorical.from_codes(codes, pd.Index(list(texts), dtype="str"))
 
 
 def _write(

@@ -89,6 +89,8 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> in
 
 
 def _usage_line(error: click.ClickException) -> str:
+    if isinstance(error, click.MissingParameter):
+        return error.format_message()
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{error.param.opts[0]}: {error.message}"
     return error.format_message()

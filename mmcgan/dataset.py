@@ -30,12 +30,14 @@ Contents; N images, D feature size, V words, E word-vector size, T thumbnails, C
     truth/            only where the true distribution is known (the sample)
         scene         (N,) int64, a row of `probability`
         words         (W,) text
-        probability   (C, W) float64, p(tag | scene)
+        probability   (C, W) float64, p(user tag | scene)
+        annotation_probability   (C, W) float64, p(annotation | scene)
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -59,6 +61,7 @@ FORMAT_VERSION = 1
 SPLITS = ("train", "dev", "val", "test")
 TAG_SOURCES: tuple[TagSource, ...] = get_args(TagSource)
 
+_AGAIN = "delete it and run python -m mmcgan.prepare again"
 _TEXT = h5py.string_dtype("utf-8")
 
 
@@ -107,13 +110,21 @@ class TagTable:
 class Truth:
     """The true tag distribution of a drawn collection.
 
-    `scene` (N,) int64 names the row of `probability` (C, W), p(tag | scene), for each image;
-    `words` are its W columns.
+    `scene` (N,) int64 names the row of both tables for each image; `words` are their W columns.
+    `probability` (C, W) is p(user tag | scene), `annotation_probability` (C, W) p(annotation |
+    scene); all are independent given the scene.
     """
 
     scene: npt.NDArray[np.int64]
     words: tuple[str, ...]
     probability: npt.NDArray[np.float64]
+    annotation_probability: npt.NDArray[np.float64]
+
+    def of(self, source: TagSource) -> npt.NDArray[np.float64]:
+        """Return p(tag | scene) (C, W) for a kind of tags that can be learnt."""
+        if source == "user":
+            return self.probability
+        return 1 - (1 - self.probability) * (1 - self.annotation_probability)
 
 
 @dataclass(frozen=True)
@@ -204,7 +215,9 @@ class Dataset:
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
     """Write the prepared file; it appears under its name only when it is whole."""
-    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+    # Through memory: on a full disk HDF5 itself brings the whole process down.
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
         file.attrs.update(
             format=FORMAT,
             format_version=FORMAT_VERSION,
@@ -232,6 +245,9 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
             file["truth/scene"] = dataset.truth.scene
             _write_array(file, "truth/words", dataset.truth.words)
             file["truth/probability"] = dataset.truth.probability
+            file["truth/annotation_probability"] = dataset.truth.annotation_probability
+    with atomic_path(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
 
 
 def read_dataset(data_dir: Path) -> Dataset:
@@ -249,8 +265,7 @@ def read_dataset(data_dir: Path) -> Dataset:
             dataset = _read(file)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:
         raise DataError(
-            f"{path} is not a whole prepared file ({reason}); delete it and run "
-            "python -m mmcgan.prepare again"
+            f"{path} is not a whole prepared file ({' '.join(str(reason).split())}); {_AGAIN}"
         ) from None
     _check_contents(dataset, path)
     return dataset
@@ -288,8 +303,7 @@ def _check_format(file: h5py.File, path: Path) -> None:
     version = int(file.attrs["format_version"])
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{path} has format version {version}, this mmcgan reads "
-            f"{FORMAT_VERSION}; run python -m mmcgan.prepare again"
+            f"{path} has format version {version}, this mmcgan reads {FORMAT_VERSION}; {_AGAIN}"
         )
 
 
@@ -333,27 +347,40 @@ def _read_tags(group: h5py.Group, n_images: int) -> TagTable:
 
 
 def _read_truth(group: h5py.Group) -> Truth:
-    return Truth(group["scene"][:], tuple(_read_array(group["words"])), group["probability"][:])
+    tables = group["probability"][:], group["annotation_probability"][:]
+    return Truth(group["scene"][:], tuple(_read_array(group["words"])), *tables)
 
 
 def _check_contents(dataset: Dataset, path: Path) -> None:
     n_images = len(dataset.split)
     if not len(dataset.image_ids) == len(dataset.features) == n_images:
         raise DataError(
-            f"{path}: {len(dataset.image_ids)} image ids, {len(dataset.features)} "
-            f"feature rows and {n_images} splits; they must be equally many"
+            f"{path} has {len(dataset.image_ids)} image ids, {len(dataset.features)} feature rows "
+            f"and {n_images} splits, they must be equally many; {_AGAIN}"
         )
-    if not np.isfinite(dataset.features).all():
-        bad = int((~np.isfinite(dataset.features)).any(axis=1).sum())
-        raise DataError(
-            f"{path}: the features of {bad} of {n_images} photos are not finite; "
-            "run python -m mmcgan.prepare again"
-        )
+    if "user" not in dataset.tags or "user" not in dataset.vocabularies:
+        raise DataError(f"{path} lacks the user tags or their vocabulary; {_AGAIN}")
+    _check_table("features", dataset.features, path)
     for source, vocabulary in dataset.vocabularies.items():
+        _check_table(f"vocabulary/{source}/vectors", vocabulary.vectors, path)
         if not len(vocabulary) == len(vocabulary.vectors) == len(vocabulary.n_photos):
             raise DataError(
-                f"{path}: vocabulary {source} has {len(vocabulary)} words but "
-                f"{len(vocabulary.vectors)} vectors"
+                f"{path}: vocabulary {source} has {len(vocabulary)} words, "
+                f"{len(vocabulary.vectors)} vectors and {len(vocabulary.n_photos)} counts, they "
+                f"must be equally many; {_AGAIN}"
             )
-        if not np.isfinite(vocabulary.vectors).all():
-            raise DataError(f"{path}: vocabulary {source} holds word vectors that are not finite")
+
+
+def _check_table(name: str, table: npt.NDArray[Any], path: Path) -> None:
+    """Raise `DataError` if `table` is not a matrix of finite float32."""
+    if table.ndim != 2 or table.dtype != np.float32:
+        raise DataError(
+            f"{path}: {name} is {table.dtype} of shape {table.shape}, it must be float32 of two "
+            f"dimensions; {_AGAIN}"
+        )
+    if not np.isfinite(table).all():
+        n_bad = int((~np.isfinite(table)).any(axis=1).sum())
+        raise DataError(
+            f"{path}: {name} has {n_bad} of {len(table)} rows with values that are not finite; "
+            f"{_AGAIN}"
+        )

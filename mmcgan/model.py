@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mmcgan.config import TrainConfig
@@ -104,8 +104,10 @@ def save_model(
         "feature_scale": torch.from_numpy(model.standardizer.scale),
         **{f"{net}.{name}": t for net, state in networks.items() for name, t in state.items()},
     }
+    # Through memory, so that a full disk is an OSError like anywhere else.
+    data = save({name: t.cpu().contiguous() for name, t in tensors.items()})
     with atomic_path(run.weights_path) as partial:
-        save_file({name: t.cpu().contiguous() for name, t in tensors.items()}, partial)
+        partial.write_bytes(data)
 
 
 def load_model(run: RunDir) -> Model:
@@ -124,7 +126,7 @@ def load_model(run: RunDir) -> Model:
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, MmcganError) as reason:
         raise RunError(
             f"the model of {run.path} is broken, or its files are of different runs "
-            f"({type(reason).__name__}: {reason})"
+            f"({type(reason).__name__}: {' '.join(str(reason).split())})"
         ) from None
 
 
@@ -143,11 +145,17 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     words = tuple(description["words"])
     vectors = tensors["word_vectors"].numpy()
     mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
-    if vectors.shape != (len(words), sizes[1]) or not mean.shape == scale.shape == (sizes[0],):
-        raise RunError(f"{len(words)} words but word vectors of shape {vectors.shape}")
+    n_photos = np.array(description["n_photos"], np.int64)
+    if vectors.shape != (len(words), sizes[1]) or n_photos.shape != (len(words),):
+        raise RunError(
+            f"{len(words)} words and {n_photos.size} counts but word vectors of shape "
+            f"{vectors.shape}"
+        )
+    if not mean.shape == scale.shape == (sizes[0],):
+        raise RunError(f"{sizes[0]} features but means {mean.shape} and scales {scale.shape}")
     return Model(
         generator.eval(),
-        Vocabulary(words, vectors, np.array(description["n_photos"], np.int64)),
+        Vocabulary(words, vectors, n_photos),
         Standardizer(mean, scale),
         description["backbone"],
         description["facts"],

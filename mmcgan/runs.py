@@ -105,7 +105,9 @@ class RunDir:
         if not self._checkpoint_path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(self._checkpoint_path, weights_only=True)
+            state: dict[str, Any] = torch.load(
+                self._checkpoint_path, map_location="cpu", weights_only=True
+            )
         except Exception as reason:  # torch raises many kinds for a broken file
             raise RunError(
                 f"{self._checkpoint_path} is broken ({type(reason).__name__}); delete it to "

@@ -1,0 +1,82 @@
+"""How widely a system draws on the vocabulary: coverage, diversity, hubs, tag by tag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.metrics import CUT, Judged
+from mmcgan.ranking import Ranking
+from mmcgan.vocabulary import Vocabulary
+
+
+def retrieval_counts(ranking: Ranking, n_words: int) -> npt.NDArray[np.int64]:
+    """Return (V,): in how many images' top ten each word is."""
+    return np.bincount(ranking.rows[:, :CUT].ravel(), minlength=n_words)
+
+
+def hit_counts(judged: Judged) -> npt.NDArray[np.int64]:
+    """Return (V,): in how many images' top ten each word is, and is relevant."""
+    best = judged.ranking.rows[:, :CUT]
+    return np.bincount(best[judged.hits[:, :CUT]], minlength=judged.relevant.shape[1])
+
+
+def breadth(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return coverage, hubs and diversity of the top tens; what is not defined is left out."""
+    counts = retrieval_counts(ranking, len(vocabulary))
+    hub = int(counts.argmax())
+    values = {
+        "coverage": float((counts > 0).mean()),
+        "hub_share": float(counts[hub] / counts.sum()),
+        "hub_word": vocabulary.words[hub],
+        "hub_skewness": skewness(counts),
+        "diversity": diversity(ranking, vocabulary.vectors),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def skewness(counts: npt.NDArray[np.int64]) -> float | None:
+    """Return the skewness of `counts`, the mean cube of the standard scores; None if all equal."""
+    deviation = counts - counts.mean()
+    spread = np.sqrt((deviation**2).mean())
+    return float((deviation**3).mean() / spread**3) if spread > 0 else None
+
+
+def diversity(ranking: Ranking, word_vectors: npt.NDArray[np.float32]) -> float | None:
+    """Return the mean cosine distance of two words in the same top ten; None for single words.
+
+    With unit vectors v of k words, the cosines of all pairs add up to (|Σv|² - Σ|v|²) / 2.
+    """
+    best = ranking.rows[:, :CUT]
+    k = best.shape[1]
+    if k < 2:
+        return None
+    sums = np.stack([word_vectors[rows].sum(axis=0) for rows in best])
+    own = (word_vectors**2).sum(axis=1)[best].sum(axis=1)
+    return float(1 - (((sums**2).sum(axis=1) - own) / (k * (k - 1))).mean())
+
+
+def per_tag(judged: Judged, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+    """Return, for each word, how often the top tens name it and are right, frequent words first.
+
+    Precision or recall is None where nothing was predicted or nothing is relevant.
+    """
+    n_relevant = np.asarray(judged.relevant.sum(axis=0)).astype(int).tolist()
+    n_predicted = retrieval_counts(judged.ranking, len(vocabulary)).tolist()
+    n_hits = hit_counts(judged).tolist()
+    lines = [
+        {
+            "word": word,
+            "n_relevant": relevant,
+            "n_predicted": predicted,
+            "n_hits": hits,
+            "precision": hits / predicted if predicted else None,
+            "recall": hits / relevant if relevant else None,
+        }
+        for word, relevant, predicted, hits in zip(
+            vocabulary.words, n_relevant, n_predicted, n_hits, strict=True
+        )
+    ]
+    return sorted(lines, key=lambda line: (-line["n_relevant"], line["word"]))

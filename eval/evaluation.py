@@ -1,0 +1,116 @@
+"""One evaluation from end to end: systems → store → figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.baselines import FitData, Rival, fit_rivals
+from eval.measure import Setting, measure
+from eval.predictions import SystemPredictions, read_predictions, write_predictions
+from eval.systems import Generated, ask_rival, generate
+from eval.truth import distance_from_truth
+from mmcgan.config import EvaluateConfig
+from mmcgan.dataset import Dataset
+from mmcgan.errors import RunError
+from mmcgan.tagger import Tagger
+
+
+def evaluate(
+    tagger: Tagger,
+    dataset: Dataset,
+    config: EvaluateConfig,
+    log: Sequence[dict[str, Any]],
+    out_dir: Path,
+) -> tuple[dict[str, Any], dict[str, SystemPredictions], Setting]:
+    """Measure the model of `tagger` and its rivals on a split.
+
+    Writes the raw predictions into `out_dir`, reads them back and computes every figure from
+    them. Returns the figures of the report, the stored predictions and what was measured.
+    Raises `RunError` if the model was made from other data, `DataError` if the split is empty.
+    """
+    check_same_data(tagger, dataset)
+    dataset.require("train", "dev", config.split)
+    tags = tagger.model.facts["tags"]
+    setting = Setting(dataset, config.split, tags, tagger.model.vocabulary)
+    generated = generate(tagger, dataset.features[setting.rows], setting.concepts)
+    rivals = fit_rivals(fit_data(tagger, setting, config.seed))
+    store = _store(generated, rivals, tagger, setting, out_dir)
+    standardize = tagger.model.standardizer
+    figures = measure(
+        store,
+        setting,
+        train_features=standardize(dataset.features[dataset.rows("train")]),
+        evaluated_features=standardize(dataset.features[setting.rows]),
+        generator_checks={
+            "distinct_words": generated.distinct_words,
+            "noise_variance_share": generated.noise_variance_share,
+            "adversarial_gradient_share": _mean_of(log, "adversarial_gradient_share"),
+        },
+        tuning={rival.name: rival.tuning for rival in rivals},
+        seed=config.seed,
+    )
+    return figures | _truth(generated, setting), store, setting
+
+
+def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
+    """Raise `RunError` that says what differs if the model was made from other data."""
+    model, vocabularies = tagger.model, dataset.vocabularies
+    vocabulary = vocabularies.get(model.facts["tags"])
+    found = (dataset.feature_size, len(vocabulary or ()), vocabulary and vocabulary.vector_size)
+    made = (len(model.standardizer.mean), len(model.vocabulary), model.vocabulary.vector_size)
+    if found != made:
+        raise RunError(
+            f"the run was made from other data: {made[0]} features, {made[1]} words of size "
+            f"{made[2]}, but {dataset.name} has {found[0]} features, {found[1]} words of size "
+            f"{found[2]}"
+        )
+    if model.facts["dataset_id"] != dataset.dataset_id:
+        raise RunError(
+            f"the run was made from other data than {dataset.name} holds now (its id is "
+            f"{model.facts['dataset_id'][:12]}, that of the data {dataset.dataset_id[:12]})"
+        )
+
+
+def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
+    """Return what the rivals learn from: the features and tags that the run learnt from."""
+    dataset, vocabulary = setting.dataset, setting.vocabulary
+    standardize = tagger.model.standardizer
+    tags = dataset.tag_matrix(setting.tags, vocabulary.words)
+    train, dev = dataset.rows("train"), dataset.rows("dev")
+    return FitData(
+        standardize(dataset.features[train]), tags[train],
+        standardize(dataset.features[dev]), tags[dev],
+        vocabulary.vectors, seed,
+    )  # fmt: skip
+
+
+def _store(
+    generated: Generated, rivals: Sequence[Rival], tagger: Tagger, setting: Setting, out_dir: Path
+) -> dict[str, SystemPredictions]:
+    """Write the raw predictions of all systems and read them back."""
+    features = tagger.model.standardizer(setting.dataset.features[setting.rows])
+    concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
+    systems = [generated.predictions, *(ask_rival(r, features, concept_rows) for r in rivals)]
+    names = setting.image_ids, setting.vocabulary.words, setting.concepts
+    write_predictions(out_dir, systems, *names)
+    return read_predictions(out_dir, *names)
+
+
+def _truth(generated: Generated, setting: Setting) -> dict[str, Any]:
+    """Return the distance from the true distribution, where it is known for the tags learnt."""
+    truth = setting.dataset.truth
+    if truth is None:
+        return {}
+    scene = truth.scene[setting.rows]
+    words = setting.vocabulary.words
+    distance = distance_from_truth(generated.draws, scene, truth, setting.tags, words)
+    return {"truth": distance} if distance else {}
+
+
+def _mean_of(log: Sequence[dict[str, Any]], name: str) -> float | None:
+    values = [record[name] for record in log if record.get(name) is not None]
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,96 @@
+"""python -m mmcgan.evaluate: a run and a prepared file → a report."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eval.evaluation import evaluate
+from eval.gallery import build_gallery
+from eval.report import write_report
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import EvaluateConfig
+from mmcgan.dataset import FILE_NAME, Dataset, newest_data, read_dataset
+from mmcgan.runs import RunDir, newest_finished_run
+from mmcgan.tagger import Tagger
+
+_PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu")
+
+
+@click.command("mmcgan.evaluate")
+@config_options(EvaluateConfig)
+def main(**options: Any) -> None:
+    """Measure a run and its rivals on a split that none of them has seen."""
+    config = EvaluateConfig(**given(options))
+    run = RunDir(config.run or newest_finished_run())
+    tagger = Tagger.load(run.path, config.seed)
+    data_dir = config.data or _data_of(run)
+    out_dir = config.out or run.path / f"report-{config.split}"
+    click.echo(f"run: {run.path}, data: {data_dir}, split: {config.split} → {out_dir}")
+    dataset = read_dataset(data_dir)
+    log = run.read_log()
+    figures, store, setting = evaluate(tagger, dataset, config, log, out_dir)
+    report = {
+        "format": "mmcgan-report",
+        "format_version": 1,
+        **figures,
+        "data": {"folder": str(data_dir), **data_facts(dataset)},
+        "run": {"folder": str(run.path), **tagger.model.facts, **run.read_config()["settings"]},
+        "command": shlex.join(["python", "-m", "mmcgan.evaluate", *sys.argv[1:]]),
+        "versions": _versions(),
+    }
+    gallery = build_gallery(
+        dataset, setting.rows, store["cgan"].ranking, setting.vocabulary, setting.tags
+    )
+    write_report(out_dir, report, log, gallery)
+    click.echo(summarize(report))
+    click.echo(f"report: {out_dir / 'report.html'}")
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """Return what a report says of the data."""
+    return {
+        "name": dataset.name,
+        "dataset_id": dataset.dataset_id,
+        "backbone": dataset.backbone,
+        "counts": {k: v for k, v in dataset.counts.items() if k != "unreadable_photos"},
+        "command": dataset.command,
+    }
+
+
+def summarize(report: dict[str, Any]) -> str:
+    """Say the P@10 of every system, and which checks of the GAN failed."""
+    lines = [f"P@10 on {report['n_images']} photos, relevance {report['tags']}:"]
+    for name, system in report["systems"].items():
+        precision = system[report["tags"]]["P@10"]
+        interval = f"[{precision['low']:.4f}, {precision['high']:.4f}]"
+        lines.append(f"  {name:<12}{precision['value']:.4f}  {interval}")
+    failed = [check for check in report["checks"] if not check["passed"]]
+    lines += [
+        f"check failed: {c['name']} is {c['value']:.4g}, wanted {c['target']}" for c in failed
+    ]
+    return "\n".join(lines)
+
+
+def _data_of(run: RunDir) -> Path:
+    """Return the data that the run was trained on, or the newest where that has gone."""
+    trained_on = Path(run.read_config().get("settings", {}).get("data") or "")
+    return trained_on if (trained_on / FILE_NAME).is_file() else newest_data()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,176 @@
+"""The direction of imports, and that no file grows too long to be read."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("mmcgan", "data_prep", "eval")
+ENTRY_POINTS = {f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "web")}
+MAX_LINES = 400
+
+
+def modules(root: Path) -> dict[str, ast.Module]:
+    """The parsed modules of the three packages under `root`, by name."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            name = ".".join(path.relative_to(root).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports(root: Path, at_import_only: bool = False) -> dict[str, set[str]]:
+    """Which modules of the packages each module imports.
+
+    With `at_import_only`, those that are loaded with it: no import inside a function or for the
+    type checker alone.
+    """
+    trees = modules(root)
+    return {
+        name: {target for node in import_nodes(tree, at_import_only)
+               for target in targets(node, trees.keys())} - {name}
+        for name, tree in trees.items()
+    }  # fmt: skip
+
+
+def import_nodes(node: ast.AST, at_import_only: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not (at_import_only and is_left_out(child)):
+            yield from import_nodes(child, at_import_only)
+
+
+def is_left_out(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.unparse(node.test)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def targets(node: ast.Import | ast.ImportFrom, known: set[str]) -> set[str]:
+    """The modules that an import names: `from a import b` is a.b where that is a module."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names} & known
+    assert node.level == 0, f"a relative import of {node.module}"
+    named = {f"{node.module}.{alias.name}" for alias in node.names}
+    return (named & known) | ({str(node.module)} & known if named - known else set())
+
+
+def package(name: str) -> str:
+    return name.split(".")[0]
+
+
+def wrong_directions(graph: dict[str, set[str]]) -> list[str]:
+    return [
+        f"{name} imports {target}"
+        for name, found in sorted(graph.items())
+        for target in sorted(found)
+        if not is_allowed(name, target)
+    ]
+
+
+def is_allowed(name: str, target: str) -> bool:
+    if name in ENTRY_POINTS:
+        return True
+    if package(name) == "mmcgan":
+        return package(target) == "mmcgan" and target not in ENTRY_POINTS
+    return package(target) == package(name) or (
+        package(target) == "mmcgan" and target not in ENTRY_POINTS
+    )
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_packages_are_there():
+    names = modules(ROOT).keys()
+    assert {"mmcgan", "mmcgan.dataset", "data_prep.pipeline", "eval.metrics"} <= names
+    assert {"mmcgan.config", "mmcgan.dataset"} <= imports(ROOT)["data_prep.pipeline"]
+
+
+def test_imports_go_in_one_direction():
+    assert wrong_directions(imports(ROOT)) == []
+
+
+def test_imports_have_no_circle():
+    assert circle(imports(ROOT, at_import_only=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("mmcgan/dataset.py", "from data_prep import photos", "mmcgan.dataset imports data_prep"),
+        ("mmcgan/dataset.py", "def f():\n    import eval.metrics", "mmcgan.dataset imports eval"),
+        (
+            "data_prep/photos.py",
+            "from mmcgan import train",
+            "data_prep.photos imports mmcgan.train",
+        ),
+        ("eval/metrics.py", "from data_prep.photos import x", "eval.metrics imports data_prep"),
+        ("mmcgan/train.py", "import eval.metrics, data_prep.photos", None),
+        ("data_prep/photos.py", "from mmcgan.dataset import x", None),
+    ],
+)
+def test_wrong_directions_would_be_noticed(tmp_path, name, text, wrong):
+    put(tmp_path, name, text)
+    found = wrong_directions(imports(tmp_path))
+    assert [message.startswith(wrong) for message in found] == ([True] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_circle"),
+    [
+        ("from mmcgan.train import x", True),
+        ("from mmcgan import train", True),
+        ("try:\n    import mmcgan.train\nexcept ImportError:\n    pass", True),
+        ("if TYPE_CHECKING:\n    import mmcgan.train", False),
+        ("def f():\n    import mmcgan.train", False),
+    ],
+)
+def test_circles_would_be_noticed(tmp_path, text, is_circle):
+    put(tmp_path, "mmcgan/train.py", "import mmcgan.dataset")
+    put(tmp_path, "mmcgan/dataset.py", text)
+    assert bool(circle(imports(tmp_path, at_import_only=True))) == is_circle
+
+
+def put(root: Path, name: str, text: str) -> None:
+    """Write one module into a small copy of the house."""
+    for room in ("mmcgan/__init__", "mmcgan/train", "mmcgan/dataset", "data_prep/__init__",
+                 "data_prep/photos", "eval/__init__", "eval/metrics"):  # fmt: skip
+        path = root / f"{room}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (root / name).write_text(text)
+
+
+def test_importing_mmcgan_loads_neither_torch_nor_faiss():
+    script = (
+        "import sys, mmcgan; mmcgan.tag, mmcgan.load, mmcgan.RunError; "
+        "print(sorted({'torch', 'faiss', 'numpy'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+def test_files_can_be_read_in_one_sitting():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert {name: n for name, n in lengths.items() if n > MAX_LINES} == {}

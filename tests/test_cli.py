@@ -1,0 +1,143 @@
+"""The command line: options, messages on stderr and exit statuses."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import PrepareConfig, TagConfig, TrainConfig, flag
+from mmcgan.errors import (
+    DataError,
+    DependencyError,
+    MmcganError,
+    OptionError,
+    PhotoError,
+    RunError,
+    TrainingError,
+)
+
+COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "__main__": TagConfig}
+
+
+def command(name: str) -> click.Command:
+    found = importlib.import_module(f"mmcgan.{name}").main
+    assert isinstance(found, click.Command)
+    return found
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command("toy")
+    def toy() -> None:
+        raise error
+
+    return toy
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_every_setting_with_its_default(name, capsys):
+    assert run_command(command(name), ["--help"]) == 0
+    help = without_spaces(capsys.readouterr().out)
+    for f in fields(COMMANDS[name]):
+        assert flag(f.name) in help
+        assert without_spaces(f.metadata["help"]) in help
+        if f.default not in (None, (), False):
+            assert f"[default:{f.default}]" in help
+
+
+def without_spaces(text: str) -> str:
+    """Return `text` as it is however its lines are broken."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "expected"),
+    [
+        ("prepare", ["--dataset", "flickr"],
+         ["--dataset", "'flickr'", "'sample', 'folder', 'mirflickr'"]),
+        ("prepare", ["--word-size", "many"], ["--word-size", "'many'", "integer"]),
+        ("prepare", ["--word-size", "0"], ["--word-size", "0", "at least 1"]),
+        ("prepare", ["--max-failed", "2"], ["--max-failed", "2.0", "at most 1"]),
+        ("prepare", ["--wordsize", "3"], ["--wordsize"]),
+        ("prepare", ["--word-size"], ["--word-size", "requires an argument"]),
+        ("prepare", ["left over"], ["left over"]),
+        ("prepare", ["--dataset", "folder"], ["--root", "folder"]),
+        ("train", ["--tags", "all"], ["--tags", "'all'", "'user', 'user+annotations'"]),
+        ("train", ["--learning-rate", "nan"], ["--learning-rate", "nan", "at least 0"]),
+        ("train", ["--preset", "best"], ["--preset", "'best'", "'paper'"]),
+        ("__main__", [], ["PHOTO"]),
+        ("__main__", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
+    ],
+)  # fmt: skip
+def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(command(name), args) == 2
+    stderr = capsys.readouterr().err
+    assert stderr.count("\n") == 1
+    assert stderr.startswith(f"{command(name).name}: error: ")
+    assert [part for part in expected if part not in stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OptionError, 2), (DataError, 1), (PhotoError, 1), (RunError, 1), (TrainingError, 1),
+        (DependencyError, 1), (MmcganError, 1),
+    ],
+)  # fmt: skip
+def test_run_command_turns_an_error_into_its_status(error, status, capsys):
+    assert run_command(raising(error("what was wrong\n  and more")), []) == status
+    assert capsys.readouterr().err == "toy: error: what was wrong and more\n"
+
+
+def test_run_command_names_the_file_of_an_os_error(capsys):
+    full = OSError(errno.ENOSPC, "No space left on device", "data/dataset.h5")
+    assert run_command(raising(full), []) == 1
+    assert capsys.readouterr().err == "toy: error: data/dataset.h5: No space left on device\n"
+    assert run_command(raising(OSError("it cannot be")), []) == 1
+    assert capsys.readouterr().err == "toy: error: it cannot be\n"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_run_command_is_interrupted_without_a_traceback(error, capsys):
+    assert run_command(raising(error), []) == 130
+    stderr = capsys.readouterr().err
+    assert stderr.strip() == "toy: error: interrupted; what was done so far is kept"
+
+
+def test_prepare_is_interrupted_without_a_traceback(capsys, monkeypatch, tmp_path):
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmcgan.prepare.prepare", interrupted)
+    assert run_command(command("prepare"), ["--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
+def test_run_command_returns_the_commands_status(returned, status):
+    assert run_command(click.Command("toy", callback=lambda: returned), []) == status
+
+
+def test_config_options_leave_out_what_was_not_given():
+    seen = {}
+
+    @click.command("toy")
+    @config_options(PrepareConfig)
+    def toy(**options: object) -> None:
+        seen.update(given(options))
+
+    assert run_command(toy, []) == 0
+    assert seen == {}
+    args = ["--corpus", "a", "--corpus", "b", "--download", "--seed", "0", "--out", "o"]
+    assert run_command(toy, [*args, "--dataset", "folder"]) == 0
+    assert seen == {
+        "corpus": (Path("a"), Path("b")), "download": True, "seed": 0, "out": Path("o"),
+        "dataset": "folder",
+    }  # fmt: skip
+    assert PrepareConfig(**seen).seed == 0

@@ -1,0 +1,125 @@
+"""Text → token lists: tags first, then the lines of files of every kind."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from pathlib import Path
+
+import pytest
+
+from data_prep import corpus as corpus_module
+from data_prep.corpus import Corpus, tokenize
+from mmcgan.errors import DataError, OptionError
+
+TEXT = "A cat, on the Beach!\n\nRailway station at night\n"
+TOKENS = [["a", "cat", "on", "the", "beach"], ["railway", "station", "at", "night"]]
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def documents(*paths: Path, phrases: tuple[str, ...] = ()) -> list[list[str]]:
+    return list(Corpus([], paths, phrases))
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("The CAT's hat", ["the", "cat's", "hat"]),
+        ("black-and-white -- photo", ["black-and-white", "photo"]),
+        ("snake_case, 2 words.", ["snake", "case", "2", "words"]),
+        ("Straße à l’été", ["strasse", "à", "l’été"]),
+        ("日本 東京", ["日本", "東京"]),
+        ("one\x00two", ["one", "two"]),
+        ("... !? ", []),
+        ("", []),
+    ],
+)
+def test_tokenize_gives_words_spelt_like_tags(text, tokens):
+    assert tokenize(text) == tokens
+
+
+def test_corpus_is_the_tags_then_the_lines_any_number_of_times(tmp_path):
+    files = [write(tmp_path / "a.txt", TEXT.encode()), write(tmp_path / "b.txt", b"the end")]
+    corpus = Corpus([("sea", "plant_life"), ("cat",)], files, ["plant_life"])
+    expected = [["sea", "plant_life"], ["cat"], *TOKENS, ["the", "end"]]
+    assert list(corpus) == expected
+    assert list(corpus) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("t.txt", bytes), ("t.gz", gzip.compress), ("t.txt.bz2", bz2.compress)]
+)
+def test_corpus_reads_plain_and_compressed_files(tmp_path, name, pack):
+    assert documents(write(tmp_path / name, pack(TEXT.encode()))) == TOKENS
+
+
+def test_corpus_joins_known_phrases_longest_first(tmp_path):
+    text = b"a new york city street in new york, old york city\nplant life\nnew\nnew york city\n"
+    path = write(tmp_path / "t.txt", text)
+    phrases = ("new_york", "new_york_city", "plant_life", "cat", "york_city")
+    assert documents(path, phrases=phrases) == [
+        ["a", "new_york_city", "street", "in", "new_york", "old", "york_city"],
+        ["plant_life"],
+        ["new"],
+        ["new_york_city"],
+    ]
+
+
+def test_corpus_reads_broken_text_as_far_as_it_goes(tmp_path):
+    latin = write(tmp_path / "latin.txt", "caf\xe9 noir\nsea\n".encode("latin-1"))
+    assert documents(latin) == [["caf", "noir"], ["sea"]]
+    binary = write(tmp_path / "nul.txt", b"cat\x00dog\x01\xff\xfe sea\n\x00\x00\n")
+    assert documents(binary) == [["cat", "dog", "sea"]]
+
+
+def test_corpus_of_an_empty_file_is_empty(tmp_path):
+    assert documents(write(tmp_path / "a.txt", b"")) == []
+    assert documents(write(tmp_path / "a.gz", gzip.compress(b""))) == []
+
+
+def test_corpus_cuts_endless_lines_into_documents(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_module, "MAX_LINE_LENGTH", 8)
+    path = write(tmp_path / "t.txt", b"cat dog sea sky\nsun\n")
+    assert documents(path) == [["cat", "dog"], ["sea", "sky"], ["sun"]]
+
+
+def test_corpus_holds_no_more_than_a_piece_of_an_endless_line(tmp_path):
+    n_words = 50_000
+    path = write(tmp_path / "t.txt.gz", gzip.compress((b"x" * 79 + b" ") * n_words))
+    lengths = [len(tokens) for tokens in documents(path)]
+    assert sum(lengths) == n_words
+    assert max(lengths) == corpus_module.MAX_LINE_LENGTH // 80
+
+
+def test_corpus_says_which_file_is_missing_before_it_is_read(tmp_path):
+    for path in (tmp_path / "missing.txt", tmp_path):
+        with pytest.raises(OptionError, match=r"--corpus: .* is not a file") as caught:
+            Corpus([], [path], [])
+        assert str(path) in str(caught.value)
+
+
+def spoilt(data: bytes) -> bytes:
+    """The data with a piece of its middle overwritten."""
+    return data[:40] + b"\xff" * 40 + data[80:]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cut.gz", gzip.compress(TEXT.encode() * 50)[:-20]),
+        ("cut.bz2", bz2.compress(TEXT.encode() * 50)[:-20]),
+        ("spoilt.gz", spoilt(gzip.compress(bytes(range(256)) * 9))),
+        ("spoilt.bz2", spoilt(bz2.compress(bytes(range(256)) * 9))),
+        ("not.gz", b"plain text"),
+        ("not.bz2", b"plain text"),
+    ],
+)
+def test_corpus_refuses_what_cannot_be_unpacked(tmp_path, name, data):
+    path = write(tmp_path / name, data)
+    with pytest.raises(DataError, match=f"--corpus: .*{name} cannot be read") as caught:
+        list(Corpus([], [path], []))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,241 @@
+"""The model of a run: written, read back, and refused where it is broken."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmcgan.config import TrainConfig
+from mmcgan.errors import RunError
+from mmcgan.model import Model, Standardizer, load_model, save_model
+from mmcgan.networks import build_networks
+from mmcgan.runs import RunDir
+
+CONFIG = TrainConfig(
+    noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5, maxout_units=3,
+    data=Path("/some/where"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def model(make_dataset) -> Model:
+    return build(make_dataset())
+
+
+def build(dataset: Any, config: TrainConfig = CONFIG) -> Model:
+    vocabulary = dataset.vocabularies["user"]
+    generator, _ = build_networks(dataset.feature_size, vocabulary.vector_size, config)
+    standardizer = Standardizer.fit(dataset.features)
+    facts = {"dataset_id": "abc", "tags": "user", "best_dev_P@10": 0.1}
+    return Model(generator.eval(), vocabulary, standardizer, dataset.backbone, facts)
+
+
+def save(model: Model, path: Path, config: TrainConfig = CONFIG) -> RunDir:
+    run = RunDir(path)
+    run.write_config({})
+    sizes = len(model.standardizer.mean), model.vocabulary.vector_size
+    discriminator = build_networks(*sizes, config)[1].state_dict()
+    states = {"generator": model.generator.state_dict(), "discriminator": discriminator}
+    save_model(run, model, config, states)
+    return run
+
+
+def test_standardizer_worked_out_by_hand():
+    # Columns: mean 2, deviation 1; mean 5, never varying.
+    standardizer = Standardizer.fit(np.array([[1, 5], [3, 5]], np.float32))
+    assert standardizer.mean.tolist() == [2, 5]
+    assert standardizer.scale.tolist() == [1, 1]
+    scaled = standardizer(np.array([[4, 6]], np.float32))
+    assert (scaled.dtype, scaled.tolist()) == (np.float32, [[2, 1]])
+
+
+def test_standardizer_gives_mean_0_and_variance_1(make_dataset):
+    features = 1000 + 7 * make_dataset().features
+    scaled = Standardizer.fit(features)(features)
+    assert np.allclose(scaled.mean(axis=0), 0, atol=1e-3)
+    assert np.allclose(scaled.std(axis=0), 1, atol=1e-3)
+
+
+def test_standardizer_of_one_photo_stays_finite():
+    one = np.array([[3.0, -1.0]], np.float32)
+    assert Standardizer.fit(one)(one).tolist() == [[0, 0]]
+
+
+def test_save_model_is_read_back(model, tmp_path, make_dataset):
+    run = save(model, tmp_path / "run")
+    assert run.is_finished
+    found = load_model(run)
+    assert found.vocabulary.words == model.vocabulary.words
+    assert np.array_equal(found.vocabulary.vectors, model.vocabulary.vectors)
+    assert np.array_equal(found.vocabulary.n_photos, model.vocabulary.n_photos)
+    assert (found.backbone, found.facts) == (model.backbone, model.facts)
+    assert not found.generator.training
+    features = make_dataset().features[:4]
+    assert np.array_equal(found.sample(features, 6, seed=1), model.sample(features, 6, seed=1))
+
+
+def test_save_model_keeps_the_discriminator(model, tmp_path):
+    tensors = load_file(save(model, tmp_path).weights_path)
+    sizes = len(model.standardizer.mean), model.vocabulary.vector_size
+    for name, weights in build_networks(*sizes, CONFIG)[1].state_dict().items():
+        assert torch.equal(tensors[f"discriminator.{name}"], weights)
+
+
+def test_save_model_writes_the_same_bytes_wherever_it_lies(model, tmp_path):
+    one = save(model, tmp_path / "one")
+    two = save(model, tmp_path / "two", replace(CONFIG, data=Path("/else/where"), resume=True))
+    assert one.weights_path.read_bytes() == two.weights_path.read_bytes()
+    assert one.model_path.read_bytes() == two.model_path.read_bytes()
+
+
+@pytest.mark.parametrize(("n_bytes", "name"), [(100, "model.json"), (2000, "model.safetensors")])
+def test_save_model_on_a_full_disk_leaves_the_run_unfinished(
+    model, tmp_path, full_disk, n_bytes, name
+):
+    with full_disk(n_bytes), pytest.raises(OSError) as caught:
+        save(model, tmp_path)
+    assert caught.value.filename == str(tmp_path / name)
+    assert not RunDir(tmp_path).is_finished
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_load_model_leaves_the_random_state_alone(model, tmp_path):
+    run = save(model, tmp_path)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    load_model(run)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_sample_gives_every_image_the_same_draws_of_noise(model, make_dataset):
+    features = make_dataset().features[:5]
+    samples = model.sample(features, 7, seed=2)
+    assert (samples.shape, samples.dtype) == ((5, 7, 5), np.float32)
+    alone = model.sample(features[3:4], 7, seed=2)
+    assert np.allclose(samples[3], alone[0], atol=1e-6)
+    assert np.array_equal(model.sample(features, 7, seed=2), samples)
+    assert not np.allclose(model.sample(features, 7, seed=3), samples)
+
+
+def test_sample_standardises_the_features(model, make_dataset):
+    features = make_dataset().features[:2]
+    random = torch.Generator().manual_seed(0)
+    noise = torch.randn(4, CONFIG.noise_size, generator=random)
+    inputs = (features - model.standardizer.mean) / model.standardizer.scale
+    with torch.no_grad():
+        expected = model.generator(noise, torch.from_numpy(inputs[:1]).expand(4, -1))
+    assert np.allclose(model.sample(features, 4, seed=0)[0], expected.numpy(), atol=1e-6)
+
+
+def assert_refused(run: RunDir, *parts: str) -> None:
+    with pytest.raises(RunError) as caught:
+        load_model(run)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [part for part in (str(run.path), *parts) if part not in message] == []
+
+
+def test_load_model_of_no_run(tmp_path):
+    assert_refused(RunDir(tmp_path / "missing"), "holds no run")
+    assert_refused(RunDir(tmp_path), "holds no run")
+
+
+def test_load_model_of_an_unfinished_run_says_how_to_go_on(tmp_path):
+    run = RunDir(tmp_path)
+    run.write_config({})
+    assert_refused(run, "not finished", "--resume", "model.safetensors")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_load_model_refuses_truncated_weights(model, tmp_path, share):
+    run = save(model, tmp_path)
+    data = run.weights_path.read_bytes()
+    run.weights_path.write_bytes(data[: int(share * len(data))])
+    assert_refused(run, "broken")
+
+
+def test_load_model_refuses_what_is_no_weights_file(model, tmp_path):
+    run = save(model, tmp_path)
+    run.weights_path.write_text("<html>not found</html>" * 50)
+    assert_refused(run, "broken")
+
+
+def test_load_model_refuses_weights_that_lack_some(model, tmp_path):
+    run = save(model, tmp_path)
+    for lost in ("word_vectors", "feature_scale", "generator.output.weight"):
+        tensors = load_file(save(model, tmp_path).weights_path)
+        del tensors[lost]
+        save_file(tensors, run.weights_path)
+        assert_refused(run, "broken", lost.removeprefix("generator."))
+
+
+def test_load_model_refuses_a_standardizer_of_another_size(model, tmp_path):
+    run = save(model, tmp_path)
+    for name in ("feature_mean", "feature_scale"):
+        tensors = load_file(save(model, tmp_path).weights_path)
+        save_file(tensors | {name: torch.ones(2)}, run.weights_path)
+        assert_refused(run, "6 features")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"feature_size": 9}, {"vector_size": 9}, {"n_images": 4}],
+    ids=["feature size", "vector size", "words"],
+)
+def test_load_model_refuses_the_description_of_another_model(
+    model, tmp_path, make_dataset, options
+):
+    run = save(model, tmp_path / "run")
+    other = save(build(make_dataset(**options)), tmp_path / "other")
+    run.model_path.write_bytes(other.model_path.read_bytes())
+    assert_refused(run, "different runs")
+
+
+def test_load_model_refuses_the_description_of_other_networks(model, tmp_path, make_dataset):
+    config = replace(CONFIG, noise_units=6)
+    run = save(model, tmp_path / "run")
+    other = save(build(make_dataset(), config), tmp_path / "other", config)
+    run.model_path.write_bytes(other.model_path.read_bytes())
+    assert_refused(run, "different runs", "size mismatch")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '"text"', "{}", '{"format_version": 1}'])
+def test_load_model_refuses_a_broken_description(model, tmp_path, content):
+    run = save(model, tmp_path)
+    run.model_path.write_text(content)
+    assert_refused(run)
+
+
+def test_load_model_says_that_the_description_is_missing(model, tmp_path):
+    run = save(model, tmp_path)
+    run.model_path.unlink()
+    assert_refused(run, "model.json is missing")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"format_version": 99}, ["format version is 99", "reads 1"]),
+        ({"config": {"noise_units": 0}}, ["--noise-units"]),
+        ({"config": {"unheard_of": 1}}, ["unheard_of"]),
+        ({"config": {"noise_units": "many"}}, []),
+        ({"words": None}, []),
+        ({"words": ["one"]}, ["1 words"]),
+        ({"n_photos": [1]}, ["1 counts"]),
+        ({"n_photos": ["a"]}, []),
+        ({"feature_size": "six"}, []),
+    ],
+)
+def test_load_model_refuses_a_description_that_does_not_fit(model, tmp_path, change, expected):
+    run = save(model, tmp_path)
+    description = json.loads(run.model_path.read_text())
+    run.model_path.write_text(json.dumps(description | change))
+    assert_refused(run, *expected)
