@@ -150,14 +150,19 @@ class TrainConfig(Config):
     )
     resume: bool = option(False, "Go on with a partial run; start it if it is absent.")
     dry_run: bool = option(False, "Say what would be trained, and stop.")
-    epochs: int = option(40, "Passes over all (photo, tag) pairs.", at_least=1)
-    patience: int = option(
-        10, "Stop after so many evaluations on dev without a better P@10.", at_least=1
+    epochs: int | None = option(
+        None,
+        "Passes over all (photo, tag) pairs; if not given 12, or as many as make 1,500 updates.",
+        at_least=1,
     )
-    evaluate_every: int = option(
-        0,
-        "Updates between two evaluations on dev, each with a checkpoint; 0: once an epoch.",
-        at_least=0,
+    patience: int = option(
+        5, "Stop after so many evaluations on dev without a better P@10.", at_least=1
+    )
+    evaluate_every: int | None = option(
+        None,
+        "Updates between two evaluations on dev, each with a checkpoint; if not given an epoch, "
+        "but at least 100.",
+        at_least=1,
     )
     batch_size: int = option(100, "(photo, tag) pairs in a mini-batch.", at_least=1)
     noise_size: int = option(100, "Size Z of the Gaussian noise.", at_least=1)

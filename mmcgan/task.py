@@ -37,10 +37,11 @@ class Task:
     def describe(self) -> str:
         """Say in one line what is trained on what."""
         trainer, examples = self.trainer, self.trainer.examples
+        n_epochs = trainer.n_updates / trainer.updates_per_epoch
         return (
             f"training {self.config.preset} on {self.tags} tags: {len(examples.pairs)} pairs of "
             f"{len(examples.image_features)} photos, {len(self.vocabulary)} words; "
-            f"{trainer.n_updates} updates in {self.config.epochs} epochs at most, learning rate "
+            f"at most {trainer.n_updates} updates ({n_epochs:.4g} epochs), learning rate "
             f"{learning_rate(self.config, 0):g} → "
             f"{learning_rate(self.config, trainer.n_updates):.4g} (seed {self.config.seed})"
         )
@@ -104,9 +105,12 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
     standardizer = Standardizer.fit(dataset.features[rows])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pairs = np.stack(dataset.tag_matrix(tags, vocabulary.words)[rows].nonzero(), axis=1)
+    # Open in the paper: both networks see features and words of variance 1 a component. With words
+    # of norm 1 beside such features, a generator without an output unit soon runs away.
+    words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))
     examples = Examples(
         torch.from_numpy(standardizer(dataset.features[rows])).to(device),
-        torch.from_numpy(vocabulary.vectors).to(device),
+        torch.from_numpy(words).to(device),
         torch.from_numpy(pairs.astype(np.int64)).to(device),
     )
     generator, discriminator = build_networks(dataset.feature_size, vocabulary.vector_size, config)

@@ -148,3 +148,33 @@ def _jpeg(row: int) -> bytes:
     buffer = BytesIO()
     Image.new("RGB", (16, 12), (int(row) % 256, 80, 120)).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+SMALL_NETWORKS = ["--noise-units", "8", "--image-units", "8", "--d-word-units", "8",
+                  "--d-image-units", "8", "--maxout-units", "4", "--batch-size", "10",
+                  "--discriminator-init", "0.1"]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A small prepared folder and a finished run on it: (data, run). Tests do not change them."""
+    from mmcgan.cli import run_command
+    from mmcgan.train import main
+
+    parent = tmp_path_factory.mktemp("trained")
+    data, run = parent / "data", parent / "run"
+    dataset = build_dataset(n_images=200, annotations=True, truth=True, n_thumbnails=6)
+    write_dataset(dataset, data / FILE_NAME)
+    options = [
+        "--data",
+        str(data),
+        "--out",
+        str(run),
+        "--epochs",
+        "2",
+        "--evaluate-every",
+        "10",
+        *SMALL_NETWORKS,
+    ]
+    assert run_command(main, options) == 0
+    return data, run

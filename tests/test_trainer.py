@@ -15,7 +15,7 @@ from mmcgan.trainer import Examples, Trainer, Validation, fit, learning_rate, mo
 SMALL = TrainConfig(
     batch_size=4, noise_size=3, noise_units=5, image_units=6, d_word_units=5, d_image_units=6,
     maxout_units=4, maxout_pieces=2, generator_init=0.5, discriminator_init=0.5,
-    epochs=2, momentum_epochs=2,
+    epochs=2, momentum_epochs=2, evaluate_every=5,
 )  # fmt: skip
 FEATURE_SIZE, VECTOR_SIZE, N_PAIRS = 7, 3, 20
 
@@ -282,9 +282,13 @@ def test_log_holds_every_measure_of_training_and_evaluation(tmp_path):
 
 def test_divergence_before_any_evaluation_is_an_error_that_names_the_remedy():
     trainer = make_trainer(replace(SMALL, learning_rate=1e30))
-    with pytest.raises(TrainingError, match="at update .*--learning-rate"):
+
+    def train():
         for _ in range(50):
             trainer.step()
+
+    with pytest.raises(TrainingError, match=r"at update .*--learning-rate"):
+        train()
 
 
 def test_divergence_after_an_evaluation_ends_the_run_with_the_best_networks(tmp_path, capsys):

@@ -1,0 +1,116 @@
+"""The documented path with a real backbone, on a folder of drawn photos."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import SMALL_NETWORKS
+
+import mmcgan
+from data_prep.sample import read_sample
+from mmcgan import __main__, evaluate, prepare, train
+from mmcgan.cli import run_command
+from mmcgan.dataset import read_dataset
+
+N_PHOTOS = 90
+PREPARE = ["--dataset", "folder", "--root", "photos", "--out", "data/mine", "--backbone",
+           "efficientnet-lite0", "--word-epochs", "2", "--word-size", "8",
+           "--min-photos", "3"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A working folder in which prepare, train and evaluate ran one after the other."""
+    home = tmp_path_factory.mktemp("home")
+    photos = read_sample(home / "drawn", frozenset(), 0).photos[:N_PHOTOS]
+    (home / "photos").mkdir()
+    for photo in photos:
+        shutil.copy(home / "drawn" / photo.name, home / "photos")
+        if photo.tags:
+            text = "\n".join(photo.tags)
+            (home / "photos" / photo.name).with_suffix(".txt").write_text(text)
+    (home / "photos" / "broken.jpg").write_bytes(b"not a photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        assert run_command(prepare.main, PREPARE) == 0
+        assert run_command(train.main, ["--epochs", "1", *SMALL_NETWORKS]) == 0
+        assert run_command(evaluate.main, []) == 0
+    return home
+
+
+@pytest.fixture(autouse=True)
+def in_home(home, monkeypatch):
+    monkeypatch.chdir(home)
+
+
+def test_every_stage_leaves_its_file_under_its_default_name(home):
+    assert (home / "data" / "mine" / "dataset.h5").is_file()
+    assert not (home / "data" / "mine" / "partial").exists()
+    assert (home / "runs" / "0001" / "model.safetensors").is_file()
+    assert (home / "runs" / "0001" / "report-val" / "report.html").is_file()
+
+
+def test_prepared_file_says_what_was_kept_and_what_could_not_be_read(home):
+    dataset = read_dataset(home / "data" / "mine")
+    assert len(dataset.features) == N_PHOTOS
+    assert dataset.feature_size == 1280
+    assert dataset.counts["unreadable_photos"][0][0].endswith("broken.jpg")
+    assert dataset.backbone["precision"] == "float32"
+    assert dataset.vocabularies["user"].vectors.shape[1] == 8
+
+
+def test_prepare_again_does_nothing_and_with_other_options_refuses(home, capsys):
+    before = (home / "data" / "mine" / "dataset.h5").stat().st_mtime_ns
+    assert run_command(prepare.main, PREPARE) == 0
+    assert (home / "data" / "mine" / "dataset.h5").stat().st_mtime_ns == before
+    assert run_command(prepare.main, [*PREPARE, "--seed", "4"]) == 2
+    assert "--seed" in capsys.readouterr().err
+
+
+def test_a_photos_tags_are_those_of_its_stored_features(home):
+    dataset = read_dataset(home / "data" / "mine")
+    tagger = mmcgan.load()
+    for row in (0, 40):
+        path = home / "photos" / str(dataset.image_ids[row])
+        image = mmcgan.tagger.open_photo(path, at_least=224)
+        features = tagger.backbone.features([image])
+        assert np.allclose(features[0], dataset.features[row], atol=1e-4)
+        words = [tag.word for tag in mmcgan.tag(path)]
+        expected = tagger.tag_features(dataset.features[row : row + 1])[0]
+        assert words == [tag.word for tag in expected]
+
+
+def test_command_line_tags_a_photo(home, capsys):
+    assert run_command(__main__.main, ["photos/im1.jpg", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert [(t["word"], t["score"]) for t in json.loads(out)["tags"]] == [
+        tuple(tag) for tag in mmcgan.tag("photos/im1.jpg")
+    ]
+
+
+def test_prepare_names_what_is_wrong_with_a_collection(tmp_path, capsys):
+    def error(*options):
+        status = run_command(prepare.main, ["--out", str(tmp_path / "out"), *map(str, options)])
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert len(lines) == 1
+        return status, lines[0]
+
+    status, line = error("--dataset", "folder", "--root", tmp_path / "none")
+    assert status == 1
+    assert "none" in line
+    assert error("--dataset", "folder") == (
+        2, "mmcgan.prepare: error: --root: --dataset folder needs the folder of its photos",
+    )  # fmt: skip
+    (tmp_path / "one").mkdir()
+    shutil.copy("photos/im1.jpg", tmp_path / "one")
+    status, line = error("--dataset", "folder", "--root", tmp_path / "one")
+    assert status == 1
+    assert "tag" in line
+    status, line = error("--vectors", tmp_path / "none.txt")
+    assert status == 2
+    assert "--vectors" in line
+    status, line = error("--dataset", "folder", "--root", "photos", "--backbone", "nonsense")
+    assert status == 2
+    assert "--backbone" in line
+    assert not (tmp_path / "out" / "dataset.h5").exists()

@@ -1,0 +1,174 @@
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eval.systems import generate
+from mmcgan.cli import run_command
+from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
+from mmcgan.evaluate import main
+from mmcgan.tagger import Tagger
+
+RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
+
+
+@pytest.fixture(scope="module")
+def report_dir(trained, tmp_path_factory):
+    data, run = trained
+    out = tmp_path_factory.mktemp("report")
+    options = ["--run", str(run), "--data", str(data), "--split", "val", "--out", str(out)]
+    assert run_command(main, options) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(report_dir):
+    return json.loads((report_dir / "report.json").read_text())
+
+
+def test_report_has_all_systems_with_their_roles(report):
+    roles = {name: system["role"] for name, system in report["systems"].items()}
+    assert roles == {"cgan": "cgan", **dict.fromkeys(RIVALS, "rival")}
+
+
+def test_report_has_every_measure_with_an_interval(report, trained):
+    dataset = read_dataset(trained[0])
+    assert report["n_images"] == len(dataset.rows("val"))
+    n_val = int((dataset.split == SPLITS.index("val")).sum())
+    assert report["n_skipped"] == n_val - report["n_images"]
+    assert report["n_concepts"] == 4
+    for system in report["systems"].values():
+        for relevance in ("user", "user+annotations"):
+            assert {"P@1", "P@5", "P@10", "R@10", "MiAP"} <= set(system[relevance])
+            for figure in system[relevance].values():
+                assert figure["low"] <= figure["value"] <= figure["high"]
+        assert set(system["concept_MAP"]) == {"value", "low", "high"}
+
+
+def test_report_has_the_controls_of_the_generator(report):
+    checks = report["cgan_checks"]
+    assert set(checks) == {
+        "distinct_words", "noise_variance_share", "vocabulary_coverage", "shuffled_P@10",
+        "adversarial_gradient_share",
+    }  # fmt: skip
+    assert checks["adversarial_gradient_share"] == 1.0
+    assert 0 <= report["truth"]["total_variation"] <= 1
+
+
+def test_stored_predictions_are_what_tagging_says(report_dir, trained):
+    data, run = trained
+    dataset, tagger = read_dataset(data), Tagger.load(run)
+    stored = pd.read_parquet(report_dir / "predictions.parquet")
+    assert set(stored.system) == {"cgan", *RIVALS}
+    rows = dataset.rows("val")
+    assert set(stored.image_id) == set(dataset.image_ids[rows])
+    ours = stored[stored.system == "cgan"]
+    for row, tags in zip(rows, tagger.tag_features(dataset.features[rows]), strict=True):
+        mine = ours[ours.image_id == dataset.image_ids[row]].sort_values("rank").head(10)
+        assert mine.word.tolist() == [tag.word for tag in tags]
+        assert mine.score.to_numpy() == pytest.approx([tag.score for tag in tags])
+
+
+def test_precision_in_the_report_follows_from_the_stored_predictions(report, report_dir, trained):
+    dataset = read_dataset(trained[0])
+    stored = pd.read_parquet(report_dir / "predictions.parquet")
+    for system in ("cgan", "ridge"):
+        precisions = []
+        for row in dataset.rows("val"):
+            mine = stored[(stored.system == system) & (stored.image_id == dataset.image_ids[row])]
+            top = set(mine[mine["rank"] <= 10].word)
+            precisions.append(len(top & set(dataset.tags["user"].of(row))) / 10)
+        figure = report["systems"][system]["user"]["P@10"]
+        assert figure["value"] == pytest.approx(np.mean(precisions))
+
+
+def test_rivals_learn_what_there_is_to_learn(report):
+    best = report["systems"]["ridge"]["user"]["P@1"]["value"]
+    assert best > report["systems"]["frequency"]["user"]["P@1"]["value"] + 0.2
+
+
+def test_report_is_written_in_three_forms(report_dir):
+    assert {p.name for p in report_dir.iterdir()} == {
+        "report.json", "report.md", "report.html", "predictions.parquet", "concept_scores.parquet",
+    }  # fmt: skip
+    page = (report_dir / "report.html").read_text()
+    assert "data:image/jpeg" in page
+    assert "日本" in page
+
+
+def test_same_call_gives_the_same_figures(report, trained, tmp_path):
+    data, run = trained
+    assert run_command(main, ["--run", str(run), "--data", str(data), "--out", str(tmp_path)]) == 0
+    again = json.loads((tmp_path / "report.json").read_text())
+    assert again["systems"] == report["systems"]
+    assert again["cgan_checks"] == report["cgan_checks"]
+
+
+def test_noise_share_is_the_variance_within_images(trained):
+    data, run = trained
+    dataset, tagger = read_dataset(data), Tagger.load(run)
+    features = dataset.features[:70]
+    generated = generate(tagger, features, [])
+    samples = np.concatenate([s for _, s in tagger.samples(features)]).astype(np.float64)
+    total = samples.reshape(-1, samples.shape[-1]).var(axis=0).sum()
+    within = samples.var(axis=1).mean(axis=0).sum()
+    assert generated.noise_variance_share == pytest.approx(within / total)
+    assert generated.draws.shape == (70, 100)
+
+
+def evaluate(run, data, out, capsys, *options):
+    status = run_command(main, ["--run", str(run), "--data", str(data), "--out", str(out),
+                                *options])  # fmt: skip
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    return status, lines[0]
+
+
+def test_empty_split_is_named(trained, tmp_path, capsys):
+    data, run = trained
+    dataset = read_dataset(data)
+    moved = dataset.split.copy()
+    moved[moved == SPLITS.index("test")] = SPLITS.index("val")
+    other = replace(dataset, split=moved)
+    write_dataset(other, tmp_path / "data" / FILE_NAME)
+    shutil.copytree(run, tmp_path / "run")
+    model = json.loads((run / "model.json").read_text())
+    model["facts"]["dataset_id"] = other.dataset_id
+    (tmp_path / "run" / "model.json").write_text(json.dumps(model))
+    status, line = evaluate(
+        tmp_path / "run", tmp_path / "data", tmp_path / "out", capsys, "--split", "test"
+    )
+    assert status == 1
+    assert "the split test" in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"feature_size": 7}, "6 features"),
+        ({"vector_size": 4}, "words of size 5"),
+        ({"seed": 3}, "its id is"),
+    ],
+)
+def test_run_made_from_other_data_is_refused(trained, make_dataset, tmp_path, capsys, sizes, words):
+    other = make_dataset(n_images=200, annotations=True, truth=True, n_thumbnails=6, **sizes)
+    write_dataset(other, tmp_path / FILE_NAME)
+    status, line = evaluate(trained[1], tmp_path, tmp_path / "out", capsys)
+    assert status == 1
+    assert "made from other data" in line
+    assert words in line
+
+
+def test_run_without_a_model_is_named(trained, tmp_path, capsys):
+    status, line = evaluate(tmp_path, trained[0], tmp_path / "out", capsys)
+    assert status == 1
+    assert "holds no run" in line
+
+
+def test_unknown_split_is_status_2(trained, capsys):
+    assert run_command(main, ["--run", str(trained[1]), "--split", "train"]) == 2
+    assert "--split" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mmcgan
+from mmcgan import tagger as tagger_module
+from mmcgan.backbone import Backbone
+from mmcgan.dataset import read_dataset
+from mmcgan.errors import DataError, OptionError, PhotoError, RunError
+from mmcgan.model import Standardizer, load_model
+from mmcgan.runs import RunDir
+from mmcgan.tagger import Tag, Tagger
+
+
+def make_photo(colour, size=(8, 8)):
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """A backbone whose six features are the mean colour, twice."""
+
+    def run(pixels):
+        mean = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
+        return np.tile(mean, 2).astype(np.float32)
+
+    backbone = Backbone({"feature_size": 6, "image_size": 4}, run)
+    monkeypatch.setattr(tagger_module, "restore_backbone", lambda record: backbone)
+
+
+@pytest.fixture
+def tagger(trained, stand_in):
+    return Tagger.load(trained[1])
+
+
+def test_tag_features_ranks_min_k_v_words_by_their_share_of_the_votes(tagger, trained):
+    dataset = read_dataset(trained[0])
+    n_words = len(tagger.model.vocabulary)
+    for k in (1, 5, 1000):
+        for tags in tagger.tag_features(dataset.features[:3], k):
+            assert len(tags) == min(k, n_words)
+            scores = [tag.score for tag in tags]
+            assert scores == sorted(scores, reverse=True)
+            assert len({tag.word for tag in tags}) == len(tags)
+    everything = tagger.tag_features(dataset.features[:3], 1000)
+    # every vote is for one of V < 20 words, so that all shares add up to one
+    assert [sum(t.score for t in tags) for tags in everything] == pytest.approx([1] * 3, abs=1e-5)
+
+
+def test_same_seed_gives_the_same_tags_whatever_is_tagged_beside(tagger, trained):
+    features = read_dataset(trained[0]).features
+    together = tagger.tag_features(features[:70])
+    assert tagger.tag_features(features[69:70]) == together[69:]
+    assert Tagger.load(trained[1]).tag_features(features[:70]) == together
+    other = Tagger.load(trained[1], seed=1).votes(features[:70])
+    assert not np.array_equal(next(other).nearest, next(tagger.votes(features[:70])).nearest)
+
+
+def test_photos_and_their_features_get_the_same_tags(tagger, tmp_path):
+    photos = [make_photo((250, 10, 10)), make_photo((10, 10, 250))]
+    path = tmp_path / "red.png"
+    path.write_bytes(photos[0])
+    many = tagger.tag_many(photos, k=4)
+    assert many == tagger.tag_features(
+        np.array([[250, 10, 10] * 2, [10, 10, 250] * 2], np.float32) / 255, k=4
+    )
+    assert (
+        tagger.tag(path, k=4) == tagger.tag(str(path), k=4) == tagger.tag(photos[0], 4) == many[0]
+    )
+    assert all(isinstance(tag, Tag) for tag in many[0])
+
+
+def test_no_photo_gives_no_tags(tagger):
+    assert tagger.tag_many([]) == []
+    assert tagger.tag_features(np.zeros((0, 6), np.float32)) == []
+
+
+def test_a_broken_photo_is_named_and_the_others_are_tagged(tagger):
+    good = make_photo((1, 2, 3))
+    results = list(tagger.tag_each([good, b"not a photo", good]))
+    assert isinstance(results[1], PhotoError)
+    assert results[0] == results[2] == tagger.tag(good)
+    with pytest.raises(PhotoError):
+        tagger.tag_many([good, b""])
+
+
+def test_missing_photo_is_named(tagger, tmp_path):
+    with pytest.raises(PhotoError, match=r"none\.jpg"):
+        tagger.tag(tmp_path / "none.jpg")
+
+
+def test_k_below_one_is_refused(tagger):
+    with pytest.raises(OptionError, match="--k"):
+        tagger.tag_features(np.zeros((1, 6), np.float32), 0)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (6,)])
+def test_features_of_another_size_are_refused(tagger, shape):
+    with pytest.raises(DataError, match=r"\(N, 6\)"):
+        tagger.tag_features(np.zeros(shape, np.float32))
+
+
+def test_sampled_vectors_are_the_generators_on_standardised_features(trained):
+    model = load_model(RunDir(trained[1]))
+    features = read_dataset(trained[0]).features[:4]
+    raw = replace(model, standardizer=Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32)))
+    expected = raw.sample(model.standardizer(features), n_samples=3, seed=2)
+    samples = model.sample(features, n_samples=3, seed=2)
+    assert samples.shape == (4, 3, 5)
+    assert np.array_equal(samples, expected)
+
+
+def test_standardizer_gives_mean_zero_and_variance_one_and_spares_constants():
+    features = np.array([[1, 5], [3, 5], [5, 5]], np.float32)
+    scaled = Standardizer.fit(features)(features)
+    # column 0: mean 3, deviation sqrt(8/3) = 1.632993
+    assert scaled[:, 0] == pytest.approx([-2 / 1.632993, 0, 2 / 1.632993], rel=1e-5)
+    assert scaled[:, 1].tolist() == [0, 0, 0]
+
+
+def test_api_tags_with_the_newest_finished_run(trained, stand_in, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo = tmp_path / "a.png"
+    photo.write_bytes(make_photo((9, 99, 200)))
+    with pytest.raises(RunError, match=r"mmcgan\.train"):
+        mmcgan.tag(photo)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "0001").symlink_to(trained[1])
+    expected = mmcgan.tag(str(photo), k=3, run=trained[1])
+    assert mmcgan.tag(photo, 3) == expected
+    assert len(expected) == 3
+    assert mmcgan.Tag is Tag
+    assert mmcgan.Tagger is Tagger
+    with pytest.raises(AttributeError):
+        mmcgan.nonsense  # noqa: B018
+
+
+def test_api_keeps_the_model_loaded_until_it_changes(trained, stand_in, tmp_path):
+    first = mmcgan.load(trained[1])
+    assert mmcgan.load(str(trained[1])) is first
