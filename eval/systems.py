@@ -10,11 +10,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from eval.baselines import Rival
+from eval.metrics import MIAP_DEPTH
 from eval.predictions import SystemPredictions
 from mmcgan.ranking import Ranking, count_votes, rank_scores
 from mmcgan.tagger import Tagger
 
-MAX_DEPTH = 1000  # of a stored ranking
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -41,7 +41,7 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
             votes = count_votes(samples, tagger.index)
-            rankings.append(votes.rank(MAX_DEPTH))
+            rankings.append(votes.rank(MIAP_DEPTH))
             draws.append(votes.nearest)
             distinct.append(votes.n_distinct())
             concept_scores.append(votes.scores_of(concept_rows))
@@ -63,7 +63,7 @@ def ask_rival(
     scores = rival.score(features)
     concept_scores = scores[:, concept_rows]
     return SystemPredictions(
-        rival.name, "rival", rank_scores(scores, MAX_DEPTH), concept_scores,
+        rival.name, "rival", rank_scores(scores, MIAP_DEPTH), concept_scores,
         np.zeros_like(concept_scores),
     )  # fmt: skip
 

@@ -152,7 +152,7 @@ class TrainConfig(Config):
     dry_run: bool = option(False, "Say what would be trained, and stop.")
     epochs: int | None = option(
         None,
-        "Passes over all (photo, tag) pairs; if not given 12, or as many as make 1,500 updates.",
+        "Passes over all (photo, tag) pairs; if not given 8, or as many as make 1,500 updates.",
         at_least=1,
     )
     patience: int = option(
@@ -184,9 +184,9 @@ class TrainConfig(Config):
     discriminator_steps: int = option(
         1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
     )
-    generator_loss: Literal["non-saturating", "saturating"] = option(
-        "non-saturating",
-        "Open in the paper: -log D(G(z)), or the value function's log(1 - D(G(z))).",
+    generator_loss: Literal["saturating", "non-saturating"] = option(
+        "saturating",
+        "Open in the paper: log(1 - D(G(z))) as in its value function, or -log D(G(z)).",
     )
     learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
     learning_rate_decay: float = option(

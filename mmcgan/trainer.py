@@ -26,7 +26,7 @@ from mmcgan.networks import Discriminator, Generator
 from mmcgan.runs import RunDir
 
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.
-DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 12, 1500, 100
+DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 COLLAPSED_WORDS = 2  # mean distinct nearest words a photo below which G has collapsed
 UNBEATEN_ACCURACY = 0.99  # of D, on real and on generated words, above which G cannot win
 

@@ -1,0 +1,107 @@
+"""The same networks, losses and trainer learn p(word | condition) where it is known.
+
+Eight conditions, three words each. The word vector of condition c and word j is the unit vector
+along (e_c, e_j), so that the words of all conditions form the same triangle, shifted: the literal
+generator, whose noise and condition meet only in its linear output, can express no other shape.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmcgan.config import TrainConfig
+from mmcgan.index import WordIndex
+from mmcgan.networks import build_networks
+from mmcgan.ranking import count_votes
+from mmcgan.runs import RunDir
+from mmcgan.trainer import Examples, Trainer, Validation, fit
+
+N_CONDITIONS, PROBABILITY = 8, np.array([0.5, 0.3, 0.2])
+N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
+
+CONFIG = TrainConfig(
+    batch_size=400,
+    noise_size=8, noise_units=64, image_units=64, d_word_units=64, d_image_units=64,
+    maxout_units=64, dropout=0.0, generator_init=0.2, discriminator_init=0.1, learning_rate=0.02,
+    evaluate_every=50, epochs=2000, patience=1000,
+)  # fmt: skip
+
+
+def word_vectors():
+    conditions = np.repeat(np.eye(N_CONDITIONS), N_WORDS, axis=0)
+    words = np.tile(np.eye(N_WORDS), (N_CONDITIONS, 1))
+    return (np.concatenate([conditions, words], axis=1) / np.sqrt(2)).astype(np.float32)
+
+
+def draw_pairs(n, seed):
+    """Draw n (condition, word) pairs from the true distribution."""
+    random = np.random.default_rng(seed)
+    conditions = np.arange(n) % N_CONDITIONS
+    return np.stack([conditions, conditions * N_WORDS
+                     + random.choice(N_WORDS, n, p=PROBABILITY)], axis=1)  # fmt: skip
+
+
+def exact_pairs():
+    """Fifty (condition, word) pairs a condition, in the very proportions of the distribution."""
+    words = np.repeat(np.arange(N_WORDS), (50 * PROBABILITY).astype(int))
+    conditions = np.repeat(np.arange(N_CONDITIONS), len(words))
+    return np.stack([conditions, conditions * N_WORDS + np.tile(words, N_CONDITIONS)], axis=1)
+
+
+def drawn_shares(generator, conditions, seed, n_draws=1000):
+    """The share of each word among the nearest words of the draws, (conditions, words)."""
+    noise = torch.randn(n_draws, CONFIG.noise_size, generator=torch.Generator().manual_seed(seed))
+    with torch.inference_mode():
+        samples = generator.eval().sample(noise, conditions).numpy()
+    nearest = count_votes(samples, WordIndex(word_vectors()), n_neighbours=1).nearest
+    return np.stack([np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws
+                     for row in nearest])  # fmt: skip
+
+
+def total_variation(shares, expected):
+    return float(np.abs(shares - expected).sum(axis=1).mean() / 2)
+
+
+def truth():
+    table = np.zeros((N_CONDITIONS, N_CONDITIONS * N_WORDS))
+    for condition in range(N_CONDITIONS):
+        table[condition, condition * N_WORDS : (condition + 1) * N_WORDS] = PROBABILITY
+    return table
+
+
+def empirical(pairs):
+    table = np.zeros((N_CONDITIONS, N_CONDITIONS * N_WORDS))
+    np.add.at(table, (pairs[:, 0], pairs[:, 1]), 1)
+    return table / table.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(seed, tmp_path):
+    conditions = 3 * torch.eye(N_CONDITIONS)
+    examples = Examples(
+        conditions,
+        torch.from_numpy(word_vectors()),
+        torch.from_numpy(exact_pairs()),
+    )
+    config = replace(CONFIG, seed=seed)
+    networks = build_networks(N_CONDITIONS, SIZE, config)
+    dev = empirical(draw_pairs(800, seed=1))
+
+    def validate(generator):
+        """Held-out pairs choose the best networks, as dev does on photos; not the truth."""
+        score = 1 - total_variation(drawn_shares(generator, conditions, seed=3), dev)
+        return Validation(score, {"P@10": score, "distinct_words": 3.0})
+
+    run = RunDir(tmp_path)
+    run.write_config({})
+    before = total_variation(drawn_shares(networks[0], conditions, seed=5), truth())
+    best = fit(Trainer(*networks, examples, config), validate, run)
+    networks[0].load_state_dict(best.networks["generator"])
+    shares = drawn_shares(networks[0], conditions, seed=4)
+    assert before > 0.7
+    assert total_variation(shares, truth()) <= 0.2
+    # every condition gets its own words, and all three of them
+    own = shares.reshape(N_CONDITIONS, N_CONDITIONS, N_WORDS)[range(8), range(8)]
+    assert (own.sum(axis=1) > 0.7).all()
