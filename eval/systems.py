@@ -15,7 +15,6 @@ from eval.predictions import SystemPredictions
 from mmcgan.ranking import Ranking, count_votes, rank_scores
 from mmcgan.tagger import Tagger
 
-
 FloatArray = npt.NDArray[np.float32]
 
 
