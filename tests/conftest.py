@@ -101,7 +101,7 @@ def build_dataset(
         [] if i % 10 == 9 else list(random.permutation(TOPICS[topic[i]])[: 1 + i % 3])
         for i in range(n_images)
     ]
-    labels = [[LABELS[(topic[i] + 3) % 4]] if i % 2 else [] for i in range(n_images)]
+    labels = [[LABELS[(topic[i] + 3) % 4]] if i % 3 else [] for i in range(n_images)]
     tags = {"user": TagTable.from_lists(lists)}
     vocabularies = {"user": _vocabulary(lists, split, vector_size, seed)}
     if annotations:

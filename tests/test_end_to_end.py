@@ -26,10 +26,10 @@ def home(tmp_path_factory):
     photos = read_sample(home / "drawn", frozenset(), 0).photos[:N_PHOTOS]
     (home / "photos").mkdir()
     for photo in photos:
-        shutil.copy(home / "drawn" / photo.name, home / "photos")
+        drawn = home / "drawn" / f"im{photo.image_id}.jpg"
+        shutil.copy(drawn, home / "photos")
         if photo.tags:
-            text = "\n".join(photo.tags)
-            (home / "photos" / photo.name).with_suffix(".txt").write_text(text)
+            (home / "photos" / f"{drawn.stem}.txt").write_text("\n".join(photo.tags))
     (home / "photos" / "broken.jpg").write_bytes(b"not a photo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
