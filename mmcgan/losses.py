@@ -41,13 +41,14 @@ GENERATOR_LOSSES = {
 }
 
 
-def gradient_share(terms: dict[str, Tensor], name: str, fake_vectors: Tensor) -> float:
+def gradient_share(terms: dict[str, Tensor], name: str, fake_vectors: Tensor) -> float | None:
     """Return how much of the gradient on the generated vectors comes from the term `name`.
 
-    Its norm divided by the sum of the norms of all `terms`; 0 where no term has a gradient.
+    Its norm divided by the sum of the norms of all `terms`; None where no term has a gradient, as
+    happens to the saturating loss when D is sure.
     """
     norms = {
         term: float(torch.autograd.grad(loss, fake_vectors, retain_graph=True)[0].norm())
         for term, loss in terms.items()
     }
-    return norms[name] / total if (total := sum(norms.values())) > 0 else 0.0
+    return norms[name] / total if (total := sum(norms.values())) > 0 else None

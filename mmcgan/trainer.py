@@ -141,7 +141,7 @@ class Trainer:
         logits = self.discriminator(fake_words, images)
         return {"loss_g_adversarial": self.generator_loss(logits)}
 
-    def adversarial_gradient_share(self) -> float:
+    def adversarial_gradient_share(self) -> float | None:
         """Return the adversarial term's share of the gradient on the generated vectors, now."""
         images, _ = self._batch(self.update)
         fake_words = self.generator(self._noise(images), images)
@@ -263,7 +263,7 @@ def fit(trainer: Trainer, validate: Callable[[Generator], Validation], run: RunD
     return best
 
 
-def _record(run: RunDir, trained: dict[str, float], validation: Validation, is_best: bool) -> None:
+def _record(run: RunDir, trained: dict[str, Any], validation: Validation, is_best: bool) -> None:
     """Log an interval and its evaluation; say, once a run, what went wrong with the game."""
     update, measures = trained["update"], validation.measures
     place = {"update": update, "epoch": trained["epoch"]}
@@ -293,7 +293,7 @@ def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
     return Best(**state["best"]) if state is not None else Best()
 
 
-def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, float]:
+def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
     """Take the updates up to the next evaluation; return their mean measures."""
     interval = trainer.evaluation_interval
     n_updates = min(interval - trainer.update % interval, trainer.n_updates - trainer.update)
