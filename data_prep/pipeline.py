@@ -65,7 +65,8 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
         return dataset
     frozen = folder / "partial" / "config.json"
     if frozen.exists():
-        _check_same(read_json(frozen, DataError), config, folder)
+        # What a failed call advises: with a higher --max-failed the same work goes on.
+        _check_same(read_json(frozen, DataError), config, folder, free=("max_failed",))
     check_sources(config)
     collection = read_collection(config)
     count_words(collection.photos, "user", config.min_photos)  # fail before the long work
@@ -179,12 +180,14 @@ def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> di
     }
 
 
-def _check_same(found: Any, config: PrepareConfig, folder: Path) -> None:
-    """Raise `OptionError` that names the first setting in which `found` differs."""
+def _check_same(
+    found: Any, config: PrepareConfig, folder: Path, free: tuple[str, ...] = ()
+) -> None:
+    """Raise `OptionError` that names the first setting, not in `free`, that `found` has other."""
     if not isinstance(found, dict):
         raise DataError(f"the settings in {folder} are broken; delete that folder")
     for name, value in config.to_json().items():
-        if found.get(name) != value and name not in ("out", "download"):
+        if found.get(name) != value and name not in ("out", "download", *free):
             option = "--" + name.replace("_", "-")
             raise OptionError(
                 f"{option}: {folder} was prepared with {found.get(name)!r}, this call says "

@@ -114,3 +114,18 @@ def test_prepare_names_what_is_wrong_with_a_collection(tmp_path, capsys):
     assert status == 2
     assert "--backbone" in line
     assert not (tmp_path / "out" / "dataset.h5").exists()
+
+
+def test_prepare_goes_on_with_a_higher_max_failed_as_its_error_advises(tmp_path, capsys):
+    for i in range(1, 9):
+        shutil.copy(f"photos/im{i}.jpg", tmp_path / f"{i}.jpg")
+        (tmp_path / f"{i}.txt").write_text("sea")
+    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
+    options = ["--dataset", "folder", "--root", str(tmp_path), "--out", str(tmp_path / "out"),
+               "--backbone", "efficientnet-lite0", "--min-photos", "1",
+               "--word-epochs", "1"]  # fmt: skip
+    assert run_command(prepare.main, options) == 1
+    assert "--max-failed" in capsys.readouterr().err
+    assert run_command(prepare.main, [*options, "--max-failed", "0.5"]) == 0
+    assert len(read_dataset(tmp_path / "out").features) == 8
+    assert run_command(prepare.main, options) == 2
