@@ -25,7 +25,7 @@ from data_prep.sample import read_sample
 from data_prep.text import read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words
 from mmcgan.backbone import Backbone, load_backbone
-from mmcgan.config import PrepareConfig
+from mmcgan.config import PrepareConfig, flag
 from mmcgan.dataset import (
     FILE_NAME,
     SPLITS,
@@ -188,8 +188,7 @@ def _check_same(
         raise DataError(f"the settings in {folder} are broken; delete that folder")
     for name, value in config.to_json().items():
         if found.get(name) != value and name not in ("out", "download", *free):
-            option = "--" + name.replace("_", "-")
             raise OptionError(
-                f"{option}: {folder} was prepared with {found.get(name)!r}, this call says "
+                f"{flag(name)}: {folder} was prepared with {found.get(name)!r}, this call says "
                 f"{value!r}; name another folder with --out, or delete that one"
             )

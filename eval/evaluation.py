@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from eval.baselines import FitData, Rival, fit_rivals
 from eval.measure import Setting, measure
@@ -38,13 +39,14 @@ def evaluate(
     setting = Setting(dataset, config.split, tags, tagger.model.vocabulary)
     generated = generate(tagger, dataset.features[setting.rows], setting.concepts)
     rivals = fit_rivals(fit_data(tagger, setting, config.seed))
-    store = _store(generated, rivals, tagger, setting, out_dir)
     standardize = tagger.model.standardizer
+    evaluated_features = standardize(dataset.features[setting.rows])
+    store = _store(generated, rivals, evaluated_features, setting, out_dir)
     figures = measure(
         store,
         setting,
         train_features=standardize(dataset.features[dataset.rows("train")]),
-        evaluated_features=standardize(dataset.features[setting.rows]),
+        evaluated_features=evaluated_features,
         generator_checks={
             "distinct_words": generated.distinct_words,
             "noise_variance_share": generated.noise_variance_share,
@@ -89,10 +91,13 @@ def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
 
 
 def _store(
-    generated: Generated, rivals: Sequence[Rival], tagger: Tagger, setting: Setting, out_dir: Path
+    generated: Generated,
+    rivals: Sequence[Rival],
+    features: npt.NDArray[np.float32],
+    setting: Setting,
+    out_dir: Path,
 ) -> dict[str, SystemPredictions]:
-    """Write the raw predictions of all systems and read them back."""
-    features = tagger.model.standardizer(setting.dataset.features[setting.rows])
+    """Write what all systems say of standardised `features` (N, D), and read it back."""
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
     systems = [generated.predictions, *(ask_rival(r, features, concept_rows) for r in rivals)]
     names = setting.image_ids, setting.vocabulary.words, setting.concepts
