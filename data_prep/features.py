@@ -30,8 +30,9 @@ from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import read_json, write_json, write_text
-from mmcgan.images import open_photo
+from mmcgan.images import open_photo, shorter_side
 
+DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
 MAX_DECODERS = 8
 
@@ -50,6 +51,25 @@ class Extracted:
     features: Features
     rows: npt.NDArray[np.int64]
     failures: list[tuple[str, str]]
+
+
+def find_detail(photos: Sequence[Photo], image_size: int) -> int | None:
+    """Return the median shorter side of `photos`, None if it is not below `image_size`.
+
+    It is that of an evenly spaced sample; photos of it that cannot be read are left out.
+    """
+    n_sampled = min(DETAIL_SAMPLE, len(photos))
+    sample = [photos[i * len(photos) // n_sampled] for i in range(n_sampled)]
+    sides = [side for photo in sample if (side := _shorter_side(photo)) is not None]
+    median = int(np.median(sides)) if sides else image_size
+    return median if median < image_size else None
+
+
+def _shorter_side(photo: Photo) -> int | None:
+    try:
+        return shorter_side(photo.read(), photo.name)
+    except (PhotoError, OSError):
+        return None
 
 
 def extract_features(
@@ -199,10 +219,10 @@ class _Store:
         if found == wanted:
             return
         same_backbone = isinstance(found, dict) and found.get("backbone") == wanted["backbone"]
-        what = "photos have changed" if same_backbone else "backbone is another one"
+        what = "photos have" if same_backbone else "backbone or the size of the photos has"
         raise DataError(
-            f"the {what} since the features in {self.work_dir} were begun; delete that folder to "
-            "start over"
+            f"the {what} changed since the features in {self.work_dir} were begun; delete that "
+            "folder to start over"
         )
 
     def _cut_to_whole_batches(self, n_photos: int, batch_size: int) -> None:

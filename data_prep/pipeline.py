@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data_prep.features import Extracted, extract_features
+from data_prep.features import Extracted, extract_features, find_detail
 from data_prep.folder import read_folder
 from data_prep.mirflickr import download, read_mirflickr
 from data_prep.photos import Collection, Photo
@@ -72,6 +72,7 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
     count_words(collection.photos, "user", config.min_photos)  # fail before the long work
     write_json(frozen, config.to_json())
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
+    backbone = backbone.with_detail(find_detail(collection.photos, backbone.image_size))
     extracted = extract_features(
         collection.photos, backbone, folder / "partial", config.batch_size, config.max_failed
     )

@@ -36,10 +36,11 @@ def split_tags(text: str) -> list[str]:
 def read_stop_list(path: Path) -> frozenset[str]:
     """Return the normalised words of a stop list, one a line, spaces and underscores the same.
 
-    Raises `DataError` if the file is missing or no text.
+    Lines that begin with # are comments. Raises `DataError` if the file is missing or no text.
     """
     data = read_file(path, MAX_TEXT_BYTES)
     if b"\0" in data:
         raise DataError(f"the stop list {path} is a binary file; it must be text, one tag a line")
-    words = (normalize_tag(line) for line in decode_text(data, Counter()).splitlines())
+    lines = decode_text(data, Counter()).splitlines()
+    words = (normalize_tag(line) for line in lines if not line.startswith("#"))
     return frozenset(word for word in words if word)

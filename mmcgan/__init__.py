@@ -46,17 +46,18 @@ __all__ = [
 def tag(image_path: str | Path, k: int = 10, run: str | Path | None = None) -> list[Tag]:
     """Return the min(k, V) best `Tag(word, score)` of a photo, best first.
 
-    `run` is a finished run folder, by default the newest one under ./runs; its model stays
-    loaded for the next call. Raises `PhotoError`, `RunError` or `OptionError`.
+    `run` is a finished run folder, by default the newest one under ./runs, or else the model that
+    ships with mmcgan; it stays loaded for the next call. Raises `PhotoError`, `RunError` or
+    `OptionError`.
     """
     return load(run).tag(image_path, k)
 
 
 def load(run: str | Path | None = None) -> Tagger:
-    """Return the `Tagger` of a finished run folder, by default the newest one under ./runs."""
-    from mmcgan.runs import RunDir, newest_finished_run
+    """Return the `Tagger` of a finished run folder, by default the same as of `tag`."""
+    from mmcgan.runs import RunDir, default_model
 
-    path = (newest_finished_run() if run is None else Path(run)).resolve()
+    path = (default_model() if run is None else Path(run)).resolve()
     weights = RunDir(path).weights_path
     return _load(path, weights.stat().st_mtime_ns if weights.is_file() else 0)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from mmcgan import runs
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
 from mmcgan.errors import PhotoError
-from mmcgan.runs import newest_finished_run
 from mmcgan.tagger import Tag, Tagger
 from mmcgan.vocabulary import printed
 
@@ -22,9 +22,11 @@ from mmcgan.vocabulary import printed
 def main(photos: tuple[str, ...], **options: Any) -> int:
     """Print the ranked tags of photos."""
     config = TagConfig(**given(options))
-    run = config.run or newest_finished_run()
+    run = config.run or runs.default_model()
+    is_packaged = run == runs.PRETRAINED
+    taken = "model: the one that ships with mmcgan" if is_packaged else f"run: {run}"
     # With --json, stdout holds the objects and nothing else.
-    click.echo(f"run: {run}", err=config.json)
+    click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
     n_failed = 0
     for path, result in zip(photos, tagger.tag_each(photos, config.k), strict=True):

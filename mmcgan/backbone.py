@@ -37,8 +37,8 @@ _EXPECTED = "efficientnet-lite0, efficientnet-lite2, timm:NAME, open_clip:NAME o
 class Backbone:
     """A frozen network that turns photos into feature vectors of size D.
 
-    `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, mean, std (of
-    values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) uint8 to (B, D) float32.
+    `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, detail, mean,
+    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) uint8 to (B, D) float32.
     """
 
     def __init__(self, record: dict[str, Any], run: Runtime) -> None:
@@ -55,22 +55,25 @@ class Backbone:
         """The side H = W of the square that the network sees, in pixels."""
         return int(self.record["image_size"])
 
+    @property
+    def detail(self) -> int | None:
+        """The side in pixels that the square of a larger photo is first reduced to, if any."""
+        return self.record.get("detail")
+
+    def with_detail(self, detail: int | None) -> Backbone:
+        """Return this backbone with another `detail`."""
+        return Backbone(self.record | {"detail": detail}, self._run)
+
     def preprocess(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """Return pixels (H, W, 3) uint8: the centre square, resized to the network's size.
 
-        The same as resizing the shorter side and then cropping, without ever making the large
-        image that a long strip would become.
+        A photo with more than `detail` pixels on its shorter side is first reduced to that, so
+        that the network sees no finer structures than those it was used on before.
         """
-        width, height = image.size
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        square = image.convert("RGB").resize(
-            (self.image_size, self.image_size),
-            Image.Resampling.BICUBIC,
-            box=(left, top, left + side, top + side),
-            reducing_gap=3.0,
-        )
-        return np.asarray(square, np.uint8)
+        square = image.convert("RGB")
+        if self.detail is not None and min(image.size) > self.detail:
+            square = _centre_square(square, self.detail)
+        return np.asarray(_centre_square(square, self.image_size), np.uint8)
 
     def features(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
         """Return the features (B, D) of B images of any size."""
@@ -102,6 +105,7 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
         name, weights, resize = (str(record[key]) for key in ("name", "weights_sha256", "resize"))
         size, precision = int(record["image_size"]), str(record["precision"])
         mean, std = tuple(record["mean"]), tuple(record["std"])
+        detail = _detail_of(record)
     except (KeyError, TypeError, ValueError):
         raise RunError("the record of the backbone is broken; prepare the data again") from None
     if resize != RESIZE:
@@ -115,7 +119,8 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
             f"the weights of {name} that are installed here are not those that the features were "
             "made with; install the same version, or prepare the data again"
         )
-    return _start(_Source(name, network, size, mean, std), "auto", precision)
+    source = _Source(name, network, size, mean, std)
+    return _start(source, "auto", precision).with_detail(detail)
 
 
 def hash_weights(network: nn.Module) -> str:
@@ -126,6 +131,30 @@ def hash_weights(network: nn.Module) -> str:
         values = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(values.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _centre_square(image: Image.Image, size: int) -> Image.Image:
+    """Return the centre square of an image as `size` × `size` pixels.
+
+    The same as resizing the shorter side and then cropping, without ever making the large image
+    that a long strip would become.
+    """
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return image.resize(
+        (size, size),
+        Image.Resampling.BICUBIC,
+        box=(left, top, left + side, top + side),
+        reducing_gap=3.0,
+    )
+
+
+def _detail_of(record: dict[str, Any]) -> int | None:
+    detail: int | None = record.get("detail")
+    if detail is not None and (type(detail) is not int or detail < 1):
+        raise ValueError(f"detail {detail!r} is no number of pixels")
+    return detail
 
 
 @dataclass(frozen=True)
@@ -155,6 +184,7 @@ def _start(source: _Source, runtime: str, precision: str) -> Backbone:
         "feature_size": probe.shape[1],
         "image_size": source.image_size,
         "resize": RESIZE,
+        "detail": None,
         "mean": list(source.mean),
         "std": list(source.std),
         "runtime": runtime,

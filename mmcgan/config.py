@@ -86,7 +86,11 @@ class PrepareConfig(Config):
         "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
         at_least=1,
     )
-    stop_list: Path | None = option(None, "Text file of tags to leave out everywhere, one a line.")
+    stop_list: Path | None = option(
+        None,
+        "Text file of tags to leave out everywhere, one a line; lines that begin with # are "
+        "comments. data_prep/stop_list.txt is one for Flickr.",
+    )
     corpus: tuple[Path, ...] = option(
         (),
         "Further text for the word vectors, one document a line, plain, .gz or .bz2; "
@@ -221,7 +225,11 @@ class EvaluateConfig(Config):
 class TagConfig(Config):
     """`python -m mmcgan PHOTO…`: photos → ranked tags."""
 
-    run: Path | None = option(None, "Run folder; the newest finished one under runs/.")
+    run: Path | None = option(
+        None,
+        "Run folder; the newest finished one under runs/, or else the model that ships with "
+        "mmcgan.",
+    )
     k: int = option(10, "Tags a photo.", at_least=1)
     json: bool = option(False, "One JSON object a photo, a line each.")
     seed: int = option(0, "Seed of the noise.", at_least=0)

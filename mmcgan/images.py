@@ -65,16 +65,32 @@ def open_photo(
     Raises `PhotoError`, one line, if there is no such file, it is no photo of a known format,
     it is broken, or it has more than `MAX_PIXELS` pixels.
     """
+    with _open_header(data, name) as image:
+        if at_least is not None:
+            image.draft(None, (2 * at_least, 2 * at_least))
+        image.load()
+        return _turn_upright(_to_rgb(image), image)
+
+
+def shorter_side(data: bytes | Path, name: str | None = None) -> int:
+    """Return the shorter side of the encoded photo in pixels; only its header is decoded.
+
+    Raises `PhotoError` as `open_photo` does, but for pixels that are broken.
+    """
+    with _open_header(data, name) as image:
+        return min(image.size)
+
+
+@contextmanager
+def _open_header(data: bytes | Path, name: str | None) -> Iterator[ImageFile.ImageFile]:
+    """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too."""
     name = name or (str(data) if isinstance(data, Path) else "the photo")
     with _open_stream(data, name) as stream:
         decoder = _find_decoder(stream, name)
         try:
             image = decoder(stream)
             _check_size(image, name)
-            if at_least is not None:
-                image.draft(None, (2 * at_least, 2 * at_least))
-            image.load()
-            return _turn_upright(_to_rgb(image), image)
+            yield image
         except PhotoError:
             raise
         except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles

@@ -1,8 +1,8 @@
 """The model that a run leaves: the generator, its words and what its features must look like.
 
 model.json         sizes, settings, words, the record of the backbone, facts of the training
-model.safetensors  generator.*, discriminator.*, word_vectors (V, E), feature_mean and
-                   feature_scale (D,)
+model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_scale (D,), in half
+                   precision (float16); no discriminator, which tagging has no use for
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mmcgan.config import TrainConfig
-from mmcgan.errors import MmcganError, RunError
+from mmcgan.errors import MmcganError, RunError, TrainingError
 from mmcgan.files import atomic_path, read_json, write_json
 from mmcgan.networks import Generator
 from mmcgan.runs import RunDir
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 1
 
@@ -85,9 +85,16 @@ def save_model(
 ) -> None:
     """Write the model of a run; the weights come last and make the run finished.
 
-    `networks` holds the state of each network by name.
+    `networks` holds the state of each network by name; only "generator" is written. Raises
+    `TrainingError`, and writes nothing, if a value is not finite in half precision.
     """
     vocabulary = model.vocabulary
+    tensors = _halved({
+        "word_vectors": torch.from_numpy(vocabulary.vectors),
+        "feature_mean": torch.from_numpy(model.standardizer.mean),
+        "feature_scale": torch.from_numpy(model.standardizer.scale),
+        **{f"generator.{name}": tensor for name, tensor in networks["generator"].items()},
+    })  # fmt: skip
     write_json(run.model_path, {
         "format_version": FORMAT_VERSION,
         "feature_size": len(model.standardizer.mean),
@@ -98,12 +105,6 @@ def save_model(
         "backbone": model.backbone,
         "facts": model.facts,
     })  # fmt: skip
-    tensors = {
-        "word_vectors": torch.from_numpy(vocabulary.vectors),
-        "feature_mean": torch.from_numpy(model.standardizer.mean),
-        "feature_scale": torch.from_numpy(model.standardizer.scale),
-        **{f"{net}.{name}": t for net, state in networks.items() for name, t in state.items()},
-    }
     # Through memory, so that a full disk is an OSError like anywhere else.
     data = save({name: t.cpu().contiguous() for name, t in tensors.items()})
     with atomic_path(run.weights_path) as partial:
@@ -111,7 +112,7 @@ def save_model(
 
 
 def load_model(run: RunDir) -> Model:
-    """Read the model of a finished run, on the CPU.
+    """Read the model of a finished run, on the CPU, in float32.
 
     Raises `RunError` if the run is missing or unfinished, or if its files are broken or do not
     fit each other.
@@ -130,10 +131,24 @@ def load_model(run: RunDir) -> Model:
         ) from None
 
 
+def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return `tensors` in half precision; those that hold no floats as they are."""
+    halved = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
+    for name, tensor in halved.items():
+        if not torch.isfinite(tensor).all():
+            largest = float(tensors[name].abs().max())
+            raise TrainingError(
+                f"the model cannot be written: {name} has values up to {largest:g}, half precision "
+                f"ends at {torch.finfo(torch.half).max:g}; train with a lower --learning-rate"
+            )
+    return halved
+
+
 def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     if description["format_version"] != FORMAT_VERSION:
         found = description["format_version"]
         raise RunError(f"its format version is {found}, this mmcgan reads {FORMAT_VERSION}")
+    tensors = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
     config = TrainConfig(**description["config"])
     sizes = description["feature_size"], description["vector_size"]
     with torch.random.fork_rng():
@@ -143,7 +158,7 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     )
     words = tuple(description["words"])
-    vectors = tensors["word_vectors"].numpy()
+    vectors = unit_rows(tensors["word_vectors"].numpy())
     mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
     n_photos = np.array(description["n_photos"], np.int64)
     if vectors.shape != (len(words), sizes[1]) or n_photos.shape != (len(words),):

@@ -20,6 +20,7 @@ from mmcgan.errors import RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 
 RUNS = Path("runs")
+PRETRAINED = Path(__file__).parent / "pretrained"  # the model that ships with mmcgan
 
 
 class RunDir:
@@ -121,14 +122,34 @@ class RunDir:
 
 
 def newest_finished_run(parent: Path = RUNS) -> Path:
-    """Return the finished run folder under `parent` whose model is the newest."""
-    found = [p for p in parent.glob("*/") if RunDir(p).is_finished]
-    if not found:
+    """Return the finished run folder under `parent` whose model is the newest.
+
+    Raises `RunError` if there is none.
+    """
+    newest = _newest_finished(parent)
+    if newest is None:
         raise RunError(
             f"no finished run under {parent}/; train one with python -m mmcgan.train, or name "
             "one with --run"
         )
-    return max(found, key=lambda p: (RunDir(p).weights_path.stat().st_mtime_ns, p.name))
+    return newest
+
+
+def default_model(parent: Path = RUNS) -> Path:
+    """Return the newest finished run folder under `parent`, without one the packaged model.
+
+    Raises `RunError` if that is missing too.
+    """
+    newest = _newest_finished(parent)
+    if newest is not None:
+        return newest
+    if not RunDir(PRETRAINED).is_finished:
+        raise RunError(
+            f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
+            f"(no {RunDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
+            "name one with --run, or install mmcgan with its model"
+        )
+    return PRETRAINED
 
 
 def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
@@ -140,6 +161,13 @@ def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
 def next_run(parent: Path = RUNS) -> Path:
     """Return the path of the next numbered run folder: 0001, 0002, …"""
     return parent / f"{max((int(p.name) for p in _numbered(parent)), default=0) + 1:04d}"
+
+
+def _newest_finished(parent: Path) -> Path | None:
+    found = [p for p in parent.glob("*/") if RunDir(p).is_finished]
+    return max(
+        found, key=lambda p: (RunDir(p).weights_path.stat().st_mtime_ns, p.name), default=None
+    )
 
 
 def _numbered(parent: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
 from mmcgan.ranking import Ranking, Votes, count_votes
-from mmcgan.runs import RunDir, newest_finished_run
+from mmcgan.runs import RunDir, default_model
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
 BATCH_SIZE = 64  # photos whose samples are in memory at once
@@ -48,11 +48,12 @@ class Tagger:
 
     @classmethod
     def load(cls, run: str | Path | None = None, seed: int = 0) -> Tagger:
-        """Load the model of a finished run; of the newest one under ./runs if none is named.
+        """Load the model of a finished run.
 
-        Raises `RunError` if there is none, or if it is broken.
+        If none is named, it is the newest one under ./runs, or else the model that ships with
+        mmcgan. Raises `RunError` if there is none, or if it is broken.
         """
-        run_dir = newest_finished_run() if run is None else Path(run)
+        run_dir = default_model() if run is None else Path(run)
         return cls(load_model(RunDir(run_dir)), seed)
 
     def tag(self, photo: PhotoSource, k: int = 10) -> list[Tag]:

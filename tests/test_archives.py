@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import data_prep
 from data_prep import archives
 from data_prep.archives import FolderSource, ZipSource, find_sources, read_file
+from data_prep.mirflickr import POTENTIAL_LABELS
 from data_prep.text import decode_text, read_stop_list, split_tags
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.vocabulary import normalize_tag
 
 PLENTY = 2**30
 
@@ -209,6 +212,40 @@ def test_split_tags_takes_lines_commas_and_semicolons():
 def test_read_stop_list_normalises_its_words(tmp_path):
     (tmp_path / "stop.txt").write_text("Nikon\nplant life\n\nplant_life\nΦΩΤΟ\n", "utf-8")
     assert read_stop_list(tmp_path / "stop.txt") == {"nikon", "plant_life", "φωτο"}
+
+
+def test_read_stop_list_skips_comments(tmp_path):
+    (tmp_path / "stop.txt").write_text("# Cameras\nnikon\n#canon\n\nc#\n", "utf-8-sig")
+    assert read_stop_list(tmp_path / "stop.txt") == {"nikon", "c#"}
+
+
+def stop_list_lines() -> list[str]:
+    lines = Path(data_prep.__file__).with_name("stop_list.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_stop_list_that_ships_holds_each_normalised_tag_once():
+    lines = stop_list_lines()
+    assert [line for line in lines if normalize_tag(line) != line] == []
+    assert [line for line, n in Counter(lines).items() if n > 1] == []
+
+
+def test_stop_list_that_ships_leaves_what_a_photo_shows():
+    kept = ("hdr, bw, macro, portrait, bokeh, people, baby, child, children, kids, family, "
+            "friends, couple, spring, summer, autumn, winter, christmas, morning, wedding, church, "
+            "mosque, red, black, white, mar, film, polaroid, longexposure")  # fmt: skip
+    labels = {normalize_tag(label) for label in POTENTIAL_LABELS} - {"female", "male"}
+    assert labels.union(split_tags(kept)) & set(stop_list_lines()) == set()
+
+
+def test_stop_list_that_ships_has_members_of_each_group():
+    stopped = ("canon, nikon, d80, 50mm, velvia, photoshop, 2000, 2007, 2008, 2030, march, "
+               "explore, abigfave, anawesomeshot, interestingness, 1on1, flickr, geotagged, "
+               "specanimal, bravo, supershot, 365, impressedbeauty, platinumphoto, top20, "
+               "project365, diamondclassphotographer, girl, woman, male, female, "
+               "sexy, nude, legs, boobs, man, boy, asian, muslim, fille, femme, chica, mujer, "
+               "mädchen, donna, ragazza, gay, pregnant, beautiful, idiot, geek, me")  # fmt: skip
+    assert set(split_tags(stopped)) - set(stop_list_lines()) == set()
 
 
 def test_read_stop_list_refuses_a_missing_or_binary_file(tmp_path):

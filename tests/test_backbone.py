@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import types
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from torch import nn
 from mmcgan import runtimes
 from mmcgan.backbone import Backbone, hash_weights, load_backbone, restore_backbone
 from mmcgan.errors import DependencyError, OptionError, RunError
+from mmcgan.images import open_photo
 from mmcgan.runtimes import PixelNetwork, build_runtime
 
 FLOAT32_TOLERANCE = 1e-4  # between runtimes, absolute, on features of size 0…6
@@ -82,6 +84,7 @@ def test_load_backbone_describes_itself(lite0):
             "feature_size": 1280,
             "image_size": size,
             "resize": "shorter side bicubic, centre crop",
+            "detail": None,
             "mean": [127 / 255] * 3,
             "std": [128 / 255] * 3,
             "runtime": "torch",
@@ -206,6 +209,57 @@ def test_preprocess_takes_grey_images():
     assert (fake(4).preprocess(Image.new("L", (9, 9), 50)) == 50).all()
 
 
+def texture() -> Image.Image:
+    """A large photo: smooth shapes, with structures that 128 pixels cannot show."""
+    rng = np.random.default_rng(0)
+    smooth, fine = (
+        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).resize((3000, 2000))
+        for size in ((10, 15), (250, 375))
+    )
+    return Image.blend(smooth, fine, 0.4)
+
+
+def mean_difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+def test_preprocess_with_detail_sees_a_large_photo_as_its_thumbnail():
+    buffer = BytesIO()
+    photo = texture()
+    photo.save(buffer, "JPEG", quality=92)
+    large = open_photo(buffer.getvalue(), at_least=260)
+    thumbnail = photo.resize((192, 128), Image.Resampling.LANCZOS)
+    plain, reduced = fake(260), fake(260).with_detail(128)
+    seen = reduced.preprocess(large)
+    assert seen.shape == (260, 260, 3)
+    assert mean_difference(seen, reduced.preprocess(thumbnail)) < 3
+    assert mean_difference(plain.preprocess(large), plain.preprocess(thumbnail)) > 6
+
+
+def test_preprocess_with_detail_reduces_the_square_and_enlarges_it():
+    photo = drawn_photos()[0]
+    square = photo.crop((40, 0, 280, 240)).resize((20, 20), Image.Resampling.BICUBIC)
+    wanted = square.resize((60, 60), Image.Resampling.BICUBIC)
+    seen = fake(60).with_detail(20).preprocess(photo)
+    assert mean_difference(seen, np.asarray(wanted)) < 0.5
+
+
+@pytest.mark.parametrize("detail", [None, 200, 90])
+def test_preprocess_of_a_photo_without_more_detail_is_as_ever(detail):
+    photo = drawn_photos()[1]
+    assert photo.size == (90, 200)
+    seen = fake(120).with_detail(detail).preprocess(photo)
+    np.testing.assert_array_equal(seen, fake(120).preprocess(photo))
+
+
+def test_with_detail_leaves_the_backbone_itself_alone():
+    plain = fake(8)
+    reduced = plain.with_detail(5)
+    assert (plain.detail, reduced.detail) == (None, 5)
+    assert reduced.record == plain.record | {"detail": 5}
+    assert reduced.with_detail(None).detail is None
+
+
 # --- runtimes --------------------------------------------------------------------------------
 
 
@@ -318,7 +372,7 @@ def test_restore_backbone_gives_the_same_features(lite0):
 
 def test_restore_backbone_keeps_precision_and_preprocessing(timm):
     recorded = load_backbone("timm:resnet10", "torch", "bfloat16").record
-    changed = {"image_size": 5, "mean": [0.0, 0.5, 0.5], "std": [0.5, 0.5, 0.25]}
+    changed = {"image_size": 5, "detail": 4, "mean": [0.0, 0.5, 0.5], "std": [0.5, 0.5, 0.25]}
     restored = restore_backbone(recorded | changed)
     assert restored.record | {"runtime": "torch"} == recorded | changed
     np.testing.assert_allclose(restored.features(WHITE), [[4, 2, 4]])
@@ -335,6 +389,18 @@ def test_restore_backbone_keeps_precision_and_preprocessing(timm):
 def test_restore_backbone_refuses_another_one(lite0, change, words):
     with pytest.raises(RunError, match=words):
         restore_backbone(lite0.record | change)
+
+
+def test_restore_backbone_without_detail_in_its_record(timm):
+    record = load_backbone("timm:resnet10", "torch").record
+    del record["detail"]
+    assert restore_backbone(record).detail is None
+
+
+@pytest.mark.parametrize("detail", [0, -128, 1.5, "128", True, [128]])
+def test_restore_backbone_refuses_a_detail_that_is_no_number_of_pixels(lite0, detail):
+    with pytest.raises(RunError, match="record of the backbone is broken"):
+        restore_backbone(lite0.record | {"detail": detail})
 
 
 @pytest.mark.parametrize("record", [{}, None, {"name": "efficientnet-lite0"}])

@@ -19,7 +19,13 @@ import pytest
 from PIL import Image
 
 from data_prep import features as features_module
-from data_prep.features import BATCHES_IN_FLIGHT, Extracted, extract_features
+from data_prep.features import (
+    BATCHES_IN_FLIGHT,
+    DETAIL_SAMPLE,
+    Extracted,
+    extract_features,
+    find_detail,
+)
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone, load_backbone
 from mmcgan.errors import DataError, PhotoError
@@ -145,6 +151,45 @@ def test_extract_features_decodes_a_bounded_number_of_photos_ahead(tmp_path):
     extract(tmp_path, tiny(run), photos=[counted(i) for i in range(100)])
     assert sum(n_computed) == 100
     assert max(ahead) <= BATCHES_IN_FLIGHT * BATCH
+
+
+# --- the detail of the photos -----------------------------------------------------------------
+
+
+def sized(number: int, size: tuple[int, int]) -> Photo:
+    buffer = BytesIO()
+    Image.new("RGB", size).save(buffer, "PNG")
+    return Photo(number, f"im{number}.png", buffer.getvalue, "train")
+
+
+def test_find_detail_is_the_median_shorter_side():
+    sizes = [(30, 90), (90, 40), (50, 50), (60, 61), (700, 800)]
+    photos = [sized(i, size) for i, size in enumerate(sizes)]
+    assert find_detail(photos, 51) == 50
+    assert find_detail(photos, 50) is None
+    assert find_detail(photos[:4], 100) == 45
+
+
+def test_find_detail_leaves_out_photos_that_cannot_be_read():
+    bad = [unreadable(0, missing), unreadable(1, lambda: b""), unreadable(2, lambda: b"text")]
+    assert find_detail([*bad, sized(3, (8, 20))], 10) == 8
+    assert find_detail(bad, 10) is None
+    assert find_detail([], 10) is None
+
+
+def test_find_detail_looks_at_an_evenly_spaced_sample():
+    asked = []
+
+    def counted(number: int) -> Photo:
+        def read() -> bytes:
+            asked.append(number)
+            return photo(0).read()
+
+        return unreadable(number, read)
+
+    n = 5 * DETAIL_SAMPLE
+    assert find_detail([counted(i) for i in range(n)], 10) == 6
+    assert asked == list(range(0, n, 5))
 
 
 # --- going on ---------------------------------------------------------------------------------
@@ -275,8 +320,9 @@ def test_extract_features_takes_no_failure_or_any(tmp_path):
     [
         ({"photos": collection(29)}, "photos have changed"),
         ({"photos": collection()[::-1]}, "photos have changed"),
-        ({"backbone": tiny(weights_sha256="1")}, "backbone is another one"),
-        ({"backbone": tiny(precision="bfloat16")}, "backbone is another one"),
+        ({"backbone": tiny(weights_sha256="1")}, "backbone or .* has changed"),
+        ({"backbone": tiny(precision="bfloat16")}, "backbone or .* has changed"),
+        ({"backbone": tiny(detail=3)}, "the size of the photos has changed"),
     ],
 )
 def test_extract_features_refuses_another_job(tmp_path, change, words):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mmcgan.errors import PhotoError
-from mmcgan.images import MAX_PIXELS, open_photo
+from mmcgan.images import MAX_PIXELS, open_photo, shorter_side
 
 SIZE = (48, 32)
 
@@ -301,3 +301,27 @@ def test_open_photo_raises_nothing_but_photo_errors_on_broken_data(format):
         except PhotoError:
             n_refused += 1
     assert n_refused > 20
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+def test_shorter_side_reads_the_header_alone(tmp_path, format):
+    for size in ((48, 32), (32, 48)):
+        data = encode(picture(size), format)
+        (tmp_path / "photo").write_bytes(data)
+        assert shorter_side(data) == shorter_side(tmp_path / "photo") == 32
+
+
+def test_shorter_side_of_a_photo_that_is_cut_short():
+    assert shorter_side(encode(picture(), "JPEG")[:-20]) == 32
+
+
+def test_shorter_side_refuses_what_open_photo_does(tmp_path):
+    for data, words in [
+        (b"", "bad.jpg is empty"),
+        (b"no photo at all", "bad.jpg is not a photo"),
+        (encode(picture(), "PNG")[:20], "bad.jpg is broken"),
+        (png_of_size(MAX_PIXELS, 2), "bad.jpg has .* pixels"),
+        (tmp_path, "bad.jpg is a folder"),
+    ]:
+        with pytest.raises(PhotoError, match=words):
+            shorter_side(data, "bad.jpg")

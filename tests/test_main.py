@@ -1,8 +1,9 @@
 import json
 
 import pytest
-from test_tagger import make_photo, stand_in  # noqa: F401
+from test_tagger import make_photo, packaged, stand_in  # noqa: F401
 
+from mmcgan import runs
 from mmcgan.__main__ import main
 from mmcgan.cli import run_command
 
@@ -27,6 +28,34 @@ def test_tagging_prints_the_run_then_each_photo_and_its_tags(tag, photos, traine
     assert [lines[1], lines[5]] == [photos[0], photos[2]]
     assert len(lines) == 9
     assert all(0 <= float(line.split()[0]) <= 1 for line in (*lines[2:5], *lines[6:]))
+
+
+@pytest.mark.usefixtures("stand_in", "packaged")
+def test_tagging_without_a_run_says_that_it_takes_the_packaged_model(photos, capsys):
+    first = "model: the one that ships with mmcgan"
+    assert run_command(main, [photos[0]]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == first
+    assert run_command(main, [photos[0], "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"{first}\n"
+    assert json.loads(out)["path"] == photos[0]
+
+
+@pytest.mark.usefixtures("stand_in", "packaged")
+def test_tagging_without_a_run_says_which_of_runs_it_takes(photos, trained, capsys):
+    runs.RUNS.mkdir()
+    (runs.RUNS / "mine").symlink_to(trained[1])
+    assert run_command(main, [photos[0]]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"run: {runs.RUNS / 'mine'}"
+
+
+def test_tagging_without_any_model_is_one_line(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "none")
+    assert run_command(main, [photos[0]]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "python -m mmcgan.train" in err
 
 
 def test_tagging_as_json_prints_one_object_a_photo_and_nothing_else(tag, photos, capsys):

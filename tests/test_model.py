@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmcgan.config import TrainConfig
-from mmcgan.errors import RunError
+from mmcgan.errors import RunError, TrainingError
 from mmcgan.model import Model, Standardizer, load_model, save_model
 from mmcgan.networks import build_networks
 from mmcgan.runs import RunDir
+from mmcgan.vocabulary import unit_rows
 
 CONFIG = TrainConfig(
     noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5, maxout_units=3,
@@ -73,19 +74,58 @@ def test_save_model_is_read_back(model, tmp_path, make_dataset):
     assert run.is_finished
     found = load_model(run)
     assert found.vocabulary.words == model.vocabulary.words
-    assert np.array_equal(found.vocabulary.vectors, model.vocabulary.vectors)
+    assert np.allclose(found.vocabulary.vectors, model.vocabulary.vectors, atol=1e-3)
+    assert np.allclose(np.linalg.norm(found.vocabulary.vectors, axis=1), 1, atol=1e-6)
     assert np.array_equal(found.vocabulary.n_photos, model.vocabulary.n_photos)
     assert (found.backbone, found.facts) == (model.backbone, model.facts)
     assert not found.generator.training
     features = make_dataset().features[:4]
-    assert np.array_equal(found.sample(features, 6, seed=1), model.sample(features, 6, seed=1))
+    samples = found.sample(features, 6, seed=1)
+    assert samples.dtype == np.float32
+    assert np.allclose(samples, model.sample(features, 6, seed=1), atol=1e-3)
 
 
-def test_save_model_keeps_the_discriminator(model, tmp_path):
+def test_save_model_writes_the_generator_alone_in_half_precision(model, tmp_path):
     tensors = load_file(save(model, tmp_path).weights_path)
-    sizes = len(model.standardizer.mean), model.vocabulary.vector_size
-    for name, weights in build_networks(*sizes, CONFIG)[1].state_dict().items():
-        assert torch.equal(tensors[f"discriminator.{name}"], weights)
+    state = {f"generator.{name}": t for name, t in model.generator.state_dict().items()}
+    assert tensors.keys() == {"word_vectors", "feature_mean", "feature_scale", *state}
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert all(torch.equal(tensors[name], tensor.half()) for name, tensor in state.items())
+
+
+def test_load_model_gives_float32(model, tmp_path):
+    run = save(model, tmp_path)
+    tensors = load_file(run.weights_path)
+    found = load_model(run)
+    for name, weights in found.generator.state_dict().items():
+        assert weights.dtype == torch.float32
+        assert torch.equal(weights, tensors[f"generator.{name}"].float())
+    words = unit_rows(tensors["word_vectors"].float().numpy())
+    assert np.array_equal(found.vocabulary.vectors, words)
+    scaling = found.standardizer
+    assert {a.dtype.name for a in (words, scaling.mean, scaling.scale)} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(7e4, "70000"), (-1e9, "1e\\+09"), (np.inf, "inf"), (np.nan, "nan")]
+)
+def test_save_model_refuses_what_half_precision_cannot_hold(model, tmp_path, value, words):
+    with torch.no_grad():
+        model.generator.output.weight[0, 0] = value
+    match = rf"generator\.output\.weight has values up to {words}, half precision ends at 65504"
+    with pytest.raises(TrainingError, match=match):
+        save(model, tmp_path)
+    assert not RunDir(tmp_path).is_finished
+    assert not RunDir(tmp_path).model_path.exists()
+
+
+def test_load_model_still_reads_the_float32_of_before(model, tmp_path):
+    run = save(model, tmp_path)
+    tensors = {name: tensor.float() for name, tensor in load_file(run.weights_path).items()}
+    expected = load_model(run).sample(np.zeros((1, 6), np.float32), 3, seed=0)
+    save_file(tensors | {"discriminator.judge.bias": torch.ones(1)}, run.weights_path)
+    found = load_model(run).sample(np.zeros((1, 6), np.float32), 3, seed=0)
+    assert np.array_equal(found, expected)
 
 
 def test_save_model_writes_the_same_bytes_wherever_it_lies(model, tmp_path):
@@ -97,10 +137,12 @@ def test_save_model_writes_the_same_bytes_wherever_it_lies(model, tmp_path):
 
 @pytest.mark.parametrize(("n_bytes", "name"), [(100, "model.json"), (2000, "model.safetensors")])
 def test_save_model_on_a_full_disk_leaves_the_run_unfinished(
-    model, tmp_path, full_disk, n_bytes, name
+    make_dataset, tmp_path, full_disk, n_bytes, name
 ):
+    config = replace(CONFIG, noise_units=400)  # the weights are larger than the description
+    model = build(make_dataset(), config)
     with full_disk(n_bytes), pytest.raises(OSError) as caught:
-        save(model, tmp_path)
+        save(model, tmp_path, config)
     assert caught.value.filename == str(tmp_path / name)
     assert not RunDir(tmp_path).is_finished
     assert not list(tmp_path.glob("*.partial"))

@@ -109,7 +109,7 @@ def test_prepare_writes_one_file_that_holds_everything(config, backbone):
 def test_prepare_records_how_the_file_came_to_be(config, backbone):
     found = prepare(config, COMMAND)
     assert (found.config, found.command) == (config.to_json(), COMMAND)
-    assert found.backbone == RECORD
+    assert found.backbone == RECORD | {"detail": None}
     assert {"mmcgan", "torch", "gensim", "numpy"} <= found.versions.keys()
     assert (found.counts["photos"], found.counts["unreadable"]) == (30, 0)
     n_photos = {split: n["photos"] for split, n in found.counts["splits"].items()}
@@ -189,6 +189,14 @@ def test_prepare_goes_on_where_it_was_interrupted(config, backbone, tmp_path):
     assert files_of(config) == [FILE_NAME]
     whole = prepare(replace(config, out=tmp_path / "whole"), COMMAND)
     assert found.dataset_id == whole.dataset_id
+
+
+def test_prepare_sees_no_more_detail_than_the_photos_have(config, backbone, tmp_path):
+    backbone.record = RECORD | {"image_size": 150}
+    interrupt(config, backbone)
+    found = prepare(config, COMMAND)
+    assert found.backbone == RECORD | {"image_size": 150, "detail": 120}  # photos of 200 × 120
+    assert backbone.n_photos == 30
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3"])

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from io import BytesIO
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 import mmcgan
+from mmcgan import runs
 from mmcgan import tagger as tagger_module
 from mmcgan.backbone import Backbone
 from mmcgan.dataset import read_dataset
@@ -125,6 +127,7 @@ def test_standardizer_gives_mean_zero_and_variance_one_and_spares_constants():
 
 def test_api_tags_with_the_newest_finished_run(trained, stand_in, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "none")
     photo = tmp_path / "a.png"
     photo.write_bytes(make_photo((9, 99, 200)))
     with pytest.raises(RunError, match=r"mmcgan\.train"):
@@ -138,6 +141,35 @@ def test_api_tags_with_the_newest_finished_run(trained, stand_in, tmp_path, monk
     assert mmcgan.Tagger is Tagger
     with pytest.raises(AttributeError):
         mmcgan.nonsense  # noqa: B018
+
+
+@pytest.fixture
+def packaged(trained, tmp_path, monkeypatch):
+    """The folder of a packaged model, without any run under ./runs."""
+    folder = tmp_path / "pretrained"
+    folder.mkdir()
+    for name in ("model.json", "model.safetensors"):
+        shutil.copy(trained[1] / name, folder)
+    monkeypatch.setattr(runs, "PRETRAINED", folder)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_api_without_a_run_tags_with_the_packaged_model(trained, stand_in, packaged):
+    photo = make_photo((9, 99, 200))
+    expected = mmcgan.load(trained[1]).tag(photo)
+    assert mmcgan.load().tag(photo) == Tagger.load().tag(photo) == expected
+    (packaged / "a.png").write_bytes(photo)
+    assert mmcgan.tag(packaged / "a.png") == expected
+
+
+def test_api_prefers_a_run_to_the_packaged_model(trained, stand_in, packaged):
+    (packaged / "model.json").write_text("broken")
+    with pytest.raises(RunError, match="pretrained"):
+        mmcgan.load()
+    runs.RUNS.mkdir()
+    (runs.RUNS / "mine").symlink_to(trained[1])
+    assert mmcgan.load() is mmcgan.load(trained[1])
 
 
 def test_api_keeps_the_model_loaded_until_it_changes(trained, stand_in, tmp_path):
