@@ -85,7 +85,7 @@ def curve_plot(
     with drawing():
         figure, axes = new_axes()
         for name in _cgan_on_top(drawn, lines):
-            _draw(axes, drawn[name]["k"], drawn[name][measure], lines[name])
+            draw_line(axes, drawn[name]["k"], drawn[name][measure], lines[name])
         _fit(axes, [value for curve in drawn.values() for value in curve[measure]])
         axes.xaxis.set_major_locator(FixedLocator([1, 5, 10, 15, 20]))
         name_axes(axes, "k, tags given to a photo", f"{measure}@k")
@@ -179,7 +179,7 @@ def retrieval_plot(counts: Mapping[str, Values], lines: Mapping[str, Line]) -> M
         figure, axes = new_axes()
         for name in _cgan_on_top(drawn, lines):
             ranks = _spread(len(drawn[name]))
-            _draw(axes, ranks, [drawn[name][rank - 1] for rank in ranks], lines[name])
+            draw_line(axes, ranks, [drawn[name][rank - 1] for rank in ranks], lines[name])
         longest, highest = max(map(len, drawn.values())), max(v[0] for v in drawn.values())
         _logarithmic(axes, 1.25 * longest, 1.6 * highest)
         name_axes(axes, "rank of the word", "times in a top ten")
@@ -234,7 +234,7 @@ def _log_plot(
     with drawing():
         figure, axes = new_axes()
         for name, (updates, values) in series.items():
-            _draw(axes, updates, values, names[name])
+            draw_line(axes, updates, values, names[name])
         _fit(axes, [value for _, values in series.values() for value in values], top)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -265,7 +265,7 @@ def _name(relevance: str) -> str:
     return relevance.replace("+", "-")
 
 
-def _draw(axes: Axes, x: Sequence[float], y: Sequence[float], line: Line) -> None:
+def draw_line(axes: Axes, x: Sequence[float], y: Sequence[float], line: Line) -> None:
     """Draw one line; a single point, which no line shows, as a dot."""
     axes.plot(
         x,

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from eval import plots, prose, tables
+from eval import draw_plots, draw_tables, plots, prose, tables
 from eval.gallery import GalleryPhoto
 from eval.svg import PALETTE
 from eval.tables import Report, Table
@@ -107,10 +107,27 @@ def _shared_view(report: Report, log: Log) -> dict[str, Any]:
         "near_duplicate_table": tables.near_duplicate_table(report),
         "truth": tables.truth_table(report),
         "truth_description": report.get("truth", {}).get("description", ""),
+        **_draws_view(report),
         "tuning": tables.tuning_tables(report),
         "glossary": report.get("metrics", {}),
         "facts": _fact_tables(report),
         "command": report.get("command"),
+    }
+
+
+def _draws_view(report: Report) -> dict[str, Any]:
+    """Return what both page formats show of the draws as a distribution and as sets."""
+    distribution, sets = report.get("distribution") or {}, report.get("sets") or {}
+    return {
+        "distribution": draw_tables.distribution_tables(report),
+        "distribution_said": draw_tables.distribution_said(report),
+        "distribution_description": distribution.get("description", ""),
+        "distribution_target": distribution.get("target", ""),
+        "reliability": draw_tables.reliability_table(report),
+        "sets": draw_tables.sets_table(report),
+        "sets_said": draw_tables.sets_said(report),
+        "sets_description": sets.get("description", ""),
+        "sets_glossary": draw_tables.sets_glossary(report),
     }
 
 
@@ -132,6 +149,8 @@ def _figures_view(report: Report, log: Log) -> dict[str, Any]:
         "learning": _learning_figures(log),
         "tag_figures": _tag_figures(report.get("per_tag", [])),
         "retrieval": plots.retrieval_plot(report.get("retrieval_counts", {}), lines),
+        "distribution_figures": _distribution_figures(report.get("distribution") or {}, lines),
+        "distribution_names": list((report.get("distribution") or {}).get("systems", {})),
     }
 
 
@@ -182,6 +201,16 @@ def _tag_figures(per_tag: Sequence[Mapping[str, Any]]) -> list[Figure]:
         "How often each tag is given, and how often it should be; on the line it is as often": (
             plots.balance_plot(per_tag)
         ),
+    }
+    return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
+
+
+def _distribution_figures(part: Mapping[str, Any], lines: Mapping[str, plots.Line]) -> list[Figure]:
+    drawn = {
+        "How often a word is a tag, over the probability that it was given; on the line both are "
+        "the same": draw_plots.reliability_plot(part, lines),
+        "Cross-entropy by the number of draws with 95 % intervals, and the level of the others; "
+        "lower is better": draw_plots.by_draws_plot(part, lines),
     }
     return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
 
