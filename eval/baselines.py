@@ -22,7 +22,7 @@ from tqdm import tqdm
 from eval.metrics import mean_precision
 from eval.mlp import MlpSettings, fit_mlp
 from mmcgan.ranking import rank_scores
-from mmcgan.vocabulary import unit_rows
+from mmcgan.vocabulary import transform_words, unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 Score = Callable[[FloatArray], FloatArray]
@@ -57,8 +57,6 @@ REGRESSION_TRIES: tuple[Params, ...] = (
     {"penalty": 2.0, "words": "whitened"},
     {"penalty": 4.0, "words": "whitened"},
 )
-# The power to which the singular values of the centred word table are taken.
-WORD_POWERS = {"centred": 1.0, "half-whitened": 0.5, "whitened": 0.0}
 
 MLP_TRIES = (
     MlpSettings(),
@@ -202,16 +200,6 @@ def regression_tries(data: FitData) -> Iterator[Try]:
 def _cosines(predict: Score, table: FloatArray, features: FloatArray) -> FloatArray:
     cosines: FloatArray = unit_rows(predict(features)) @ table.T
     return cosines
-
-
-def transform_words(word_vectors: FloatArray, space: str) -> FloatArray:
-    """Return unit rows of the table (V, E) "as given" or in one of the spaces of WORD_POWERS."""
-    if space == "as given":
-        return unit_rows(word_vectors)
-    centred = word_vectors - word_vectors.mean(axis=0)
-    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = singular > 1e-4 * singular.max(initial=0)  # the rest is rounding
-    return unit_rows(left[:, kept] * singular[kept] ** WORD_POWERS[space])
 
 
 def ridge_tries(data: FitData) -> Iterator[Try]:

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.baselines import FitData, Rival, fit_rivals
+from eval.distribution import Photos, distribution
 from eval.measure import Setting, measure
 from eval.predictions import SystemPredictions, read_predictions, write_predictions
-from eval.systems import Generated, ask_rival, generate
+from eval.sets import tag_sets
+from eval.systems import Generated, ask_rival, draw_many, generate
 from eval.truth import distance_from_truth
 from mmcgan.config import EvaluateConfig
 from mmcgan.dataset import Dataset
@@ -36,9 +38,10 @@ def evaluate(
     check_same_data(tagger, dataset)
     dataset.require("train", "dev", config.split)
     tags = tagger.model.facts["tags"]
-    setting = Setting(dataset, config.split, tags, tagger.model.vocabulary)
+    setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     generated = generate(tagger, dataset.features[setting.rows], setting.concepts)
-    rivals = fit_rivals(fit_data(tagger, setting, config.seed))
+    learnt = fit_data(tagger, setting, config.seed)
+    rivals = fit_rivals(learnt)
     standardize = tagger.model.standardizer
     evaluated_features = standardize(dataset.features[setting.rows])
     store = _store(generated, rivals, evaluated_features, setting, out_dir)
@@ -55,20 +58,21 @@ def evaluate(
         tuning={rival.name: rival.tuning for rival in rivals},
         seed=config.seed,
     )
-    return figures | _truth(generated, setting), store, setting
+    meaning = _meaning(tagger, setting, learnt, rivals, evaluated_features, config.seed)
+    figures |= _truth(generated, setting) | meaning | _sets(generated, setting, learnt, config.seed)
+    return figures, store, setting
 
 
 def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
     """Raise `RunError` that says what differs if the model was made from other data."""
     model, vocabularies = tagger.model, dataset.vocabularies
     vocabulary = vocabularies.get(model.facts["tags"])
-    found = (dataset.feature_size, len(vocabulary or ()), vocabulary and vocabulary.vector_size)
-    made = (len(model.standardizer.mean), len(model.vocabulary), model.vocabulary.vector_size)
+    found = (dataset.feature_size, len(vocabulary or ()))
+    made = (len(model.standardizer.mean), len(model.vocabulary))
     if found != made:
         raise RunError(
-            f"the run was made from other data: {made[0]} features, {made[1]} words of size "
-            f"{made[2]}, but {dataset.name} has {found[0]} features, {found[1]} words of size "
-            f"{found[2]}"
+            f"the run was made from other data: {made[0]} features, {made[1]} words, but "
+            f"{dataset.name} has {found[0]} features, {found[1]} words"
         )
     if model.facts["dataset_id"] != dataset.dataset_id:
         raise RunError(
@@ -99,7 +103,8 @@ def _store(
 ) -> dict[str, SystemPredictions]:
     """Write what all systems say of standardised `features` (N, D), and read it back."""
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    systems = [generated.predictions, *(ask_rival(r, features, concept_rows) for r in rivals)]
+    own = [generated.predictions, *generated.variants]
+    systems = [*own, *(ask_rival(r, features, concept_rows) for r in rivals)]
     names = setting.image_ids, setting.vocabulary.words, setting.concepts
     write_predictions(out_dir, systems, *names)
     return read_predictions(out_dir, *names)
@@ -114,6 +119,37 @@ def _truth(generated: Generated, setting: Setting) -> dict[str, Any]:
     words = setting.vocabulary.words
     distance = distance_from_truth(generated.draws, scene, truth, setting.tags, words)
     return {"truth": distance} if distance else {}
+
+
+def _meaning(
+    tagger: Tagger,
+    setting: Setting,
+    learnt: FitData,
+    rivals: Sequence[Rival],
+    features: npt.NDArray[np.float32],
+    seed: int,
+) -> dict[str, Any]:
+    """Return how well the draws, and the MLP's softmax, predict the tags of `features` (N, D)."""
+    mlp = next(rival for rival in rivals if rival.name == "mlp")
+    raw = setting.dataset.features
+    dev = Photos(
+        learnt.dev_tags, draw_many(tagger, raw[setting.dataset.rows("dev")]),
+        mlp.score(learnt.dev_features),
+    )  # fmt: skip
+    evaluated = Photos(
+        setting.relevant[setting.tags], draw_many(tagger, raw[setting.rows]), mlp.score(features)
+    )
+    found = distribution(dev, evaluated, learnt.train_tags, seed)
+    return {"distribution": found} if found else {}
+
+
+def _sets(generated: Generated, setting: Setting, learnt: FitData, seed: int) -> dict[str, Any]:
+    """Return what the tag sets of single draws are like."""
+    found = tag_sets(
+        generated.sets, generated.predictions.ranking.rows, setting.relevant[setting.tags],
+        learnt.train_tags, setting.vocabulary.vectors, seed,
+    )  # fmt: skip
+    return {"sets": found} if found else {}
 
 
 def _mean_of(log: Sequence[dict[str, Any]], name: str) -> float | None:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from eval.baselines import Rival
-from eval.metrics import MIAP_DEPTH
-from eval.predictions import SystemPredictions
-from mmcgan.ranking import Ranking, count_votes, rank_scores
+from eval.metrics import CUT, MIAP_DEPTH
+from eval.predictions import Role, SystemPredictions
+from mmcgan.ranking import Ranked, Ranking, count_votes, rank_scores
 from mmcgan.tagger import Tagger
 
 FloatArray = npt.NDArray[np.float32]
+
+VOTE = "cgan+vote"
+SET_DRAWS = 20  # draws a photo whose sets of tags are judged
+MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 
 
 @dataclass(frozen=True)
 class Generated:
     """What the generator gave for N images: its predictions, and what its samples were like.
 
-    `draws` (N, S) are the rows of the words nearest to the samples; `distinct_words` is the mean
-    number of different ones an image; `noise_variance_share` the part of the variance of all
-    samples that lies within images, E[Var(f | x)] / Var(f), as only the noise makes it.
+    `variants` are other rules of ranking on the same draws. `draws` (N, S) are the rows of the
+    words nearest to the samples, `sets` (N, R, 10) the ten best words of some of them;
+    `distinct_words` is the mean number of different nearest words an image;
+    `noise_variance_share` the part of the variance of all samples that lies within images,
+    E[Var(f | x)] / Var(f), as only the noise makes it.
     """
 
     predictions: SystemPredictions
+    variants: list[SystemPredictions]
     draws: npt.NDArray[np.int64]
+    sets: npt.NDArray[np.int64]
     distinct_words: float
     noise_variance_share: float | None
 
@@ -36,23 +44,40 @@ class Generated:
 def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> Generated:
     """Let the model of `tagger` say what it can of raw features (N, D)."""
     concept_rows = np.array(tagger.model.vocabulary.rows(concepts), np.int64)
-    rankings, draws, concept_scores, variances, distinct = [], [], [], _Variances(), []
+    own, votes = _Collected(concept_rows), _Collected(concept_rows)
+    draws, sets, variances, distinct = [], [], _Variances(), []
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
-            votes = count_votes(samples, tagger.index)
-            rankings.append(votes.rank(MIAP_DEPTH))
-            draws.append(votes.nearest)
-            distinct.append(votes.n_distinct())
-            concept_scores.append(votes.scores_of(concept_rows))
+            ranked = tagger.rank(samples)
+            own.add(ranked)
+            if tagger.model.ranking != "vote":
+                votes.add(count_votes(ranked.draws))
+            draws.append(ranked.draws.nearest)
+            distinct.append(ranked.draws.n_distinct())
+            step = max(samples.shape[1] // SET_DRAWS, 1)
+            sets.append(ranked.draws.neighbours(CUT)[:, ::step])
             variances.add(samples)
             bar.update(batch.stop - batch.start)
-    scores, ties = (np.concatenate(parts) for parts in zip(*concept_scores, strict=True))
     return Generated(
-        SystemPredictions("cgan", "cgan", Ranking.join(rankings), scores, ties),
+        own.predictions("cgan", "cgan"),
+        [votes.predictions(VOTE, "variant")] if votes.rankings else [],
         np.concatenate(draws),
+        np.concatenate(sets),
         float(np.concatenate(distinct).mean()),
         variances.share_within(),
     )
+
+
+def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np.int32]:
+    """Return the nearest words (N, MANY_DRAWS) of many draws for raw features (N, D)."""
+    many = replace(tagger, n_samples=MANY_DRAWS)
+    kind = np.int16 if len(tagger.model.vocabulary) < 2**15 else np.int32
+    parts = []
+    with tqdm(desc="draws", total=len(features), unit="photo", disable=None) as bar:
+        for ranked in many.ranked(features):
+            parts.append(ranked.draws.nearest.astype(kind))
+            bar.update(len(parts[-1]))
+    return np.concatenate(parts)
 
 
 def ask_rival(
@@ -65,6 +90,25 @@ def ask_rival(
         rival.name, "rival", rank_scores(scores, MIAP_DEPTH), concept_scores,
         np.zeros_like(concept_scores),
     )  # fmt: skip
+
+
+class _Collected:
+    """The rankings and the concept scores of a rule, batch by batch."""
+
+    def __init__(self, concept_rows: npt.NDArray[np.int64]) -> None:
+        self.concept_rows = concept_rows
+        self.rankings: list[Ranking] = []
+        self.concepts: list[tuple[FloatArray, FloatArray]] = []
+
+    def add(self, ranked: Ranked) -> None:
+        """Take what the rule makes of some images."""
+        self.rankings.append(ranked.rank(MIAP_DEPTH))
+        self.concepts.append(ranked.scores_of(self.concept_rows))
+
+    def predictions(self, name: str, role: Role) -> SystemPredictions:
+        """Return all of it as the predictions of a system."""
+        scores, ties = (np.concatenate(parts) for parts in zip(*self.concepts, strict=True))
+        return SystemPredictions(name, role, Ranking.join(self.rankings), scores, ties)
 
 
 class _Variances:

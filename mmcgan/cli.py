@@ -32,7 +32,8 @@ def config_options(config_class: type[Config]) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         for f in reversed(fields(config_class)):  # type: ignore[arg-type]
-            function = _click_option(f.name, hints[f.name], f.default, f.metadata["help"])(function)
+            help = f.metadata["help"] + config_class.defaults(f.name)
+            function = _click_option(f.name, hints[f.name], help)(function)
         return function
 
     return decorate
@@ -43,15 +44,13 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None and value != ()}
 
 
-def _click_option(name: str, hint: Any, default: Any, help: str) -> Callable[[F], F]:
+def _click_option(name: str, hint: Any, help: str) -> Callable[[F], F]:
     """Translate one field into a click option."""
     hint = (
         next((part for part in get_args(hint) if part is not type(None)), hint)
         if type(None) in get_args(hint)
         else hint
     )
-    if default not in (None, (), False):
-        help = f"{help}  [default: {default}]"
     if hint is bool:
         return click.option(flag(name), name, is_flag=True, default=None, help=help)
     if get_origin(hint) is Literal:

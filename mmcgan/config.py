@@ -17,6 +17,43 @@ from mmcgan.errors import OptionError
 
 TagSource = Literal["user", "user+annotations"]
 
+DEFAULT_PRESET = "modern"
+# Where a preset differs from the defaults of `TrainConfig`, which are the paper's.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "modern": {
+        "epochs": 20,
+        "patience": 1000,
+        "examples": "photos",
+        "batch_size": 256,
+        "generator": "mixture",
+        "members": 5,
+        "noise_units": 256,
+        "image_units": 1024,
+        "draws": 10,
+        "extra_size": 312,
+        "d_image_units": 256,
+        "maxout_units": 240,
+        "input_dropout": 0.5,
+        "dropout": 0.7,
+        "generator_init": None,
+        "discriminator_init": None,
+        "generator_loss": "non-saturating",
+        "judged": "sets",
+        "retrieval": 1.0,
+        "likelihood": 1.0,
+        "likelihood_temperature": 0.5,
+        "adversarial_share": 0.3,
+        "gradient_penalty": 0.3,
+        "optimizer": "adamw",
+        "learning_rate": 1.5e-3,
+        "d_learning_rate": 2e-4,
+        "weight_decay": 0.01,
+        "average": 0.99,
+        "ranking": "mean",
+    },
+}
+
 
 def option(
     default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
@@ -34,6 +71,11 @@ class Config:
         for f in fields(self):  # type: ignore[arg-type]
             _check(f.name, getattr(self, f.name), hints[f.name], f.metadata)
 
+    @classmethod
+    def defaults(cls, name: str) -> str:
+        """Return what the help says of the default of a field; "" where that says nothing."""
+        return _shown(next(f.default for f in fields(cls) if f.name == name))  # type: ignore[arg-type]
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, paths as text."""
         return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
@@ -42,6 +84,10 @@ class Config:
 def flag(name: str) -> str:
     """Return the command line's spelling of a field: `batch_size` → `--batch-size`."""
     return "--" + name.replace("_", "-")
+
+
+def _shown(default: Any) -> str:
+    return "" if default in (None, (), False) else f"  [default: {default}]"
 
 
 def _plain(value: Any) -> Any:
@@ -136,16 +182,19 @@ class PrepareConfig(Config):
 
 @dataclass(frozen=True)
 class TrainConfig(Config):
-    """`python -m mmcgan.train`: a prepared file → a run folder. Defaults: the preset `paper`.
+    """`python -m mmcgan.train`: a prepared file → a run folder.
 
-    The values are those of arXiv 1411.1784, section 4.2; what the paper leaves open says so.
+    A preset is a set of values (`PRESETS`); `TrainConfig.of` starts from one. The defaults of the
+    fields are the preset `paper`: arXiv 1411.1784, section 4.2; what the paper leaves open says so.
     """
 
     data: Path | None = option(
         None, "Folder of the prepared data; the newest under data/ if not given."
     )
     out: Path | None = option(None, "Run folder; the next number under runs/ if not given.")
-    preset: Literal["paper"] = option("paper", "The set of values that the options start from.")
+    preset: Literal["modern", "paper"] = option(
+        "paper", "The set of values that the options start from; modern if not given."
+    )
     tags: TagSource | None = option(
         None, "The tags to learn; user+annotations where the data has annotations, if not given."
     )
@@ -154,9 +203,14 @@ class TrainConfig(Config):
     )
     resume: bool = option(False, "Go on with a partial run; start it if it is absent.")
     dry_run: bool = option(False, "Say what would be trained, and stop.")
+    refit: bool = option(
+        False,
+        "Learn from train and dev together, all --epochs, for a model to use: dev then chooses "
+        "nothing.",
+    )
     epochs: int | None = option(
         None,
-        "Passes over all (photo, tag) pairs; if not given 8, or as many as make 1,500 updates.",
+        "Passes over all examples; if not given 8, or as many as make 1,500 updates.",
         at_least=1,
     )
     patience: int = option(
@@ -168,21 +222,44 @@ class TrainConfig(Config):
         "but at least 100.",
         at_least=1,
     )
-    batch_size: int = option(100, "(photo, tag) pairs in a mini-batch.", at_least=1)
+    examples: Literal["pairs", "photos"] = option(
+        "pairs", "An example is a photo with one of its tags, or with all of them."
+    )
+    batch_size: int = option(
+        100,
+        "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
+        at_least=1,
+    )
+    generator: Literal["linear", "mixture"] = option(
+        "linear",
+        "Noise and image meet in the linear output, or in each of several generators' spread.",
+    )
+    members: int = option(1, "Generators in the mixture.", at_least=1, at_most=50)
     noise_size: int = option(100, "Size Z of the Gaussian noise.", at_least=1)
-    noise_units: int = option(500, "Generator: ReLU units after the noise.", at_least=1)
+    noise_units: int = option(500, "Generator: units after the noise.", at_least=1)
     image_units: int = option(2000, "Generator: ReLU units after the image.", at_least=1)
+    draws: int = option(
+        1, "Vectors generated for an example in an update; for each member two or more.", at_least=1
+    )
+    extra_size: int = option(
+        0, "Further components of the word vectors, learnt from scratch.", at_least=0
+    )
     d_word_units: int = option(500, "Discriminator: ReLU units after the word vector.", at_least=1)
     d_image_units: int = option(1200, "Discriminator: ReLU units after the image.", at_least=1)
     maxout_units: int = option(1000, "Discriminator: maxout units of the join.", at_least=1)
     maxout_pieces: int = option(3, "Linear pieces a maxout unit.", at_least=1)
-    dropout: float = option(0.5, "Dropout in both networks.", at_least=0, at_most=0.99)
-    generator_init: float = option(
+    input_dropout: float = option(
+        0.0, "Dropout of the features, mixture.", at_least=0, at_most=0.99
+    )
+    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
+    d_dropout: float = option(0.5, "Dropout in the discriminator.", at_least=0, at_most=0.99)
+    generator_init: float | None = option(
         0.05,
-        "Generator: first weights are uniform in ± this, biases 0 (the released code's value).",
+        "Generator: first weights are uniform in ± this, biases 0 (the released code's value); "
+        "by the size of the layer if not given.",
         at_least=0,
     )
-    discriminator_init: float = option(
+    discriminator_init: float | None = option(
         0.005, "Discriminator: the same (the released code's value).", at_least=0
     )
     discriminator_steps: int = option(
@@ -192,20 +269,81 @@ class TrainConfig(Config):
         "saturating",
         "Open in the paper: log(1 - D(G(z))) as in its value function, or -log D(G(z)).",
     )
+    judged: Literal["words", "sets"] = option(
+        "words",
+        "The discriminator judges generated vectors as they are, or the set of a draw's best tags.",
+    )
+    retrieval: float = option(
+        0.0, "Weight of the likelihood of a photo's tags under the mean of its draws.", at_least=0
+    )
+    likelihood: float = option(
+        0.0, "Weight of the likelihood of a photo's tags under single draws.", at_least=0
+    )
+    likelihood_temperature: float = option(
+        1.0, "Temperature of the words of a single draw; the lower, the more it commits.",
+        at_least=0.01,
+    )  # fmt: skip
+    adversarial_share: float | None = option(
+        None,
+        "Share of the gradient on the draws that the adversarial term is scaled to; its own size "
+        "if not given.",
+        at_least=0,
+        at_most=0.99,
+    )
+    gradient_penalty: float = option(
+        0.0, "Weight of the penalty on the discriminator's gradient at real examples.", at_least=0
+    )
+    optimizer: Literal["sgd", "adamw"] = option(
+        "sgd", "SGD with the paper's schedules, or AdamW with a cosine to 0."
+    )
     learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
+    d_learning_rate: float | None = option(
+        None, "The same of the discriminator; that of the generator if not given.", at_least=0
+    )
+    weight_decay: float = option(0.0, "Weight decay of the networks.", at_least=0)
     learning_rate_decay: float = option(
         1.00004,
-        "Divides the learning rate after every mini-batch (the released code: 1.000004).",
+        "SGD: divides the learning rate after every mini-batch (the released code: 1.000004).",
         at_least=1,
     )
-    learning_rate_floor: float = option(1e-6, "The learning rate falls no further.", at_least=0)
-    momentum_start: float = option(0.5, "Momentum of the first update.", at_least=0, at_most=1)
-    momentum_end: float = option(0.7, "Momentum at the end of its rise.", at_least=0, at_most=1)
+    learning_rate_floor: float = option(
+        1e-6, "SGD: the learning rate falls no further.", at_least=0
+    )
+    momentum_start: float = option(0.5, "SGD: momentum of the first update.", at_least=0, at_most=1)
+    momentum_end: float = option(
+        0.7, "SGD: momentum at the end of its rise.", at_least=0, at_most=1
+    )
     momentum_epochs: int = option(
         250,
-        "Epochs over which the momentum rises, linearly (the released code's value).",
+        "SGD: epochs over which the momentum rises, linearly (the released code's value).",
         at_least=1,
     )
+    average: float = option(
+        0.0,
+        "Decay a step of the running average of the weights that tags; 0: the last weights.",
+        at_least=0,
+        at_most=0.9999,
+    )
+    ranking: Literal["vote", "mean"] = option(
+        "vote", "The paper's vote of the nearest words, or the words of the mean draw."
+    )
+
+    @classmethod
+    def of(cls, preset: str = DEFAULT_PRESET, **settings: Any) -> TrainConfig:
+        """Return the values of `preset`, with `settings` in place of some of them.
+
+        Raises `OptionError` for a preset that there is not, or a value that a field does not take.
+        """
+        return cls(**{**PRESETS.get(preset, {}), "preset": preset, **settings})
+
+    @classmethod
+    def defaults(cls, name: str) -> str:
+        """Return the default of a field, and the paper's where it is another."""
+        paper = next(f.default for f in fields(cls) if f.name == name)
+        modern = PRESETS[DEFAULT_PRESET].get(name, paper)
+        if name == "preset" or modern == paper:
+            return _shown(DEFAULT_PRESET if name == "preset" else paper)
+        return f"  [default: {modern}; paper: {paper}]"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The faiss index over the word vectors: nearest words by cosine."""
+"""The faiss index over the words: nearest by cosine, or best by inner product and bias."""
 
 from __future__ import annotations
 
@@ -8,31 +8,51 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.errors import DependencyError
+from mmcgan.vocabulary import unit_rows
+
+FloatArray = npt.NDArray[np.float32]
 
 
 class WordIndex:
-    """Exact nearest-neighbour search over V unit word vectors; on the GPU where faiss has one."""
+    """Exact search over V word vectors; on the GPU where faiss has one.
 
-    def __init__(self, word_vectors: npt.NDArray[np.float32]):
-        """Index `word_vectors` (V, E), unit rows. Raises `DependencyError` without faiss."""
+    Without a bias, words are unit vectors and the score of a word is its cosine with the query.
+    With a bias, the score is ⟨query, word⟩ + bias, a search by inner product in which the bias
+    is one more dimension.
+    """
+
+    def __init__(self, word_vectors: FloatArray, bias: FloatArray | None = None):
+        """Index `word_vectors` (V, E), unit rows where there is no `bias` (V,).
+
+        Raises `DependencyError` without faiss.
+        """
         faiss = import_faiss()
-        self.vectors = np.ascontiguousarray(word_vectors, np.float32)
-        self._index = _on_gpu(faiss, faiss.IndexFlatIP(word_vectors.shape[1]))
-        self._index.add(self.vectors)
+        self.has_bias = bias is not None
+        self.table = np.ascontiguousarray(
+            word_vectors if bias is None else np.column_stack([word_vectors, bias]), np.float32
+        )
+        self._index = _on_gpu(faiss, faiss.IndexFlatIP(self.table.shape[1]))
+        self._index.add(self.table)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(
-        self, vectors: npt.NDArray[np.float32], k: int
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Return the cosines (Q, k) and rows (Q, k) of the k nearest words, nearest first.
+    def queries(self, vectors: FloatArray) -> FloatArray:
+        """Return generated vectors (…, E) as what is searched for: unit rows, or with a 1 added."""
+        if not self.has_bias:
+            return unit_rows(vectors)
+        ones = np.ones((*vectors.shape[:-1], 1), np.float32)
+        return np.concatenate([vectors, ones], axis=-1, dtype=np.float32)
 
-        `vectors` is (Q, E) of unit rows; k is at most V.
+    def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """Return the scores (Q, k) and rows (Q, k) of the k best words, best first.
+
+        `queries` (Q, E or E + 1) are those of `queries`; of fewer than k words, all.
         """
-        queries = np.ascontiguousarray(vectors, np.float32)
-        cosines, rows = self._index.search(queries, min(k, len(self)))
-        return cosines, rows
+        scores, rows = self._index.search(
+            np.ascontiguousarray(queries, np.float32), min(k, len(self))
+        )
+        return scores, rows
 
 
 def import_faiss() -> Any:

@@ -2,7 +2,8 @@
 
 model.json         sizes, settings, words, the record of the backbone, facts of the training
 model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_scale (D,), in half
-                   precision (float16); no discriminator, which tagging has no use for
+                   precision (float16); word_bias (V,) where the words were learnt with the
+                   generator; no discriminator, which tagging has no use for
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torch import Tensor
 from mmcgan.config import TrainConfig
 from mmcgan.errors import MmcganError, RunError, TrainingError
 from mmcgan.files import atomic_path, read_json, write_json
-from mmcgan.networks import Generator
+from mmcgan.index import WordIndex
+from mmcgan.networks import Generator, MixtureGenerator, build_generator
 from mmcgan.runs import RunDir
 from mmcgan.vocabulary import Vocabulary, unit_rows
 
@@ -54,11 +56,16 @@ class Standardizer:
 class Model:
     """A generator with the words it may answer with.
 
-    `backbone` is the record of the features it takes, `facts` says how it was trained.
+    `vocabulary` holds the words with the vectors that the generator aims at: unit rows, or where
+    they were learnt with it vectors of any length beside a `bias` (V,). `ranking` is the rule that
+    makes words of its draws, `backbone` the record of the features it takes, `facts` says how it
+    was trained.
     """
 
-    generator: Generator
+    generator: Generator | MixtureGenerator
     vocabulary: Vocabulary
+    bias: npt.NDArray[np.float32] | None
+    ranking: str
     standardizer: Standardizer
     backbone: dict[str, Any]
     facts: dict[str, Any]
@@ -69,31 +76,34 @@ class Model:
         """Generate word vectors (N, S, E) for raw image features (N, D).
 
         Every image meets the same S draws of noise, those of `seed`, so that its vectors do not
-        depend on the images beside it.
+        depend on the images beside it. Of S draws, as many are made as are a multiple of K.
         """
         device = next(self.generator.parameters()).device
         random = torch.Generator().manual_seed(seed)
-        noise = torch.randn(n_samples, self.generator.noise_size, generator=random)
+        noise = self.generator.noise(1, n_samples, random)
         inputs = torch.from_numpy(self.standardizer(features))
         with torch.inference_mode():
-            samples = self.generator.sample(noise.to(device), inputs.to(device))
+            samples: Tensor = self.generator.sample(noise.to(device), inputs.to(device))
         return samples.cpu().numpy()
 
+    def build_index(self) -> WordIndex:
+        """Return the search over the model's words."""
+        return WordIndex(self.vocabulary.vectors, self.bias)
 
-def save_model(
-    run: RunDir, model: Model, config: TrainConfig, networks: dict[str, dict[str, Tensor]]
-) -> None:
+
+def save_model(run: RunDir, model: Model, config: TrainConfig) -> None:
     """Write the model of a run; the weights come last and make the run finished.
 
-    `networks` holds the state of each network by name; only "generator" is written. Raises
-    `TrainingError`, and writes nothing, if a value is not finite in half precision.
+    Raises `TrainingError`, and writes nothing, if a value is not finite in half precision.
     """
     vocabulary = model.vocabulary
+    bias = {} if model.bias is None else {"word_bias": torch.from_numpy(model.bias)}
     tensors = _halved({
         "word_vectors": torch.from_numpy(vocabulary.vectors),
         "feature_mean": torch.from_numpy(model.standardizer.mean),
         "feature_scale": torch.from_numpy(model.standardizer.scale),
-        **{f"generator.{name}": tensor for name, tensor in networks["generator"].items()},
+        **bias,
+        **{f"generator.{name}": t for name, t in model.generator.state_dict().items()},
     })  # fmt: skip
     write_json(run.model_path, {
         "format_version": FORMAT_VERSION,
@@ -152,13 +162,16 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     config = TrainConfig(**description["config"])
     sizes = description["feature_size"], description["vector_size"]
     with torch.random.fork_rng():
-        generator = Generator(*sizes, config)
+        generator = build_generator(*sizes, config)
     prefix = "generator."
     generator.load_state_dict(
         {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     )
     words = tuple(description["words"])
-    vectors = unit_rows(tensors["word_vectors"].numpy())
+    vectors = tensors["word_vectors"].numpy()
+    bias = tensors["word_bias"].numpy() if "word_bias" in tensors else None
+    if bias is None:
+        vectors = unit_rows(vectors)
     mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
     n_photos = np.array(description["n_photos"], np.int64)
     if vectors.shape != (len(words), sizes[1]) or n_photos.shape != (len(words),):
@@ -171,6 +184,8 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     return Model(
         generator.eval(),
         Vocabulary(words, vectors, n_photos),
+        bias,
+        config.ranking,
         Standardizer(mean, scale),
         description["backbone"],
         description["facts"],

@@ -1,6 +1,7 @@
-"""Generator and discriminator of arXiv 1411.1784, section 4.2, and the maxout layer.
+"""Generators and discriminator: those of arXiv 1411.1784, section 4.2, and the mixture.
 
-Shapes: B batch, N images, S samples an image, D feature size, E word-vector size, Z noise size.
+Shapes: B batch, N images, S draws an image, D feature size, E word-vector size, Z noise size,
+V words, K members.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mmcgan.config import TrainConfig
+
+EXTRA_NORM = 0.5  # of the further components of a word vector when they start
 
 
 class Maxout(nn.Module):
@@ -26,33 +29,32 @@ class Maxout(nn.Module):
 
 
 class Generator(nn.Module):
-    """Noise and image features → a word vector.
+    """Noise and image features → word vectors, some draws an image.
 
     Noise and image meet only in the last, linear layer, as in the paper: every image gets a
     cloud of the same shape, shifted.
     """
 
+    n_members = 1
+
     def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
         super().__init__()
+        self.noise_size = config.noise_size
         self.noise_layer = nn.Linear(config.noise_size, config.noise_units)
         self.image_layer = nn.Linear(feature_size, config.image_units)
         self.output = nn.Linear(config.noise_units + config.image_units, vector_size)
         self.dropout = nn.Dropout(config.dropout)
 
-    @property
-    def noise_size(self) -> int:
-        """The size Z of the noise."""
-        return self.noise_layer.in_features
-
     def forward(self, noise: Tensor, image_features: Tensor) -> Tensor:
-        """Map noise (B, Z) and image features (B, D) to word vectors (B, E)."""
+        """Map noise (B, S, Z) and image features (B, D) to word vectors (B, S, E)."""
         noise_hidden = self.dropout(torch.relu(self.noise_layer(noise)))
         image_hidden = self.dropout(torch.relu(self.image_layer(image_features)))
+        image_hidden = image_hidden.unsqueeze(1).expand(-1, noise.shape[1], -1)
         vectors: Tensor = self.output(torch.cat([noise_hidden, image_hidden], dim=-1))
         return vectors
 
     def sample(self, noise: Tensor, image_features: Tensor) -> Tensor:
-        """Map noise (S, Z) and image features (N, D) to S vectors for each image, (N, S, E).
+        """Map noise (1, S, Z), the same for all images, and features (N, D) to (N, S, E).
 
         The same as `forward` on every pair, with each layer run once an image or once a draw.
         Dropout is off.
@@ -64,7 +66,107 @@ class Generator(nn.Module):
             self.output.weight[:, :n_noise_units], self.output.weight[:, n_noise_units:]
         )  # fmt: skip
         from_noise = noise_hidden @ noise_weight.T + self.output.bias
-        return from_noise + (image_hidden @ image_weight.T).unsqueeze(1)  # (S, E) + (N, 1, E)
+        return from_noise + (image_hidden @ image_weight.T).unsqueeze(1)  # (1, S, E) + (N, 1, E)
+
+    def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
+        """Draw Gaussian noise (n_images, n_draws, Z)."""
+        return torch.randn(n_images, n_draws, self.noise_size, generator=random)
+
+
+class MixtureGenerator(nn.Module):
+    """K generators behind one source of noise, each with its share of an image's draws.
+
+    After Hoang et al. 2018 (MGAN), where several generators keep the modes apart; here they also
+    make the mean of the draws that of an ensemble. Member k draws
+
+        location_k(x) + ((z · noise) ∘ softplus(gate_k(x))) · output,
+
+    so the image decides how far and in which directions the noise reaches. Noise comes in pairs
+    z, -z: the mean of a member's draws is its location.
+    """
+
+    spread: Tensor
+
+    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+        super().__init__()
+        self.noise_size, self.n_members = config.noise_size, config.members
+        self.members = nn.ModuleList(
+            Member(feature_size, vector_size, config) for _ in range(config.members)
+        )
+        self.noise_layer = nn.Linear(config.noise_size, config.noise_units, bias=False)
+        self.output = nn.Linear(config.noise_units, vector_size, bias=False)
+        # How far the noise reaches when tagging; fitted on dev after the training.
+        self.register_buffer("spread", torch.ones(()))
+
+    def forward(self, noise: Tensor, image_features: Tensor) -> Tensor:
+        """Map noise (B, S, Z), or (1, S, Z) for all, and features (B, D) to vectors (B, S, E).
+
+        S is a multiple of K; draws s·K/S … of member s follow each other.
+        """
+        n_draws = noise.shape[1] // self.n_members
+        directions = self.noise_layer(noise).unflatten(1, (self.n_members, n_draws))
+        draws = []
+        for k, member in enumerate(self.members):
+            location, gate = member(image_features)  # (B, E), (B, U)
+            reach = self.output(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, E)
+            draws.append(location.unsqueeze(1) + self.spread * reach)
+        return torch.cat(draws, dim=1)
+
+    sample = forward
+
+    def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
+        """Draw Gaussian noise (n_images, n_draws, Z) in pairs z, -z within each member's draws.
+
+        Where a member has an odd number of draws, its last one is 0.
+        """
+        n_each = n_draws // self.n_members
+        shape = (n_images, self.n_members, n_each // 2, self.noise_size)
+        half = torch.randn(shape, generator=random)
+        rest = torch.zeros(n_images, self.n_members, n_each % 2, self.noise_size)
+        return torch.cat([half, -half, rest], dim=2).flatten(1, 2)
+
+
+class Member(nn.Module):
+    """One generator of the mixture: image features → where its draws lie and how they spread."""
+
+    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+        super().__init__()
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.trunk = nn.Linear(feature_size, config.image_units)
+        self.dropout = nn.Dropout(config.dropout)
+        self.location = nn.Linear(config.image_units, vector_size)
+        self.gate = nn.Linear(config.image_units, config.noise_units)
+
+    def forward(self, image_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the location (B, E) and the gate (B, U) of images (B, D)."""
+        hidden = torch.relu(self.trunk(self.input_dropout(image_features)))
+        hidden = self.dropout(hidden)
+        # The spread reads what the trunk knows of the image and does not shape it.
+        return self.location(hidden), nn.functional.softplus(self.gate(hidden.detach()))
+
+
+class WordTable(nn.Module):
+    """The words as the generator aims at them: vectors (V, E) and a bias (V,) a word.
+
+    In the preset `paper` both are as they were given, and the bias is 0.
+    """
+
+    def __init__(self, vectors: Tensor, bias: Tensor):
+        super().__init__()
+        self.vectors, self.bias = nn.Parameter(vectors), nn.Parameter(bias)
+
+    def forward(
+        self, vectors: Tensor, columns: Tensor | None = None, frozen: bool = False
+    ) -> Tensor:
+        """Return the logits (…, V) of all words, or of those in `columns`, for vectors (…, E).
+
+        With `frozen` no gradient reaches the table.
+        """
+        table: Tensor = self.vectors.detach() if frozen else self.vectors
+        bias: Tensor = self.bias.detach() if frozen else self.bias
+        if columns is not None and len(columns) < len(bias):
+            table, bias = table[columns], bias[columns]
+        return vectors @ table.T + bias
 
 
 class Discriminator(nn.Module):
@@ -77,40 +179,71 @@ class Discriminator(nn.Module):
         joined = config.d_word_units + config.d_image_units
         self.maxout = Maxout(joined, config.maxout_units, config.maxout_pieces)
         self.output = nn.Linear(config.maxout_units, 1)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.d_dropout)
 
     def embed_images(self, image_features: Tensor) -> Tensor:
         """Map image features (B, D) to the hidden layer that real and fake words share."""
         return torch.relu(self.image_layer(image_features))
 
     def judge(self, word_vectors: Tensor, image_hidden: Tensor) -> Tensor:
-        """Return the logits (B,) of word vectors (B, E) beside embedded images."""
+        """Return the logits (B, S) of word vectors (B, S, E) beside embedded images (B, H)."""
         word_hidden = self.dropout(torch.relu(self.word_layer(word_vectors)))
-        joined = torch.cat([word_hidden, self.dropout(image_hidden)], dim=-1)
+        image_hidden = self.dropout(image_hidden).unsqueeze(1).expand(-1, word_vectors.shape[1], -1)
+        joined = torch.cat([word_hidden, image_hidden], dim=-1)
         logits: Tensor = self.output(self.dropout(self.maxout(joined)))
         return logits.squeeze(-1)
 
     def forward(self, word_vectors: Tensor, image_features: Tensor) -> Tensor:
-        """Return the logits (B,) of word vectors (B, E) beside image features (B, D)."""
+        """Return the logits (B, S) of word vectors (B, S, E) beside image features (B, D)."""
         return self.judge(word_vectors, self.embed_images(image_features))
 
 
-def build_networks(
+def build_generator(
     feature_size: int, vector_size: int, config: TrainConfig
-) -> tuple[Generator, Discriminator]:
-    """Build both networks; their sizes come from the data, their first weights from the seed."""
+) -> Generator | MixtureGenerator:
+    """Build the generator that `config` names; `vector_size` is that of its word table."""
+    if config.generator == "mixture":
+        return MixtureGenerator(feature_size, vector_size, config)
+    return Generator(feature_size, vector_size, config)
+
+
+def build_networks(
+    feature_size: int,
+    word_vectors: Tensor,
+    frequency: Tensor,
+    judged_size: int,
+    config: TrainConfig,
+) -> tuple[Generator | MixtureGenerator, WordTable, Discriminator]:
+    """Build generator, word table and discriminator; the first weights come from the seed.
+
+    Sizes come from the data: `word_vectors` (V, E) start the table, `frequency` (V,) its bias;
+    `judged_size` is that of the vectors that the discriminator sees.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        generator = Generator(feature_size, vector_size, config)
-        discriminator = Discriminator(feature_size, vector_size, config)
+        vector_size = word_vectors.shape[1] + config.extra_size
+        generator = build_generator(feature_size, vector_size, config)
+        discriminator = Discriminator(feature_size, judged_size, config)
         _initialize(generator, config.generator_init)
         _initialize(discriminator, config.discriminator_init)
-    return generator, discriminator
+        words = _build_words(word_vectors, frequency, config)
+    return generator, words, discriminator
 
 
-def _initialize(network: nn.Module, limit: float) -> None:
-    """Draw every weight evenly from ±`limit`, in the order of the layers; biases start at 0."""
+def _build_words(word_vectors: Tensor, frequency: Tensor, config: TrainConfig) -> WordTable:
+    if not config.retrieval:
+        return WordTable(word_vectors, torch.zeros(len(word_vectors))).requires_grad_(False)
+    extra = torch.randn(len(word_vectors), config.extra_size)
+    extra *= EXTRA_NORM / max(config.extra_size, 1) ** 0.5
+    return WordTable(torch.cat([word_vectors, extra], dim=1), torch.logit(frequency))
+
+
+def _initialize(network: nn.Module, limit: float | None) -> None:
+    """Draw every weight evenly from ±`limit`, in the order of the layers; biases start at 0.
+
+    Without a limit, layers keep torch's own, which shrinks with their inputs.
+    """
     for layer in network.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.Linear) and limit is not None:
             nn.init.uniform_(layer.weight, -limit, limit)
             nn.init.zeros_(layer.bias)

@@ -1,17 +1,23 @@
-"""Sampled word vectors → ranked words: the paper's vote (arXiv 1411.1784, section 4.2)."""
+"""Draws → ranked words: the paper's vote (arXiv 1411.1784, section 4.2), or the mean draw.
+
+Both take their words from the faiss index (`mmcgan.index`) and score them again exactly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.special import expit
 
 from mmcgan.index import WordIndex
-from mmcgan.vocabulary import unit_rows
+
+FloatArray = npt.NDArray[np.float32]
 
 N_NEIGHBOURS = 20  # words that each generated vector votes for
 
@@ -60,26 +66,110 @@ def rank_scores(
 
 
 @dataclass(frozen=True)
-class Votes:
-    """The nearest words of S generated vectors an image, counted, for N images.
+class Draws:
+    """The S generated vectors of each of N images, and the words that they are near to.
 
-    `shares` (N, V) csr float32 is each word's share of an image's votes; `mean_vectors` (N, E)
-    is the mean of an image's unit samples, whose product with a word is that word's mean cosine;
-    `nearest` (N, S) is the row of each sample's nearest word.
+    `queries` (N, S, E') are the draws as the index searches for them.
     """
 
-    nearest: npt.NDArray[np.int64]
-    shares: sparse.csr_array
-    mean_vectors: npt.NDArray[np.float32]
+    queries: FloatArray
     index: WordIndex
 
+    @cached_property
+    def nearest(self) -> npt.NDArray[np.int64]:
+        """(N, S): the row of each draw's nearest word."""
+        return self.neighbours(1)[..., 0]
+
+    @cached_property
+    def mean_queries(self) -> FloatArray:
+        """(N, E'): the mean of an image's draws, whose score of a word is its draws' mean score."""
+        mean: FloatArray = self.queries.mean(axis=1)
+        return mean
+
+    def neighbours(self, k: int) -> npt.NDArray[np.int64]:
+        """Return the rows (N, S, min(k, V)) of each draw's k best words, best first."""
+        n_images, n_draws, size = self.queries.shape
+        _, rows = self.index.search(self.queries.reshape(-1, size), k)
+        return rows.reshape(n_images, n_draws, rows.shape[1])
+
+    def n_distinct(self) -> npt.NDArray[np.int64]:
+        """Return how many different words are the nearest of an image's draws, (N,)."""
+        ordered = np.sort(self.nearest, axis=1)
+        distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
+        return distinct
+
+    def mean_scores(self, rows: npt.NDArray[np.integer]) -> FloatArray:
+        """Return the mean score over the draws of the words `rows`, (C,) or (N, C): (N, C)."""
+        words = self.index.table[rows]
+        scores: FloatArray = np.einsum(
+            "...ce,...e->...c", words, self.mean_queries, dtype=np.float32
+        )
+        return scores
+
+
+class Ranked(Protocol):
+    """What a rule of ranking makes of an image's draws, for N images."""
+
+    @property
+    def draws(self) -> Draws:
+        """The draws that are ranked."""
+
     def rank(self, depth: int) -> Ranking:
-        """Rank the words: by share, ties by mean cosine, then dictionary order.
+        """Return the words ranked to depth min(depth, V)."""
+
+    def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """Return the scores and the tie breaks (N, C) of the C words in `rows`."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """The words by their mean score over the draws: those of the mean draw.
+
+    The score of a word is sigmoid(⟨mean draw, word⟩ + bias), the model's probability that the
+    photo carries it; where there is no bias, its mean cosine.
+    """
+
+    draws: Draws
+
+    def rank(self, depth: int) -> Ranking:
+        """Rank the words: by score, then dictionary order."""
+        _, rows = self.draws.index.search(self.draws.mean_queries, depth)
+        scores = self._squashed(self.draws.mean_scores(rows))
+        order = np.lexsort((rows, -scores), axis=-1)
+        best = np.take_along_axis(scores, order, axis=1)
+        return Ranking(
+            np.take_along_axis(rows, order, axis=1).astype(np.int32), best, np.zeros_like(best)
+        )
+
+    def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """Return the scores and the tie breaks, all 0, (N, C) of the C words in `rows`."""
+        scores = self._squashed(self.draws.mean_scores(rows))
+        return scores, np.zeros_like(scores)
+
+    def _squashed(self, scores: FloatArray) -> FloatArray:
+        if not self.draws.index.has_bias:
+            return scores
+        probability: FloatArray = expit(scores)
+        return probability
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The nearest words of an image's draws, counted: the paper's rule.
+
+    `shares` (N, V) csr float32 is each word's share of an image's votes.
+    """
+
+    draws: Draws
+    shares: sparse.csr_array
+
+    def rank(self, depth: int) -> Ranking:
+        """Rank the words: by share, ties by mean score, then dictionary order.
 
         Words without a vote follow with score 0. The result has depth min(depth, V).
         """
-        depth = min(depth, len(self.index))
-        _, fillers = self.index.search(self.mean_vectors, depth)
+        depth = min(depth, len(self.draws.index))
+        _, fillers = self.draws.index.search(self.draws.mean_queries, depth)
         ranked = [self._rank_one(i, fillers[i], depth) for i in range(len(fillers))]
         rows, scores, ties = (np.stack(column) for column in zip(*ranked, strict=True))
         return Ranking(rows, scores, ties)
@@ -91,40 +181,29 @@ class Votes:
         words = np.concatenate([voted, np.setdiff1d(fillers, voted)]).astype(np.int32)
         scores = np.zeros(len(words), np.float32)
         scores[: len(voted)] = self.shares.data[row]
-        ties = self.index.vectors[words] @ self.mean_vectors[image]
+        ties = self.draws.index.table[words] @ self.draws.mean_queries[image]
         best = np.lexsort((words, -ties, -scores))[:depth]
         return words[best], scores[best], ties[best]
 
-    def n_distinct(self) -> npt.NDArray[np.int64]:
-        """Return how many different words are the nearest of an image's samples, (N,)."""
-        ordered = np.sort(self.nearest, axis=1)
-        distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
-        return distinct
-
-    def scores_of(
-        self, rows: npt.NDArray[np.integer]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return the shares and the mean cosines (N, C) of the C words in `rows`."""
-        ties = self.mean_vectors @ self.index.vectors[rows].T
+    def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """Return the shares and the mean scores (N, C) of the C words in `rows`."""
+        ties = self.draws.mean_queries @ self.draws.index.table[rows].T
         return self.shares[:, rows].toarray(), ties
 
 
-def count_votes(
-    samples: npt.NDArray[np.float32], index: WordIndex, n_neighbours: int = N_NEIGHBOURS
-) -> Votes:
-    """Let each of `samples` (N, S, E) vote for its `n_neighbours` nearest words by cosine."""
-    n_images, n_samples, size = samples.shape
-    unit = unit_rows(samples)
-    n_neighbours = min(n_neighbours, len(index))
-    _, nearest = index.search(unit.reshape(-1, size), n_neighbours)
-    per_image = n_samples * n_neighbours
+def rank_draws(samples: FloatArray, index: WordIndex, rule: str) -> Ranked:
+    """Rank the words for images with generated vectors `samples` (N, S, E) by "vote" or "mean"."""
+    draws = Draws(index.queries(samples), index)
+    return Means(draws) if rule == "mean" else count_votes(draws)
+
+
+def count_votes(draws: Draws, n_neighbours: int = N_NEIGHBOURS) -> Votes:
+    """Let each draw of N images vote for its `n_neighbours` best words."""
+    neighbours = draws.neighbours(n_neighbours)
+    n_images = len(neighbours)
+    per_image = neighbours.shape[1] * neighbours.shape[2]
     images = np.repeat(np.arange(n_images), per_image)
     one_vote = np.full(images.shape, 1 / per_image, np.float64)
-    votes = sparse.csr_array((one_vote, (images, nearest.ravel())), (n_images, len(index)))
+    votes = sparse.csr_array((one_vote, (images, neighbours.ravel())), (n_images, len(draws.index)))
     votes.sum_duplicates()
-    return Votes(
-        nearest=nearest[:, 0].reshape(n_images, n_samples),
-        shares=votes.astype(np.float32),
-        mean_vectors=unit.mean(axis=1),
-        index=index,
-    )
+    return Votes(draws, votes.astype(np.float32))

@@ -18,7 +18,7 @@ from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
-from mmcgan.ranking import Ranking, Votes, count_votes
+from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
@@ -29,7 +29,7 @@ PhotoSource = str | Path | bytes
 
 
 class Tag(NamedTuple):
-    """A word and its score, the word's share of the votes of the photo's generated vectors."""
+    """A word and its score: how sure the model is, or the word's share of the draws' votes."""
 
     word: str
     score: float
@@ -87,13 +87,17 @@ class Tagger:
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
         _check_k(k)
-        ranked = (self._tags(votes.rank(k)) for votes in self.votes(features))
+        ranked = (self._tags(batch.rank(k)) for batch in self.ranked(features))
         return [tags for batch in ranked for tags in batch]
 
-    def votes(self, features: npt.NDArray[np.float32]) -> Iterator[Votes]:
-        """Yield the counted votes of raw backbone features (N, D), some images at a time."""
+    def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
+        """Yield what the model's rule makes of raw features (N, D), some images at a time."""
         for _, samples in self.samples(features):
-            yield count_votes(samples, self.index)
+            yield self.rank(samples)
+
+    def rank(self, samples: npt.NDArray[np.float32]) -> Ranked:
+        """Return what the model's rule makes of generated vectors (N, S, E)."""
+        return rank_draws(samples, self.index, self.model.ranking)
 
     def samples(
         self, features: npt.NDArray[np.float32]
@@ -129,7 +133,7 @@ class Tagger:
     @cached_property
     def index(self) -> WordIndex:
         """The search over the model's words."""
-        return WordIndex(self.model.vocabulary.vectors)
+        return self.model.build_index()
 
     @cached_property
     def backbone(self) -> Backbone:

@@ -6,19 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import sparse
+from torch import nn
 
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import DataError
+from mmcgan.game import Examples, TagGame
+from mmcgan.loop import Best, Validation
 from mmcgan.model import Model, Standardizer, save_model
-from mmcgan.networks import Generator, build_networks
+from mmcgan.networks import build_networks
 from mmcgan.ranking import Ranking
 from mmcgan.runs import RunDir
+from mmcgan.schedules import learning_rate
+from mmcgan.spread import fit_spread
 from mmcgan.tagger import Tagger
-from mmcgan.trainer import Best, Examples, Trainer, Validation, learning_rate
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.trainer import Trainer
+from mmcgan.vocabulary import Vocabulary, transform_words
 
 Score = Callable[[Ranking, sparse.csr_array], float]
 
@@ -36,54 +42,70 @@ class Task:
 
     def describe(self) -> str:
         """Say in one line what is trained on what."""
-        trainer, examples = self.trainer, self.trainer.examples
+        trainer, examples = self.trainer, self.trainer.game.examples
         n_epochs = trainer.n_updates / trainer.updates_per_epoch
+        first, last = (
+            learning_rate(self.config, update, trainer.n_updates)
+            for update in (0, trainer.n_updates)
+        )
         return (
             f"training {self.config.preset} on {self.tags} tags: {len(examples.pairs)} pairs of "
             f"{len(examples.image_features)} photos, {len(self.vocabulary)} words; "
             f"at most {trainer.n_updates} updates ({n_epochs:.4g} epochs), learning rate "
-            f"{learning_rate(self.config, 0):g} → "
-            f"{learning_rate(self.config, trainer.n_updates):.4g} (seed {self.config.seed})"
+            f"{first:g} → {last:.4g} (seed {self.config.seed})"
         )
 
-    def validation(self, score: Score) -> Callable[[Generator], Validation]:
+    def validation(self, score: Score) -> Callable[[nn.ModuleDict], Validation]:
         """Return the evaluation on dev: `score` of the ranking against the tags learnt."""
-        rows = self.dataset.rows("dev")
-        features = self.dataset.features[rows]
-        relevant = self.dataset.tag_matrix(self.tags, self.vocabulary.words)[rows]
+        features, relevant = self._dev()
 
-        def validate(generator: Generator) -> Validation:
-            votes = list(self._tagger(generator).votes(features))
-            ranking = Ranking.join([v.rank(10) for v in votes])
-            precision = score(ranking, relevant)
-            distinct = float(np.concatenate([v.n_distinct() for v in votes]).mean())
+        def validate(taggers: nn.ModuleDict) -> Validation:
+            ranked = list(self._tagger(taggers).ranked(features))
+            precision = score(Ranking.join([r.rank(10) for r in ranked]), relevant)
+            distinct = float(np.concatenate([r.draws.n_distinct() for r in ranked]).mean())
             return Validation(precision, {"P@10": precision, "distinct_words": distinct})
 
         return validate
 
     def save(self, run: RunDir, best: Best) -> None:
         """Write the best networks as the model of `run`, which finishes it."""
+        taggers = self.trainer.evaluated.eval()
+        for name, state in best.networks.items():
+            taggers[name].load_state_dict(state)
         facts = {
             "dataset": self.dataset.name,
             "dataset_id": self.dataset.dataset_id,
             "tags": self.tags,
-            "n_photos": len(self.trainer.examples.image_features),
-            "n_pairs": len(self.trainer.examples.pairs),
+            "n_photos": len(self.trainer.game.examples.image_features),
+            "n_pairs": len(self.trainer.game.examples.pairs),
             "n_updates": self.trainer.update,
             "epochs": self.trainer.epoch,
             "best_update": best.update,
             "best_dev_P@10": best.score,
-            "refitted_on_dev": False,
+            "refitted_on_dev": self.config.refit,
         }
-        save_model(run, self._model(self.trainer.generator, facts), self.config, best.networks)
+        facts |= fit_spread(self._tagger(taggers), *self._dev())
+        save_model(run, self._model(taggers, facts), self.config)
         run.finish()
 
-    def _model(self, generator: Generator, facts: dict[str, object]) -> Model:
-        backbone = self.dataset.backbone
-        return Model(generator, self.vocabulary, self.standardizer, backbone, facts)
+    def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
+        """Return the features (M, D) and the 0/1 tags (M, V) of dev."""
+        rows = self.dataset.rows("dev")
+        tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
+        return self.dataset.features[rows], sparse.csr_array(tags[rows])
 
-    def _tagger(self, generator: Generator) -> Tagger:
-        return Tagger(self._model(generator, {}), seed=self.config.seed)
+    def _model(self, taggers: nn.ModuleDict, facts: dict[str, object]) -> Model:
+        vocabulary, bias = self.vocabulary, None
+        if self.config.retrieval:
+            table, bias = (p.detach().cpu().numpy() for p in taggers["words"].parameters())
+            vocabulary = Vocabulary(vocabulary.words, table, vocabulary.n_photos)
+        return Model(
+            taggers["generator"],  # type: ignore[arg-type]
+            vocabulary, bias, self.config.ranking, self.standardizer, self.dataset.backbone, facts,
+        )  # fmt: skip
+
+    def _tagger(self, taggers: nn.ModuleDict) -> Tagger:
+        return Tagger(self._model(taggers, {}), seed=self.config.seed)
 
 
 def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
@@ -102,17 +124,32 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
             "takes at least 2, lower --min-photos when preparing"
         )
     rows = dataset.rows("train")
+    if config.refit:
+        rows = np.sort(np.concatenate([rows, dataset.rows("dev")]))
     standardizer = Standardizer.fit(dataset.features[rows])
+    matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pairs = np.stack(dataset.tag_matrix(tags, vocabulary.words)[rows].nonzero(), axis=1)
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))
     examples = Examples(
         torch.from_numpy(standardizer(dataset.features[rows])).to(device),
         torch.from_numpy(words).to(device),
-        torch.from_numpy(pairs.astype(np.int64)).to(device),
+        torch.from_numpy(np.stack(matrix.nonzero(), axis=1).astype(np.int64)).to(device),
     )
-    generator, discriminator = build_networks(dataset.feature_size, vocabulary.vector_size, config)
-    trainer = Trainer(generator.to(device), discriminator.to(device), examples, config)
+    trainer = Trainer(_build_game(examples, vocabulary, matrix, config), config)
     return Task(dataset, config, tags, vocabulary, standardizer, trainer)
+
+
+def _build_game(
+    examples: Examples, vocabulary: Vocabulary, tags: sparse.csr_array, config: TrainConfig
+) -> TagGame:
+    n_images = len(examples.image_features)
+    frequency = torch.tensor((tags.sum(axis=0) + 1) / (n_images + 2), dtype=torch.float32)
+    table = transform_words(vocabulary.vectors, "half-whitened" if config.retrieval else "as given")
+    networks = build_networks(
+        examples.image_features.shape[1], torch.from_numpy(table), frequency,
+        vocabulary.vector_size, config,
+    )  # fmt: skip
+    generator, words, discriminator = (n.to(examples.pairs.device) for n in networks)
+    return TagGame(generator, words, discriminator, examples, config)  # type: ignore[arg-type]

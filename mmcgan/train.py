@@ -15,9 +15,9 @@ from mmcgan.config import TrainConfig, flag
 from mmcgan.dataset import Dataset, newest_data, read_dataset
 from mmcgan.errors import OptionError, RunError
 from mmcgan.index import import_faiss
+from mmcgan.loop import fit
 from mmcgan.runs import RunDir, newest_unfinished_run, next_run
 from mmcgan.task import build_task
-from mmcgan.trainer import fit
 
 # Settings that say where and how a run is started, not what is trained.
 _NOT_OF_THE_RUN = ("out", "resume", "dry_run")
@@ -69,14 +69,14 @@ def _choose_config(run: RunDir, chosen: dict[str, Any]) -> TrainConfig:
     given that differs from the run's.
     """
     if not run.is_started:
-        return TrainConfig(**chosen)
+        return TrainConfig.of(**chosen)
     if not chosen.get("resume"):
         raise OptionError(
             f"--out: {run.path} holds a run already; go on with it by --resume, or name another "
             "folder"
         )
     frozen = run.read_config().get("settings", {})
-    for name, value in TrainConfig(**chosen).to_json().items():
+    for name, value in TrainConfig.of(**chosen).to_json().items():
         is_settled = name in _NOT_OF_THE_RUN or name == "data" or name not in chosen
         if not is_settled and value != frozen.get(name):
             raise OptionError(

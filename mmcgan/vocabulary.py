@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 MAX_TAG_LENGTH = 100  # characters; longer lines are text that was never meant as a tag
 
+# The power to which the singular values of the centred word table are taken.
+WORD_POWERS = {"centred": 1.0, "half-whitened": 0.5, "whitened": 0.0}
+
 _SPACES = re.compile(r"[\s_]+")
 
 
@@ -42,6 +45,19 @@ def unit_rows(vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
         table, norms, out=np.zeros_like(table), where=norms > 0
     )
     return unit
+
+
+def transform_words(word_vectors: npt.NDArray[np.float32], space: str) -> npt.NDArray[np.float32]:
+    """Return unit rows of the table (V, E) "as given" or in one of the spaces of WORD_POWERS.
+
+    Evening out the singular values keeps a few words from being near everything.
+    """
+    if space == "as given":
+        return unit_rows(word_vectors)
+    centred = word_vectors - word_vectors.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    kept = singular > 1e-4 * singular.max(initial=0)  # the rest is rounding
+    return unit_rows(left[:, kept] * singular[kept] ** WORD_POWERS[space])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""The loop around the updates: log, evaluation on dev, checkpoint, early end, warnings."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from mmcgan.errors import TrainingError
+from mmcgan.runs import RunDir
+from mmcgan.schedules import learning_rate, momentum
+from mmcgan.trainer import Trainer
+
+COLLAPSED_WORDS = 2  # mean distinct nearest words a photo below which G has collapsed
+UNBEATEN_ACCURACY = 0.99  # of D, on real and on generated examples, above which G cannot win
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What an evaluation on dev says of the generator; the best by `score` is kept."""
+
+    score: float
+    measures: dict[str, float]
+
+
+@dataclass
+class Best:
+    """The best networks so far, and how many evaluations went by without a better one.
+
+    `networks` holds the state of generator and words by name.
+    """
+
+    score: float = -1.0
+    update: int = 0
+    n_since: int = 0
+    networks: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, score: float, trainer: Trainer) -> bool:
+        """Keep the networks if `score` is the best so far; say whether it is."""
+        if score <= self.score and not trainer.config.refit:
+            self.n_since += 1
+            return False
+        self.score, self.update, self.n_since = score, trainer.update, 0
+        self.networks = trainer.copy_of_evaluated()
+        return True
+
+
+def fit(trainer: Trainer, validate: Callable[[nn.ModuleDict], Validation], run: RunDir) -> Best:
+    """Train to the last epoch or until dev gets no better; log and checkpoint on the way.
+
+    `validate` is given the generator and the words to tag with. Goes on from the checkpoint of
+    `run` where it has one. Returns the best networks. A run whose losses are no longer numbers
+    ends with the best networks before that, and says so; if there are none yet, `TrainingError`
+    is raised.
+    """
+    best = _load_checkpoint(trainer, run)
+    bar = tqdm(desc="train", total=trainer.n_updates, initial=trainer.update, unit="update",
+               disable=None)  # fmt: skip
+    with bar, torch.random.fork_rng():
+        while trainer.update < trainer.n_updates and best.n_since < trainer.config.patience:
+            try:
+                trained = _train_interval(trainer, bar)
+            except TrainingError as error:
+                if not best.update:
+                    raise
+                _warn(run, trainer.update, str(error))
+                break
+            validation = validate(trainer.evaluated.eval())
+            trainer.evaluated.train()
+            _record(run, trained, validation, best.take(validation.score, trainer))
+            bar.set_postfix({name: f"{value:.4g}" for name, value in validation.measures.items()})
+            run.save_checkpoint({"trainer": trainer.state_dict(), "best": vars(best)})
+    return best
+
+
+def _record(run: RunDir, trained: dict[str, Any], validation: Validation, is_best: bool) -> None:
+    """Log an interval and its evaluation; say, once a run, what went wrong with the game."""
+    update, measures = trained["update"], validation.measures
+    place = {"update": update, "epoch": trained["epoch"]}
+    run.log({"event": "train", **trained})
+    run.log({"event": "evaluate", **place, **measures, "best": is_best})
+    if measures["distinct_words"] < COLLAPSED_WORDS:
+        _warn(run, update, "the generator has collapsed: nearly all samples of a photo have the "
+              "same nearest word")  # fmt: skip
+    if min(trained["d_accuracy_real"], trained["d_accuracy_fake"]) > UNBEATEN_ACCURACY:
+        _warn(run, update, "the discriminator tells real from generated words without fail; the "
+              "generator learns little from it")  # fmt: skip
+
+
+def _warn(run: RunDir, update: float, message: str) -> None:
+    """Say and log a warning, unless this run has said it before."""
+    if all(record.get("message") != message for record in run.read_log()):
+        run.log({"event": "warning", "update": update, "message": message})
+        tqdm.write(f"warning: {message} (update {update})", file=sys.stderr)
+
+
+def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
+    """Bring trainer and log back to the last checkpoint; do nothing where there is none."""
+    state = run.load_checkpoint()
+    if state is not None:
+        trainer.load_state_dict(state["trainer"])
+    run.cut_log(after_update=trainer.update)
+    return Best(**state["best"]) if state is not None else Best()
+
+
+def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
+    """Take the updates up to the next evaluation; return their mean measures."""
+    config, interval = trainer.config, trainer.evaluation_interval
+    n_updates = min(interval - trainer.update % interval, trainer.n_updates - trainer.update)
+    taken: dict[str, list[Tensor]] = {}
+    started_at = time.perf_counter()
+    for _ in range(n_updates):
+        for name, value in trainer.step().items():
+            taken.setdefault(name, []).append(value.detach())
+        bar.update()
+    seconds = time.perf_counter() - started_at
+    n_examples = n_updates * config.discriminator_steps * trainer.batch_size
+    return {
+        "update": trainer.update,
+        "epoch": trainer.epoch,
+        "learning_rate": learning_rate(config, trainer.update, trainer.n_updates),
+        **({"momentum": momentum(config, trainer.epoch)} if config.optimizer == "sgd" else {}),
+        **{name: _mean(values) for name, values in taken.items()},
+        f"{config.examples}_per_second": n_examples / seconds,
+    }
+
+
+def _mean(values: list[Tensor]) -> float | None:
+    """Return the mean of those values that are numbers, None where none is."""
+    mean = float(torch.stack(values).nanmean())
+    return mean if math.isfinite(mean) else None
