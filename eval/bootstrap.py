@@ -38,6 +38,23 @@ def mean_figure(values: FloatArray, counts: npt.NDArray[np.int32]) -> Figure | N
     return figure(float(values[known].mean()), means)
 
 
+def ratio_figure(ours: FloatArray, theirs: FloatArray, seed: int) -> Figure:
+    """Return mean(ours) / mean(theirs) with its interval over seeds and images.
+
+    `ours` (S, N) and `theirs` (T, N) are values of the same N images by runs of different seeds;
+    a resample draws images, the same for both, and seeds of each.
+    """
+    random = np.random.default_rng(seed)
+    ratios = np.empty(N_RESAMPLES)
+    for i in range(N_RESAMPLES):
+        images = random.integers(ours.shape[1], size=ours.shape[1])
+        picked = [v[random.integers(len(v), size=len(v))].mean(axis=0) for v in (ours, theirs)]
+        ratios[i] = picked[0][images].mean() / picked[1][images].mean()
+    low, high = np.percentile(ratios, PERCENTILES)
+    value = float(ours.mean() / theirs.mean())
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
 def figure(value: float, resampled: FloatArray) -> Figure | None:
     """Return `value` with the interval of its `resampled` values (B,); None if it is NaN."""
     if math.isnan(value):

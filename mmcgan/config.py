@@ -22,10 +22,11 @@ DEFAULT_PRESET = "modern"
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "modern": {
-        "epochs": 20,
+        "epochs": 16,
         "patience": 1000,
         "examples": "photos",
         "batch_size": 256,
+        "judged_examples": 64,
         "generator": "mixture",
         "members": 5,
         "noise_units": 256,
@@ -41,6 +42,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "generator_loss": "non-saturating",
         "judged": "sets",
         "retrieval": 1.0,
+        "neighbour_share": 0.25,
+        "untagged": 64,
         "likelihood": 1.0,
         "likelihood_temperature": 0.5,
         "adversarial_share": 0.3,
@@ -230,6 +233,12 @@ class TrainConfig(Config):
         "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
         at_least=1,
     )
+    judged_examples: int | None = option(
+        None,
+        "Examples of a mini-batch whose single draws are judged, and weighed by their likelihood; "
+        "all if not given.",
+        at_least=1,
+    )
     generator: Literal["linear", "mixture"] = option(
         "linear",
         "Noise and image meet in the linear output, or in each of several generators' spread.",
@@ -275,6 +284,17 @@ class TrainConfig(Config):
     )
     retrieval: float = option(
         0.0, "Weight of the likelihood of a photo's tags under the mean of its draws.", at_least=0
+    )
+    neighbour_share: float = option(
+        0.0,
+        "Share of a photo's target in the retrieval term that is the tags of similar photos.",
+        at_least=0,
+        at_most=1,
+    )
+    untagged: int = option(
+        0,
+        "Untagged photos of train beside a mini-batch; their target is the tags of similar photos.",
+        at_least=0,
     )
     likelihood: float = option(
         0.0, "Weight of the likelihood of a photo's tags under single draws.", at_least=0

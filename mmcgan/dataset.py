@@ -186,6 +186,10 @@ class Dataset:
         """Return the rows of the tagged images of `split`, in file order."""
         return np.flatnonzero(self.is_tagged & (self.split == SPLITS.index(split)))
 
+    def untagged_rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return the rows of the other images of `split`, which have no tag of the vocabulary."""
+        return np.flatnonzero(~self.is_tagged & (self.split == SPLITS.index(split)))
+
     def require(self, *splits: str) -> None:
         """Raise `DataError` that names the first of `splits` without a tagged image."""
         for split in splits:

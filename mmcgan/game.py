@@ -5,13 +5,14 @@ generator made for that photo. The preset `modern` plays for tag sets: real is t
 vectors of a photo's tags, fake that of as many words, the best ones of a single draw. Both are the
 same code: a pair is a photo with a set of one tag.
 
-Shapes: B examples, S draws an example, K members, D feature size, E word-vector size, V words,
-P (photo, tag) pairs.
+Shapes: B examples, U untagged photos beside them, S draws an example, K members, D feature size,
+E word-vector size, V words, C words that an update scores, P (photo, tag) pairs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from mmcgan.losses import (
     real_loss,
     retrieval_loss,
 )
+from mmcgan.neighbours import Neighbours
 from mmcgan.networks import Discriminator, Generator, MixtureGenerator, WordTable
 
 MAX_SCORED_WORDS = 8192  # words that an update scores; of a larger vocabulary, a random choice
@@ -38,25 +40,55 @@ Losses = dict[str, Tensor]
 class Examples:
     """What is learnt from.
 
-    `image_features` (N, D) standardised; `word_vectors` (V, E) as the discriminator sees them;
-    `pairs` (P, 2) int64, rows of an image and of a word, those of an image beside each other.
+    `image_features` (N, D) standardised, the tagged photos first; `word_vectors` (V, E) as the
+    discriminator sees them; `pairs` (P, 2) int64, rows of a tagged image and of a word, those of
+    an image beside each other; `neighbours` similar tagged photos of each image, where asked for.
     """
 
     image_features: Tensor
     word_vectors: Tensor
     pairs: Tensor
+    neighbours: Neighbours | None = None
+
+    @cached_property
+    def n_tagged(self) -> int:
+        """How many of the images have tags."""
+        return int(self.pairs[-1, 0]) + 1
+
+    @cached_property
+    def n_tags(self) -> Tensor:
+        """The number of tags of each image, (N,)."""
+        return torch.bincount(self.pairs[:, 0], minlength=len(self.image_features))
+
+    def tags_of(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tags of `images` (B,) as pairs: places in `images` (P,), words (P,)."""
+        sizes = self.n_tags[images]
+        owners = torch.repeat_interleave(sizes)
+        first = torch.cumsum(self.n_tags, 0) - self.n_tags
+        place = torch.arange(len(owners), device=images.device)
+        offset = place - (sizes.cumsum(0) - sizes)[owners]
+        return owners, self.pairs[first[images][owners] + offset, 1]
 
 
 @dataclass(frozen=True)
 class Batch:
     """Some examples: `images` (B, D), and their tags as pairs of an example and a word.
 
-    `owners` (P,) are places in the batch, `words` (P,) rows of the vocabulary.
+    `owners` (P,) are places in the batch, `words` (P,) rows of the vocabulary. `rows` (B,) are
+    the images' rows, `untagged` (U,) those of untagged photos that are looked at beside them.
     """
 
     images: Tensor
     owners: Tensor
     words: Tensor
+    rows: Tensor
+    untagged: Tensor
+
+    def head(self, n: int | None) -> Batch:
+        """Return the first n examples alone, without untagged photos; all if n is None."""
+        kept = self.owners < (len(self.images) if n is None else n)
+        owners, words = self.owners[kept], self.words[kept]
+        return Batch(self.images[:n], owners, words, self.rows[:n], self.untagged[:0])
 
     @property
     def sizes(self) -> Tensor:
@@ -68,14 +100,6 @@ class Batch:
         total = torch.zeros(len(self.images), vectors.shape[1], device=vectors.device)
         total = total.index_add(0, self.owners, vectors[self.words])
         return total / self.sizes.clamp(min=1).sqrt().unsqueeze(1)
-
-    def tags(self, columns: Tensor, n_words: int) -> Tensor:
-        """Return which example carries which of the words `columns` (C,): 0/1 (B, C)."""
-        place = torch.full((n_words,), -1, device=columns.device)
-        place[columns] = torch.arange(len(columns), device=columns.device)
-        tags = torch.zeros(len(self.images), len(columns), device=columns.device)
-        tags[self.owners, place[self.words]] = 1.0
-        return tags
 
 
 class TagGame:
@@ -92,39 +116,48 @@ class TagGame:
         self.generator, self.words, self.discriminator = generator, words, discriminator
         self.examples, self.config = examples, config
         self.generator_loss = GENERATOR_LOSSES[config.generator_loss]
-        self._n_tags = torch.bincount(examples.pairs[:, 0], minlength=len(examples.image_features))
-        self._first = torch.cumsum(self._n_tags, 0) - self._n_tags
 
     @property
     def n_examples(self) -> int:
         """How many examples make an epoch: pairs, or photos."""
-        photos = self.config.examples == "photos"
-        return len(self.examples.image_features if photos else self.examples.pairs)
+        examples = self.examples
+        return examples.n_tagged if self.config.examples == "photos" else len(examples.pairs)
 
     def batch(self, chosen: Tensor) -> Batch:
-        """Return the examples `chosen` (B,)."""
-        pairs = self.examples.pairs
+        """Return the examples `chosen` (B,), and a random choice of untagged photos beside them."""
+        examples = self.examples
         if self.config.examples == "pairs":
-            images, words = pairs[chosen].T
+            rows, words = examples.pairs[chosen].T
             owners = torch.arange(len(chosen), device=chosen.device)
-            return Batch(self.examples.image_features[images], owners, words)
-        sizes = self._n_tags[chosen]
-        owners = torch.repeat_interleave(sizes)
-        offset = torch.arange(len(owners), device=chosen.device) - (sizes.cumsum(0) - sizes)[owners]
-        words = pairs[self._first[chosen][owners] + offset, 1]
-        return Batch(self.examples.image_features[chosen], owners, words)
+        else:
+            rows = chosen
+            owners, words = examples.tags_of(rows)
+        return Batch(examples.image_features[rows], owners, words, rows, self._pick_untagged(rows))
 
-    def draw(self, batch: Batch) -> Tensor:
-        """Generate vectors (B, S, E) for the examples of `batch`."""
-        noise = self.generator.noise(len(batch.images), self.config.draws)
-        draws: Tensor = self.generator(noise.to(batch.images.device), batch.images)
+    def _pick_untagged(self, rows: Tensor) -> Tensor:
+        """Return as many untagged photos a tagged one as the settings say, at random."""
+        n_untagged = len(self.examples.image_features) - self.examples.n_tagged
+        n_wanted = self.config.untagged if n_untagged else 0
+        picked = torch.randint(max(n_untagged, 1), (n_wanted,)) + self.examples.n_tagged
+        return picked.to(rows.device)
+
+    def draw(self, images: Tensor) -> Tensor:
+        """Generate vectors (B, S, E) for images (B, D)."""
+        noise = self.generator.noise(len(images), self.config.draws)
+        draws: Tensor = self.generator(noise.to(images.device), images)
         return draws
+
+    def draw_all(self, batch: Batch) -> Tensor:
+        """Generate vectors (B + U, S, E) for the examples and the untagged photos beside them."""
+        untagged = self.examples.image_features[batch.untagged]
+        return self.draw(torch.cat([batch.images, untagged]))
 
     def discriminator_losses(self, batch: Batch) -> tuple[Losses, Losses]:
         """Return the terms that D lowers, and how often it was right, by name."""
+        batch = batch.head(self.config.judged_examples)
         real = batch.sum_of(self.examples.word_vectors).unsqueeze(1)
         with torch.no_grad():
-            fake = self._judged(self.draw(batch), batch)
+            fake = self._judged(self.draw(batch.images), batch)
         real.requires_grad_(self.config.gradient_penalty > 0)
         hidden = self.discriminator.embed_images(batch.images)
         real_logits = self.discriminator.judge(real, hidden)
@@ -140,22 +173,44 @@ class TagGame:
         return losses, right
 
     def generator_losses(self, draws: Tensor, batch: Batch) -> Losses:
-        """Return the terms that G lowers, by name, for its draws (B, S, E)."""
-        logits = self.discriminator(self._judged(draws, batch), batch.images)
+        """Return the terms that G lowers, by name, for its draws (B + U, S, E)."""
+        judged = batch.head(self.config.judged_examples)
+        own = draws[: len(judged.images)]
+        logits = self.discriminator(self._judged(own, judged), judged.images)
         losses = {"loss_g_adversarial": self.generator_loss(logits)}
-        if self.config.retrieval or self.config.likelihood:
-            columns, weights = self._scored_words(batch)
-            tags = batch.tags(columns, len(self.words.bias))
+        if not (self.config.retrieval or self.config.likelihood):
+            return losses
+        columns, weights = self._scored_words(batch)
+        tags = _tag_matrix(batch.owners, batch.words, columns, len(self.words.bias))
         if self.config.retrieval:
             n_images, _, size = draws.shape
             means = draws.view(n_images, self.generator.n_members, -1, size).mean(2)  # (B, K, E)
-            loss = retrieval_loss(self.words(means, columns), tags, weights)
+            target = self._completed(tags, batch, columns)
+            loss = retrieval_loss(self.words(means, columns), target, weights)
             losses["loss_g_retrieval"] = self.config.retrieval * loss
         if self.config.likelihood:
-            scores = self.words(draws, columns, frozen=True)
-            loss = draw_likelihood(scores / self.config.likelihood_temperature, tags)
+            scores = self.words(own, columns, frozen=True)
+            scores = scores / self.config.likelihood_temperature
+            loss = draw_likelihood(scores, tags[: len(own)])
             losses["loss_g_likelihood"] = self.config.likelihood * loss
         return losses
+
+    def _completed(self, tags: Tensor, batch: Batch, columns: Tensor) -> Tensor:
+        """Return the targets (B + U, C): `tags` (B, C) mixed with those of similar photos.
+
+        An untagged photo has only the latter.
+        """
+        if self.examples.neighbours is None:
+            return tags
+        rows, weights = self.examples.neighbours.of(torch.cat([batch.rows, batch.untagged]))
+        neighbour, words = self.examples.tags_of(rows.flatten())
+        owners = neighbour // rows.shape[1]
+        shares = _tag_matrix(
+            owners, words, columns, len(self.words.bias), weights.flatten()[neighbour]
+        )
+        share = self.config.neighbour_share
+        own = (1 - share) * tags + share * shares[: len(tags)]
+        return torch.cat([own, shares[len(tags) :]])
 
     def _judged(self, draws: Tensor, batch: Batch) -> Tensor:
         """Return what D sees of draws (B, S, E): the vectors, or a draw's set for each member."""
@@ -182,6 +237,24 @@ class TagGame:
         weights = torch.ones(len(own) + len(picked), device=device)
         weights[len(own) :] = len(others) / max(len(picked), 1)
         return torch.cat([own, picked]), weights
+
+
+def _tag_matrix(
+    owners: Tensor, words: Tensor, columns: Tensor, n_words: int, weights: Tensor | None = None
+) -> Tensor:
+    """Return the matrix (B, C) of the `words` (P,) of `owners` (P,), in the words `columns` (C,).
+
+    A cell is 1 where the owner has the word, or the sum of its `weights` (P,). Every example owns
+    a word, so that the last owner says how many rows there are.
+    """
+    n_rows = int(owners[-1]) + 1
+    place = torch.full((n_words,), -1, device=columns.device)
+    place[columns] = torch.arange(len(columns), device=columns.device)
+    known = place[words] >= 0
+    matrix = torch.zeros(n_rows * len(columns), device=columns.device)
+    cells = owners[known] * len(columns) + place[words][known]
+    values = torch.ones(len(cells), device=columns.device) if weights is None else weights[known]
+    return matrix.index_add(0, cells, values).view(n_rows, len(columns))
 
 
 def best_sets(logits: Tensor, sizes: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import DataError
 from mmcgan.game import Examples, TagGame
-from mmcgan.loop import Best, Validation
+from mmcgan.loop import Best, Validation, fit
 from mmcgan.model import Model, Standardizer, save_model
+from mmcgan.neighbours import find_neighbours
 from mmcgan.networks import build_networks
 from mmcgan.ranking import Ranking
 from mmcgan.runs import RunDir
@@ -50,7 +51,7 @@ class Task:
         )
         return (
             f"training {self.config.preset} on {self.tags} tags: {len(examples.pairs)} pairs of "
-            f"{len(examples.image_features)} photos, {len(self.vocabulary)} words; "
+            f"{examples.n_tagged} photos, {len(self.vocabulary)} words; "
             f"at most {trainer.n_updates} updates ({n_epochs:.4g} epochs), learning rate "
             f"{first:g} → {last:.4g} (seed {self.config.seed})"
         )
@@ -67,6 +68,12 @@ class Task:
 
         return validate
 
+    def train(self, run: RunDir, score: Score) -> Best:
+        """Train into `run`, whose settings are frozen, judged by `score` on dev; finish it."""
+        best = fit(self.trainer, self.validation(score), run)
+        self.save(run, best)
+        return best
+
     def save(self, run: RunDir, best: Best) -> None:
         """Write the best networks as the model of `run`, which finishes it."""
         taggers = self.trainer.evaluated.eval()
@@ -76,7 +83,9 @@ class Task:
             "dataset": self.dataset.name,
             "dataset_id": self.dataset.dataset_id,
             "tags": self.tags,
-            "n_photos": len(self.trainer.game.examples.image_features),
+            "n_photos": self.trainer.game.examples.n_tagged,
+            "n_untagged_photos": len(self.trainer.game.examples.image_features)
+            - self.trainer.game.examples.n_tagged,
             "n_pairs": len(self.trainer.game.examples.pairs),
             "n_updates": self.trainer.update,
             "epochs": self.trainer.epoch,
@@ -123,19 +132,23 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
             f"the vocabulary of {dataset.name} is the one word {vocabulary.words[0]!r}; tagging "
             "takes at least 2, lower --min-photos when preparing"
         )
-    rows = dataset.rows("train")
-    if config.refit:
-        rows = np.sort(np.concatenate([rows, dataset.rows("dev")]))
+    splits = ("train", "dev") if config.refit else ("train",)
+    rows = np.sort(np.concatenate([dataset.rows(split) for split in splits]))
     standardizer = Standardizer.fit(dataset.features[rows])
     matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))
+    untagged = dataset.untagged_rows("train") if config.untagged else rows[:0]
+    features = standardizer(dataset.features[np.concatenate([rows, untagged])])
+    wanted = config.neighbour_share > 0 or len(untagged) > 0
+    neighbours = find_neighbours(features, len(rows), config.seed).to(device) if wanted else None
     examples = Examples(
-        torch.from_numpy(standardizer(dataset.features[rows])).to(device),
+        torch.from_numpy(features).to(device),
         torch.from_numpy(words).to(device),
         torch.from_numpy(np.stack(matrix.nonzero(), axis=1).astype(np.int64)).to(device),
+        neighbours,
     )
     trainer = Trainer(_build_game(examples, vocabulary, matrix, config), config)
     return Task(dataset, config, tags, vocabulary, standardizer, trainer)
@@ -144,7 +157,7 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
 def _build_game(
     examples: Examples, vocabulary: Vocabulary, tags: sparse.csr_array, config: TrainConfig
 ) -> TagGame:
-    n_images = len(examples.image_features)
+    n_images = tags.shape[0]
     frequency = torch.tensor((tags.sum(axis=0) + 1) / (n_images + 2), dtype=torch.float32)
     table = transform_words(vocabulary.vectors, "half-whitened" if config.retrieval else "as given")
     networks = build_networks(

@@ -15,7 +15,6 @@ from mmcgan.config import TrainConfig, flag
 from mmcgan.dataset import Dataset, newest_data, read_dataset
 from mmcgan.errors import OptionError, RunError
 from mmcgan.index import import_faiss
-from mmcgan.loop import fit
 from mmcgan.runs import RunDir, newest_unfinished_run, next_run
 from mmcgan.task import build_task
 
@@ -47,8 +46,7 @@ def main(**options: Any) -> None:
     if config.dry_run:
         return
     _freeze(run, config, dataset)
-    best = fit(task.trainer, task.validation(mean_precision), run)
-    task.save(run, best)
+    best = task.train(run, mean_precision)
     click.echo(
         f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
         f"model in {run.path}, tag with: python -m mmcgan PHOTO --run {run.path}"

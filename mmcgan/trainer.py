@@ -113,7 +113,7 @@ class Trainer:
         """
         self.discriminator.requires_grad_(False)
         self.optimizer_g.zero_grad(set_to_none=True)
-        draws = self.game.draw(batch)
+        draws = self.game.draw_all(batch)
         seen = draws.detach().requires_grad_()
         losses = self.game.generator_losses(seen, batch)
         self._check_finite(losses)
