@@ -46,6 +46,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "untagged": 64,
         "likelihood": 1.0,
         "likelihood_temperature": 0.5,
+        "moves": "spread",
         "adversarial_share": 0.3,
         "gradient_penalty": 0.3,
         "optimizer": "adamw",
@@ -303,6 +304,11 @@ class TrainConfig(Config):
         1.0, "Temperature of the words of a single draw; the lower, the more it commits.",
         at_least=0.01,
     )  # fmt: skip
+    moves: Literal["draws", "spread"] = option(
+        "draws",
+        "What the adversarial term and the likelihood of draws move: whole draws, or only how a "
+        "member's draws spread around their mean.",
+    )
     adversarial_share: float | None = option(
         None,
         "Share of the gradient on the draws that the adversarial term is scaled to; its own size "

@@ -23,7 +23,7 @@ from mmcgan.schedules import momentum, rate_factor
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 BATCHES_OF_PHOTOS, MIN_PHOTOS = 40, 16  # an epoch of photos at least, a batch of them at least
-ADVERSARIAL = "loss_g_adversarial"
+ADVERSARIAL, RETRIEVAL = "loss_g_adversarial", "loss_g_retrieval"
 
 
 class Trainer:
@@ -118,6 +118,12 @@ class Trainer:
         losses = self.game.generator_losses(seen, batch)
         self._check_finite(losses)
         gradients = {name: _gradient_at(seen, loss) for name, loss in losses.items()}
+        if self.config.moves == "spread":
+            gradients |= {
+                name: without_mean(gradient, self.game.generator.n_members)
+                for name, gradient in gradients.items()
+                if name != RETRIEVAL
+            }
         weight, share = balance(gradients, self.config.adversarial_share)
         gradients[ADVERSARIAL] = weight * gradients[ADVERSARIAL]
         draws.backward(torch.stack(list(gradients.values())).sum(0))  # type: ignore[no-untyped-call]
@@ -195,6 +201,16 @@ def balance(gradients: Losses, share: float | None) -> tuple[float, Tensor]:
         weight = share / (1 - share) * others / own
     total = weight * own + others
     return weight, torch.tensor(weight * own / total if total > 0 else float("nan"))
+
+
+def without_mean(gradient: Tensor, n_members: int) -> Tensor:
+    """Return a gradient at draws (B, S, E) less its mean over each member's draws.
+
+    What is left moves the draws apart or together and leaves their mean where it is.
+    """
+    n_images, _, size = gradient.shape
+    own = gradient.view(n_images, n_members, -1, size)
+    return (own - own.mean(dim=2, keepdim=True)).view_as(gradient)
 
 
 def _gradient_at(draws: Tensor, loss: Tensor) -> Tensor:
