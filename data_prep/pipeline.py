@@ -23,7 +23,7 @@ from data_prep.mirflickr import download, read_mirflickr
 from data_prep.photos import Collection, Photo
 from data_prep.sample import read_sample
 from data_prep.text import read_stop_list
-from data_prep.words import build_vocabularies, check_sources, count_words
+from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
 from mmcgan.backbone import Backbone, load_backbone
 from mmcgan.config import PrepareConfig, flag
 from mmcgan.dataset import (
@@ -69,7 +69,8 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
         _check_same(read_json(frozen, DataError), config, folder, free=("max_failed",))
     check_sources(config)
     collection = read_collection(config)
-    count_words(collection.photos, "user", config.min_photos)  # fail before the long work
+    photos, _ = withhold_words(collection.photos, config)
+    count_words(photos, "user", config.min_photos)  # fail before the long work
     write_json(frozen, config.to_json())
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
     backbone = backbone.with_detail(find_detail(collection.photos, backbone.image_size))
@@ -104,8 +105,11 @@ def build_dataset(
     command: str,
 ) -> Dataset:
     """Join the readable photos, their features and their words into one `Dataset`."""
-    photos = [collection.photos[row] for row in extracted.rows]
-    vocabularies, word_counts = build_vocabularies(photos, collection.annotation_names, config)
+    readable = [collection.photos[row] for row in extracted.rows]
+    photos, withheld = withhold_words(readable, config)
+    vocabularies, word_counts = build_vocabularies(
+        photos, collection.annotation_names, config, withheld
+    )
     dataset = Dataset(
         name=collection.name,
         image_ids=np.array([photo.image_id for photo in photos]),
@@ -187,9 +191,10 @@ def _check_same(
     """Raise `OptionError` that names the first setting, not in `free`, that `found` has other."""
     if not isinstance(found, dict):
         raise DataError(f"the settings in {folder} are broken; delete that folder")
+    before = PrepareConfig().to_json() | found  # a setting that is newer has its default there
     for name, value in config.to_json().items():
-        if found.get(name) != value and name not in ("out", "download", *free):
+        if before[name] != value and name not in ("out", "download", *free):
             raise OptionError(
-                f"{flag(name)}: {folder} was prepared with {found.get(name)!r}, this call says "
+                f"{flag(name)}: {folder} was prepared with {before[name]!r}, this call says "
                 f"{value!r}; name another folder with --out, or delete that one"
             )

@@ -34,7 +34,7 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
     model = Word2Vec(
         vector_size=config.word_size,
         window=config.window,
-        min_count=config.min_photos if config.min_count is None else config.min_count,
+        min_count=least_count(config),
         negative=config.negatives,
         workers=config.word_workers,
         seed=config.seed + 1,
@@ -52,6 +52,11 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
         callbacks=[_Progress(config.word_epochs)],
     )
     return {word: model.wv[word] for word in words if word in model.wv}
+
+
+def least_count(config: PrepareConfig) -> int:
+    """Return how often the corpus must hold a word that gets a vector."""
+    return config.min_photos if config.min_count is None else config.min_count
 
 
 def read_word_vectors(path: Path, words: Sequence[str]) -> Vectors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from eval.metrics import mean_precision
+from eval.systems import Generated
 from mmcgan.ranking import Ranking
 from mmcgan.vocabulary import unit_rows
 
@@ -65,6 +66,15 @@ class Check:
     passes: Callable[[float], bool]
 
 
+def check_generator(generated: Generated, n_words: int) -> list[dict[str, Any]]:
+    """Return the checks of variety that hold for any number of images, and need no rival."""
+    values = {
+        "distinct_words": generated.distinct_words,
+        "noise_variance_share": generated.noise_variance_share,
+    }
+    return _judge(generator_checks(n_words), {n: v for n, v in values.items() if v is not None})
+
+
 def build_checks(
     values: Mapping[str, float], n_words: int, cgan: float, frequency: float | None
 ) -> list[dict[str, Any]]:
@@ -76,18 +86,7 @@ def build_checks(
     checks = generator_checks(n_words)
     if frequency is not None:
         checks += frequency_checks(frequency)
-    known = {**values, "above_frequency": cgan}
-    return [
-        {
-            "name": check.name,
-            "description": check.description,
-            "value": known[check.name],
-            "target": check.target,
-            "passed": bool(check.passes(known[check.name])),
-        }
-        for check in checks
-        if check.name in known
-    ]
+    return _judge(checks, {**values, "above_frequency": cgan})
 
 
 def generator_checks(n_words: int) -> list[Check]:
@@ -131,4 +130,19 @@ def frequency_checks(frequency: float) -> list[Check]:
             f"above that of tag frequency, {frequency:.4f}",
             lambda value: value > frequency,
         ),
+    ]
+
+
+def _judge(checks: Sequence[Check], known: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return those checks for which there is a value, with it and whether it passes."""
+    return [
+        {
+            "name": check.name,
+            "description": check.description,
+            "value": known[check.name],
+            "target": check.target,
+            "passed": bool(check.passes(known[check.name])),
+        }
+        for check in checks
+        if check.name in known
     ]

@@ -151,6 +151,14 @@ class PrepareConfig(Config):
         "Ready word vectors instead of training: word2vec text or binary, GloVe text, or "
         "gensim KeyedVectors.",
     )
+    withhold: float = option(
+        0.0,
+        "Share of the tag vocabulary to withhold, among the words that --corpus or --vectors know: "
+        "no photo of train or dev shows them, for eval.open_vocabulary. Makes the vocabulary of "
+        "user tags alone.",
+        at_least=0,
+        at_most=0.9,
+    )
     word_size: int = option(200, "Size E of the trained word vectors.", at_least=1, at_most=10_000)
     window: int = option(50, "Skip-gram window; the default spans a whole tag list.", at_least=1)
     min_count: int | None = option(

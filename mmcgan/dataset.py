@@ -20,7 +20,7 @@ Contents; N images, D feature size, V words, E word-vector size, T thumbnails, C
         indptr        (N + 1,) int64; words of image i: indices[indptr[i]:indptr[i + 1]]
         indices       (…,) int32, rows of `words`
     vocabulary/TAGS/  the vocabulary for `train --tags TAGS`: user, and user+annotations where
-                      there are annotations
+                      there are annotations; or withheld, the words of `prepare --withhold`
         words         (V,) text in dictionary order
         vectors       (V, E) float32, unit rows
         n_photos      (V,) int64, photos of train + dev that carry the word

@@ -9,13 +9,16 @@ from typing import Any
 
 import click
 
+from eval.checks import check_generator
 from eval.metrics import mean_precision
+from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TrainConfig, flag
 from mmcgan.dataset import Dataset, newest_data, read_dataset
 from mmcgan.errors import OptionError, RunError
 from mmcgan.index import import_faiss
 from mmcgan.runs import RunDir, newest_unfinished_run, next_run
+from mmcgan.tagger import Tagger
 from mmcgan.task import build_task
 
 # Settings that say where and how a run is started, not what is trained.
@@ -47,10 +50,22 @@ def main(**options: Any) -> None:
         return
     _freeze(run, config, dataset)
     best = task.train(run, mean_precision)
+    warn_of_failed_checks(run, dataset)
     click.echo(
         f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
         f"model in {run.path}, tag with: python -m mmcgan PHOTO --run {run.path}"
     )
+
+
+def warn_of_failed_checks(run: RunDir, dataset: Dataset) -> None:
+    """Say on stderr which checks of the generator's variety the finished run fails on dev."""
+    tagger = Tagger.load(run.path)
+    generated = generate(tagger, dataset.features[dataset.rows("dev")], ())
+    for check in check_generator(generated, len(tagger.model.vocabulary)):
+        if not check["passed"]:
+            message = f"{check['name']} is {check['value']:.4g} on dev, wanted {check['target']}"
+            run.log({"event": "warning", "message": message})
+            click.echo(f"warning: check failed: {message}", err=True)
 
 
 def _choose_run(chosen: dict[str, Any]) -> Path:

@@ -1,66 +1,26 @@
-import json
+"""One update: against a plain implementation, its schedules, its batches, its balance."""
+
+import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from games import (
+    N_PAIRS,
+    SMALL,
+    VECTOR_SIZE,
+    assert_same,
+    make_examples,
+    make_photos,
+    make_trainer,
+    modern,
+    weights_of,
+)
 
 from mmcgan import trainer as trainer_module
-from mmcgan.config import TrainConfig
 from mmcgan.errors import TrainingError
-from mmcgan.networks import build_networks
-from mmcgan.runs import RunDir
-from mmcgan.trainer import Examples, Trainer, Validation, fit, learning_rate, momentum
-
-SMALL = TrainConfig(
-    batch_size=4, noise_size=3, noise_units=5, image_units=6, d_word_units=5, d_image_units=6,
-    maxout_units=4, maxout_pieces=2, generator_init=0.5, discriminator_init=0.5,
-    epochs=2, momentum_epochs=2, evaluate_every=5,
-)  # fmt: skip
-FEATURE_SIZE, VECTOR_SIZE, N_PAIRS = 7, 3, 20
-
-
-def make_examples(n_pairs=N_PAIRS):
-    random = torch.Generator().manual_seed(0)
-    return Examples(
-        torch.randn(5, FEATURE_SIZE, generator=random),
-        torch.randn(4, VECTOR_SIZE, generator=random),
-        torch.stack([torch.arange(n_pairs) % 5, torch.arange(n_pairs) // 5], dim=1),
-    )
-
-
-def make_trainer(config=SMALL, examples=None):
-    networks = build_networks(FEATURE_SIZE, VECTOR_SIZE, config)
-    return Trainer(*networks, examples or make_examples(), config)
-
-
-def weights_of(trainer):
-    return [p.detach().clone() for n in (trainer.generator, trainer.discriminator)
-            for p in n.parameters()]  # fmt: skip
-
-
-def assert_same(first, second):
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-# Schedules: arXiv 1411.1784, section 4.1, and the released configuration.
-
-
-def test_learning_rate_falls_by_1_00004_an_update_to_its_floor():
-    paper = TrainConfig()
-    assert learning_rate(paper, 0) == 0.1
-    assert learning_rate(paper, 1) == pytest.approx(0.1 / 1.00004)
-    # 0.1 / 1.00004^17329 = 0.05, as ln 2 / ln 1.00004 = 17329.0
-    assert learning_rate(paper, 17329) == pytest.approx(0.05, rel=1e-4)
-    # ln(0.1 / 1e-6) / ln 1.00004 = 287,829: the floor is not reached before.
-    assert learning_rate(paper, 287_828) > 1e-6
-    assert learning_rate(paper, 287_830) == 1e-6
-    assert learning_rate(paper, 10**9) == 1e-6
-
-
-def test_momentum_rises_linearly_over_250_epochs_and_stays():
-    paper = TrainConfig()
-    assert [momentum(paper, e) for e in (0, 125, 250, 1000)] == pytest.approx([0.5, 0.6, 0.7, 0.7])
+from mmcgan.schedules import learning_rate, momentum
+from mmcgan.trainer import ADVERSARIAL, RETRIEVAL, balance, without_mean
 
 
 def test_schedules_reach_the_optimisers():
@@ -68,8 +28,18 @@ def test_schedules_reach_the_optimisers():
     trainer.update = 5  # one epoch of 20 pairs in batches of 4
     trainer.step()
     for optimizer in (trainer.optimizer_g, trainer.optimizer_d):
-        assert optimizer.param_groups[0]["lr"] == learning_rate(SMALL, 5)
+        assert optimizer.param_groups[0]["lr"] == learning_rate(SMALL, 5, trainer.n_updates)
         assert optimizer.param_groups[0]["momentum"] == momentum(SMALL, 1.0)
+
+
+def test_each_network_has_the_learning_rate_that_is_its_own():
+    config = modern(learning_rate=0.02, d_learning_rate=0.003, weight_decay=0.1)
+    trainer = make_trainer(config, make_photos())
+    trainer.update = trainer.n_updates // 2  # half of the cosine
+    trainer.step()
+    groups = [o.param_groups[0] for o in (trainer.optimizer_g, trainer.optimizer_d)]
+    assert [group["lr"] for group in groups] == pytest.approx([0.01, 0.0015])
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.1]
 
 
 # Examples.
@@ -83,17 +53,42 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
     orders = []
     for epoch in range(2):
         batches = [trainer._batch(epoch * 5 + i) for i in range(trainer.batches_per_epoch)]
-        orders.append([(int(f[0]), int(w[0])) for images, words in batches
-                       for f, w in zip(images, words, strict=True)])  # fmt: skip
+        # The real vector of a pair is that of its one word.
+        orders.append([(int(f[0]), int(w[0])) for batch in batches for f, w in
+                       zip(batch.images, batch.sum_of(distinct.word_vectors), strict=True)])  # fmt: skip
     expected = sorted(tuple(pair) for pair in distinct.pairs.tolist())
+    assert len(expected) == N_PAIRS
     assert [sorted(order) for order in orders] == [expected, expected]
     assert orders[0] != orders[1]
+
+
+def test_an_epoch_of_photos_meets_every_photo_once():
+    trainer = make_trainer(modern(batch_size=2), make_photos())
+    assert (trainer.batch_size, trainer.batches_per_epoch) == (2, 2)
+    epochs = [[int(row) for i in range(2) for row in trainer._batch(2 * epoch + i).rows]
+              for epoch in range(20)]  # fmt: skip
+    # Whole batches alone: of five photos one is left out, not the same one every time.
+    assert all(len(set(rows)) == 4 for rows in epochs)
+    assert {row for rows in epochs for row in rows} == set(range(5))
+    assert len({frozenset(rows) for rows in epochs}) > 1
 
 
 def test_fewer_pairs_than_a_batch_still_make_one_batch():
     trainer = make_trainer(examples=make_examples(3))
     assert trainer.batches_per_epoch == 1
-    assert len(trainer._batch(0)[0]) == 3
+    assert len(trainer._batch(0).images) == 3
+
+
+@pytest.mark.parametrize(
+    ("n_photos", "batch_size"), [(3, 16), (639, 16), (800, 20), (10_239, 255), (90_000, 256)]
+)
+def test_few_photos_make_smaller_batches(n_photos, batch_size):
+    # A fortieth of the photos, at least 16, at most --batch-size.
+    pairs = torch.stack([torch.arange(n_photos), torch.zeros(n_photos, dtype=torch.long)], dim=1)
+    examples = replace(make_photos(), pairs=pairs, image_features=torch.zeros(n_photos, 7))
+    assert make_trainer(modern(batch_size=256), examples).batch_size == batch_size
+    # Of pairs there are always enough.
+    assert make_trainer(replace(SMALL, batch_size=100), examples).batch_size == 100
 
 
 # One step against an independent, plain implementation.
@@ -103,7 +98,7 @@ class PlainGan:
     """The same step in plain tensor algebra: explicit formulas, momentum and SGD by hand."""
 
     def __init__(self, trainer):
-        g, d = trainer.generator, trainer.discriminator
+        g, d = trainer.game.generator, trainer.discriminator
         self.g = {n: p.detach().clone().double().requires_grad_() for n, p in g.named_parameters()}
         self.d = {n: p.detach().clone().double().requires_grad_() for n, p in d.named_parameters()}
         self.velocity = {}
@@ -144,18 +139,22 @@ class PlainGan:
 @pytest.mark.parametrize("generator_loss", ["saturating", "non-saturating"])
 def test_steps_equal_an_independent_plain_implementation(generator_loss):
     # Without dropout, whose masks have no independent source.
-    config = replace(SMALL, dropout=0.0, generator_loss=generator_loss)
+    config = replace(SMALL, dropout=0.0, d_dropout=0.0, generator_loss=generator_loss)
     trainer = make_trainer(config)
+    word_vectors = trainer.game.examples.word_vectors
     plain = PlainGan(trainer)
     for update in range(3):
-        images, words = (x.double() for x in trainer._batch(update))
+        batch = trainer._batch(update)
+        images, words = batch.images.double(), word_vectors[batch.words].double()
         torch.manual_seed(trainer_module._mixed_seed(config.seed, update))
         noise_d, noise_g = torch.randn(4, 3).double(), torch.randn(4, 3).double()
         # lr 0.1 / 1.00004^t; momentum from .5 to .7 over 2 epochs of 5 updates
         plain.step(images, words, noise_d, noise_g, 0.1 / 1.00004**update,
                    0.5 + 0.2 * update / 10, generator_loss)  # fmt: skip
         trainer.step()
-    for network, expected in ((trainer.generator, plain.g), (trainer.discriminator, plain.d)):
+    for network, expected in (
+        (trainer.game.generator, plain.g), (trainer.discriminator, plain.d)
+    ):  # fmt: skip
         for name, parameter in network.named_parameters():
             assert torch.allclose(parameter.double(), expected[name], atol=1e-5), name
 
@@ -173,111 +172,229 @@ def test_k_discriminator_steps_take_k_batches_before_one_generator_step(monkeypa
     assert trainer.updates_per_epoch == 2.5
 
 
-def test_generator_step_leaves_the_discriminator_alone():
-    trainer = make_trainer()
+@pytest.mark.parametrize("config", [SMALL, modern()], ids=["paper", "modern"])
+def test_generator_step_leaves_the_discriminator_alone(config):
+    trainer = make_trainer(config)
     trainer.step()
     before = [p.clone() for p in trainer.discriminator.parameters()]
-    trainer._generator_step(trainer._batch(0)[0])
+    trainer._generator_step(trainer._batch(0))
     assert_same(before, list(trainer.discriminator.parameters()))
     assert all(p.requires_grad for p in trainer.discriminator.parameters())
+
+
+@pytest.mark.parametrize("config", [SMALL, modern()], ids=["paper", "modern"])
+def test_discriminator_step_leaves_generator_and_words_alone(config):
+    trainer = make_trainer(config)
+    before = [p.detach().clone() for p in trainer.taggers.parameters()]
+    judge = trainer.discriminator.output.weight.detach().clone()
+    trainer._set_schedules()
+    trainer._discriminator_step(trainer._batch(0))
+    assert_same(before, list(trainer.taggers.parameters()))
+    assert not torch.equal(judge, trainer.discriminator.output.weight)
+
+
+def test_paper_never_moves_the_words():
+    trainer = make_trainer()
+    given = trainer.game.examples.word_vectors.clone()
+    for _ in range(5):
+        trainer.step()
+    assert torch.equal(trainer.game.words.vectors, given)
+    assert not trainer.game.words.bias.any()
+
+
+def test_modern_learns_the_words_with_the_generator():
+    trainer = make_trainer(modern(), make_photos())
+    before = [p.detach().clone() for p in trainer.game.words.parameters()]
+    trainer.step()
+    after = list(trainer.game.words.parameters())
+    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def test_step_measures_losses_and_accuracies_by_name():
     measures = make_trainer().step()
     assert set(measures) == {
         "loss_d_real", "loss_d_fake", "loss_g_adversarial", "d_accuracy_real", "d_accuracy_fake",
+        "adversarial_gradient_share",
     }  # fmt: skip
     assert 0 <= float(measures["d_accuracy_real"]) <= 1
 
 
+def test_modern_step_measures_every_term_by_name():
+    measures = make_trainer(modern(), make_photos()).step()
+    assert set(measures) == {
+        "loss_d_real", "loss_d_fake", "loss_d_penalty", "loss_g_adversarial", "loss_g_retrieval",
+        "loss_g_likelihood", "d_accuracy_real", "d_accuracy_fake", "adversarial_gradient_share",
+    }  # fmt: skip
+
+
 def test_adversarial_gradient_share_is_all_where_it_is_the_only_term():
-    assert make_trainer().adversarial_gradient_share() == 1.0
+    assert float(make_trainer().step()["adversarial_gradient_share"]) == 1.0
 
 
-# Whole runs.
+def test_adversarial_gradient_share_is_the_one_asked_for():
+    trainer = make_trainer(modern(adversarial_share=0.3), make_photos())
+    shares = [float(trainer.step()["adversarial_gradient_share"]) for _ in range(5)]
+    assert shares == pytest.approx([0.3] * 5, rel=1e-5)
 
 
-def validate(generator):
-    """A stand-in score that moves with the weights."""
-    score = float(generator.output.weight.detach().abs().sum())
-    return Validation(score, {"P@10": score, "distinct_words": 3.0})
+# The weight of the adversarial term.
 
 
-def fit_run(path, config=SMALL, validation=validate):
-    run = RunDir(path)
-    if not run.is_started:
-        run.write_config({})
-    trainer = make_trainer(config)
-    best = fit(trainer, validation, run)
-    return trainer, best
+def test_balance_makes_the_adversarial_gradient_the_share_of_all_norms():
+    # Norms: adversarial 5, others 2 and 1; w·5 / (w·5 + 3) = .3 where w = .3 / .7 · 3 / 5.
+    gradients = {
+        ADVERSARIAL: torch.tensor([[3.0, -4.0]]),
+        "a": torch.tensor([[0.0, 2.0]]),
+        "b": torch.tensor([[-1.0, 0.0]]),
+    }
+    weight, share = balance(gradients, 0.3)
+    assert weight == pytest.approx(0.9 / 3.5)
+    assert float(share) == pytest.approx(0.3)
+    assert weight * 5 / (weight * 5 + 3) == pytest.approx(0.3)
 
 
-def test_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
-    first, _ = fit_run(tmp_path / "a")
-    torch.manual_seed(99)
-    again, _ = fit_run(tmp_path / "b")
-    other, _ = fit_run(tmp_path / "c", replace(SMALL, seed=1))
-    assert_same(weights_of(first), weights_of(again))
-    assert not torch.equal(weights_of(first)[0], weights_of(other)[0])
+def test_balance_without_a_share_leaves_the_weight_1_and_says_what_it_is():
+    gradients = {ADVERSARIAL: torch.tensor([3.0, -4.0]), "a": torch.tensor([0.0, 15.0])}
+    weight, share = balance(gradients, None)
+    assert (weight, float(share)) == (1.0, 0.25)
+    assert float(balance({ADVERSARIAL: torch.ones(3)}, None)[1]) == 1.0
 
 
-def test_training_leaves_the_global_random_state_alone(tmp_path):
-    torch.manual_seed(5)
-    expected = torch.rand(1)
-    torch.manual_seed(5)
-    fit_run(tmp_path)
-    assert torch.equal(torch.rand(1), expected)
+def test_balance_of_a_share_without_other_terms_leaves_the_weight_1():
+    weight, share = balance({ADVERSARIAL: torch.ones(3)}, 0.3)
+    assert (weight, float(share)) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 3])
-def test_interrupted_run_resumes_to_the_same_weights_log_and_best(tmp_path, stop_at):
-    config = replace(SMALL, evaluate_every=3)
-    whole, best = fit_run(tmp_path / "whole", config)
-    calls = iter(range(1, 100))
-
-    def interrupted(generator):
-        if next(calls) == stop_at:
-            raise KeyboardInterrupt
-        return validate(generator)
-
-    with pytest.raises(KeyboardInterrupt):
-        fit_run(tmp_path / "cut", config, interrupted)
-    resumed, best_again = fit_run(tmp_path / "cut", config)
-    assert_same(weights_of(whole), weights_of(resumed))
-    assert (best.score, best.update) == (best_again.score, best_again.update)
-    for name, state in best.networks.items():
-        assert_same(state.values(), best_again.networks[name].values())
-    logs = [RunDir(tmp_path / name).read_log() for name in ("whole", "cut")]
-    for record in (r for log in logs for r in log):
-        record.pop("pairs_per_second", None)
-    assert logs[0] == logs[1]
+def test_balance_with_the_share_0_takes_the_term_out():
+    gradients = {ADVERSARIAL: torch.ones(3), "a": torch.ones(3)}
+    weight, share = balance(gradients, 0.0)
+    assert (weight, float(share)) == (0.0, 0.0)
 
 
-def test_run_stops_early_and_returns_the_best_networks(tmp_path):
-    scores = iter([0.1, 0.4, 0.3, 0.4, 0.2, 0.9])
-    states = []
-
-    def scripted(generator):
-        states.append(generator.output.weight.detach().clone())
-        return Validation(score := next(scores), {"P@10": score, "distinct_words": 3.0})
-
-    config = replace(SMALL, epochs=50, patience=3)
-    trainer, best = fit_run(tmp_path, config, scripted)
-    # the second is best; three evaluations without a better one (.3, .4, .2) end the run
-    assert len(states) == 5
-    assert (best.score, best.update) == (0.4, 10)
-    assert torch.equal(best.networks["generator"]["output.weight"], states[1])
-    assert trainer.update == 25
+@pytest.mark.parametrize("share", [None, 0.3])
+def test_balance_without_any_gradient_is_no_number_and_breaks_nothing(share):
+    weight, found = balance({ADVERSARIAL: torch.zeros(2, 3)}, share)
+    assert weight == 1.0
+    assert math.isnan(float(found))
 
 
-def test_log_holds_every_measure_of_training_and_evaluation(tmp_path):
-    fit_run(tmp_path)
-    lines = [json.loads(line) for line in RunDir(tmp_path).log_path.read_text().splitlines()]
-    assert [r["event"] for r in lines] == ["train", "evaluate"] * 2
-    assert {"update", "epoch", "learning_rate", "momentum", "loss_d_real", "loss_d_fake",
-            "loss_g_adversarial", "d_accuracy_real", "d_accuracy_fake",
-            "adversarial_gradient_share", "pairs_per_second"} <= set(lines[0])  # fmt: skip
-    assert {"update", "epoch", "P@10", "distinct_words", "best"} <= set(lines[1])
+def test_balance_where_the_adversarial_term_has_no_gradient():
+    # The saturating loss where D is sure: nothing to scale, the other terms go on.
+    weight, share = balance({ADVERSARIAL: torch.zeros(3), "a": torch.ones(3)}, 0.3)
+    assert (weight, float(share)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("moves", ["draws", "spread"])
+def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
+    """The gradient of each parameter is that of w·adversarial + the others, taken at once."""
+    config = modern(
+        dropout=0.0, input_dropout=0.0, d_dropout=0.0, adversarial_share=0.3, moves=moves
+    )
+    trainer = make_trainer(config, make_photos())
+    batch = trainer._batch(0)
+
+    def losses(draws):
+        """The terms at `draws`; where they move the spread, no location is in the others."""
+        free = draws if moves == "draws" else draws - (means := means_of(draws)) + means.detach()
+        seen = {n: trainer.game.generator_losses(d, batch)
+                for n, d in (("all", draws), ("free", free))}  # fmt: skip
+        return {n: seen["all" if n == RETRIEVAL else "free"][n] for n in seen["all"]}
+
+    torch.manual_seed(4)
+    draws = trainer.game.draw_all(batch)
+    terms = losses(draws)
+    at_draws = {n: torch.autograd.grad(loss, draws, retain_graph=True)[0]
+                for n, loss in terms.items()}  # fmt: skip
+    weight, _ = balance(at_draws, 0.3)
+    assert weight != pytest.approx(1, abs=0.01)
+    total = sum(loss * (weight if n == ADVERSARIAL else 1) for n, loss in terms.items())
+    parameters = dict(trainer.taggers.named_parameters())
+    expected = torch.autograd.grad(total, list(parameters.values()))
+    torch.manual_seed(4)
+    trainer._generator_step(batch)
+    for (name, parameter), gradient in zip(parameters.items(), expected, strict=True):
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6), name
+
+
+def means_of(draws, n_members=2):
+    """Each draw's mean over the draws of its member, (B, S, E)."""
+    return torch.cat([part.mean(dim=1, keepdim=True).expand_as(part)
+                      for part in draws.chunk(n_members, dim=1)], dim=1)  # fmt: skip
+
+
+def test_without_mean_leaves_what_moves_a_members_draws_apart():
+    # Two members with two draws each: means 2 and 10.
+    gradient = torch.tensor([[[1.0], [3.0], [10.0], [10.0]]])
+    assert without_mean(gradient, 2).flatten().tolist() == [-1, 1, 0, 0]
+    assert without_mean(gradient, 1).flatten().tolist() == [-5, -3, 4, 4]
+
+
+def test_moving_the_spread_leaves_the_locations_to_the_retrieval_term():
+    settings = dict(moves="spread", dropout=0.0, input_dropout=0.0, d_dropout=0.0)
+    biases = []
+    for likelihood in (0.0, 5.0):
+        config = modern(likelihood=likelihood, **settings)
+        trainer = make_trainer(config, make_photos())
+        trainer._generator_step(trainer._batch(0))
+        biases.append([m.location.bias.grad.clone() for m in trainer.game.generator.members])
+    for without, with_likelihood in zip(*biases, strict=True):
+        assert without.abs().max() > 1e-3
+        assert torch.allclose(without, with_likelihood, atol=1e-5)
+
+
+# The running average.
+
+
+def test_average_follows_the_weights_with_its_decay():
+    trainer = make_trainer(modern(average=0.9), make_photos())
+    averages = None
+    for _ in range(4):
+        trainer.step()
+        now = [p.detach().double() for p in trainer.taggers.parameters()]
+        averages = now if averages is None else [
+            0.9 * a + 0.1 * n for a, n in zip(averages, now, strict=True)]  # fmt: skip
+    assert trainer.evaluated is not trainer.taggers
+    for found, expected in zip(trainer.evaluated.parameters(), averages, strict=True):
+        assert torch.allclose(found.double(), expected, atol=1e-6)
+    copied = trainer.copy_of_evaluated()
+    assert set(copied) == {"generator", "words"}
+    assert torch.equal(copied["words"]["bias"], trainer.evaluated["words"].bias)
+
+
+def test_without_an_average_the_weights_themselves_are_evaluated():
+    trainer = make_trainer(modern(average=0.0), make_photos())
+    assert trainer.evaluated is trainer.taggers
+
+
+def test_copy_of_evaluated_stays_when_training_goes_on():
+    trainer = make_trainer()
+    trainer.step()
+    copied = trainer.copy_of_evaluated()["generator"]["output.weight"]
+    kept = copied.clone()
+    trainer.step()
+    assert torch.equal(copied, kept)
+    assert not torch.equal(copied, trainer.game.generator.output.weight)
+
+
+# States.
+
+
+@pytest.mark.parametrize("config", [SMALL, modern()], ids=["paper", "modern"])
+def test_state_goes_on_with_the_very_same_steps(config):
+    whole, cut = make_trainer(config), make_trainer(config)
+    for _ in range(3):
+        whole.step()
+        cut.step()
+    state = {key: value for key, value in cut.state_dict().items()}
+    other = make_trainer(replace(config, seed=1))
+    other.config = config
+    other.load_state_dict(state)
+    for _ in range(4):
+        whole.step()
+        other.step()
+    assert (whole.update, other.update) == (7, 7)
+    assert_same(weights_of(whole), weights_of(other))
+    assert_same(whole.evaluated.state_dict().values(), other.evaluated.state_dict().values())
 
 
 def test_divergence_before_any_evaluation_is_an_error_that_names_the_remedy():
@@ -289,38 +406,3 @@ def test_divergence_before_any_evaluation_is_an_error_that_names_the_remedy():
 
     with pytest.raises(TrainingError, match=r"at update .*--learning-rate"):
         train()
-
-
-def test_divergence_after_an_evaluation_ends_the_run_with_the_best_networks(tmp_path, capsys):
-    examples = make_examples()
-    trainer = make_trainer(SMALL, examples)
-    run = RunDir(tmp_path)
-    run.write_config({})
-
-    def poison(generator):
-        examples.word_vectors[:] = float("nan")
-        return validate(generator)
-
-    best = fit(trainer, poison, run)
-    assert best.update == 5
-    assert all(torch.isfinite(t).all() for t in best.networks["generator"].values())
-    assert "no longer a number" in run.read_log()[-1]["message"]
-    assert "no longer a number" in capsys.readouterr().err
-
-
-def test_collapse_is_said_once_and_logged(tmp_path, capsys):
-    def collapsed(generator):
-        return Validation(0.1, {"P@10": 0.1, "distinct_words": 1.0})
-
-    fit_run(tmp_path, SMALL, collapsed)
-    warnings = [r for r in RunDir(tmp_path).read_log() if r["event"] == "warning"]
-    assert [r["update"] for r in warnings] == [5]
-    assert "same nearest word" in warnings[0]["message"]
-    assert capsys.readouterr().err.count("same nearest word") == 1
-
-
-def test_fit_without_a_single_update_left_does_nothing(tmp_path):
-    first, best = fit_run(tmp_path)
-    again, best_again = fit_run(tmp_path)
-    assert_same(weights_of(first), weights_of(again))
-    assert (best.score, np.isfinite(best.score)) == (best_again.score, True)
