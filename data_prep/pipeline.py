@@ -25,7 +25,7 @@ from data_prep.sample import read_sample
 from data_prep.text import read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
 from mmcgan.backbone import Backbone, load_backbone
-from mmcgan.config import PrepareConfig, flag
+from mmcgan.config import PrepareConfig
 from mmcgan.dataset import (
     FILE_NAME,
     SPLITS,
@@ -38,6 +38,7 @@ from mmcgan.dataset import (
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_json, write_json
 from mmcgan.images import open_photo
+from mmcgan.options import flag
 
 N_THUMBNAILS = 24  # a split
 THUMBNAIL_SIZE = 160  # pixels, the longer side

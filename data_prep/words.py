@@ -78,9 +78,7 @@ def count_words(photos: Sequence[Photo], source: TagSource, min_photos: int) -> 
     return kept
 
 
-def withhold_words(
-    photos: Sequence[Photo], config: PrepareConfig
-) -> tuple[list[Photo], Withheld]:
+def withhold_words(photos: Sequence[Photo], config: PrepareConfig) -> tuple[list[Photo], Withheld]:
     """Take a seeded share of the words from the photos of train and dev.
 
     Only words that other text has a vector for can be taken; val and test keep theirs. Raises

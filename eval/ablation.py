@@ -32,9 +32,10 @@ from eval.study import (
 )
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import PRESETS, Config, TagSource, TrainConfig, option
+from mmcgan.config import PRESETS, TagSource, TrainConfig
 from mmcgan.dataset import newest_data, read_dataset
 from mmcgan.errors import OptionError
+from mmcgan.options import Config, option
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
 
@@ -54,7 +55,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
      ("retrieval", "examples", "batch_size", "judged_examples", "extra_size")),
     ("ranked by the mean draw", ("ranking",)),
     ("similar photos' tags in the target, untagged photos", ("neighbour_share", "untagged")),
-    ("likelihood of single draws", ("likelihood", "likelihood_temperature")),
+    ("likelihood of single draws", ("likelihood", "likelihood_temperature", "moves")),
     ("tag sets judged: modern", ("judged", "adversarial_share", "gradient_penalty")),
 )  # fmt: skip
 WITHOUT: tuple[tuple[str, dict[str, Any]], ...] = (

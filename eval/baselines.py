@@ -193,7 +193,7 @@ def regression_tries(data: FitData) -> Iterator[Try]:
     for params in REGRESSION_TRIES:
         table = transform_words(data.word_vectors, params["words"])
         targets = unit_rows(data.train_tags @ table)
-        predict = _fit_ridge(data.train_features, targets, params["penalty"])
+        predict = fit_ridge(data.train_features, targets, params["penalty"])
         yield Try(params, partial(_cosines, predict, table))
 
 
@@ -207,11 +207,11 @@ def ridge_tries(data: FitData) -> Iterator[Try]:
     tags = data.train_tags.toarray()
     for params in RIDGE_TRIES:
         scale = partial(_scaled, params["unit_norm"])
-        predict = _fit_ridge(scale(data.train_features), tags, params["penalty"])
+        predict = fit_ridge(scale(data.train_features), tags, params["penalty"])
         yield Try(params, partial(_scale_and_predict, scale, predict))
 
 
-def _fit_ridge(features: FloatArray, targets: FloatArray, penalty: float) -> Score:
+def fit_ridge(features: FloatArray, targets: FloatArray, penalty: float) -> Score:
     """Fit `targets` (N, T) with an intercept; return the function features (M, D) → (M, T)."""
     model = Ridge(alpha=penalty * len(features), solver="cholesky").fit(features, targets)
     return lambda new: np.asarray(model.predict(new), np.float32).reshape(len(new), -1)

@@ -35,8 +35,9 @@ from eval.study import (
 )
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import Config, TagSource, TrainConfig, option
+from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset, TagTable, newest_data, read_dataset
+from mmcgan.options import Config, option
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
 

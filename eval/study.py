@@ -23,10 +23,11 @@ from eval.metrics import CUT, METRICS, expected_map, mean_precision
 from eval.mlp import MlpSettings, fit_mlp
 from eval.predictions import SystemPredictions
 from eval.systems import ask_rival
-from mmcgan.config import TagSource, TrainConfig, flag
+from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import write_json, write_text
+from mmcgan.options import flag
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
 from mmcgan.task import build_task

@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from mmcgan.config import Config, flag
 from mmcgan.errors import MmcganError
+from mmcgan.options import Config, flag
 
 INTERRUPTED = 130
 F = TypeVar("F", bound=Callable[..., Any])

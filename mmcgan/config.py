@@ -1,19 +1,17 @@
 """Settings of each stage: one frozen dataclass a stage, the only source of defaults and help.
 
 The command line is made from these fields (`mmcgan.cli`), the prepared file and the run folder
-store them as JSON, and the library takes them as they are. A field is declared with `option`,
-which holds its default, its help text and the values it may take. A value outside them raises
-`OptionError` when the settings are made, whoever makes them.
+store them as JSON, and the library takes them as they are (`mmcgan.options`).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from mmcgan.errors import OptionError
+from mmcgan.options import Config, option, shown
 
 TagSource = Literal["user", "user+annotations"]
 
@@ -22,17 +20,17 @@ DEFAULT_PRESET = "modern"
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "modern": {
-        "epochs": 16,
+        "epochs": 12,
         "patience": 1000,
         "examples": "photos",
         "batch_size": 256,
         "judged_examples": 64,
         "generator": "mixture",
-        "members": 5,
+        "members": 4,
         "noise_units": 256,
         "image_units": 1024,
-        "draws": 10,
-        "extra_size": 312,
+        "draws": 8,
+        "extra_size": 184,
         "d_image_units": 256,
         "maxout_units": 240,
         "input_dropout": 0.5,
@@ -59,65 +57,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def option(
-    default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
-) -> Any:
-    """Declare a setting: its default, its help text and the range of a number."""
-    return field(default=default, metadata={"help": help, "at_least": at_least, "at_most": at_most})
-
-
-class Config:
-    """What all settings share: checked when made, written as JSON."""
-
-    def __post_init__(self) -> None:
-        """Raise `OptionError` for the first value that its field does not take."""
-        hints = get_type_hints(type(self))
-        for f in fields(self):  # type: ignore[arg-type]
-            _check(f.name, getattr(self, f.name), hints[f.name], f.metadata)
-
-    @classmethod
-    def defaults(cls, name: str) -> str:
-        """Return what the help says of the default of a field; "" where that says nothing."""
-        return _shown(next(f.default for f in fields(cls) if f.name == name))  # type: ignore[arg-type]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values, paths as text."""
-        return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
-
-
-def flag(name: str) -> str:
-    """Return the command line's spelling of a field: `batch_size` → `--batch-size`."""
-    return "--" + name.replace("_", "-")
-
-
-def _shown(default: Any) -> str:
-    return "" if default in (None, (), False) else f"  [default: {default}]"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return [_plain(v) for v in value] if isinstance(value, tuple) else value
-
-
-def _check(name: str, value: Any, hint: Any, limits: Any) -> None:
-    choices = [
-        c for part in (hint, *get_args(hint)) if get_origin(part) is Literal for c in get_args(part)
-    ]
-    if choices and value is not None and value not in choices:
-        raise OptionError(f"{flag(name)}: {value!r} is not one of {', '.join(choices)}")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
-    low, high = limits["at_least"], limits["at_most"]
-    if (
-        not math.isfinite(value)
-        or (low is not None and value < low)
-        or (high is not None and value > high)
-    ):
-        wanted = f"at least {low}" + (f" and at most {high}" if high is not None else "")
-        raise OptionError(f"{flag(name)}: {value} is out of range, it must be {wanted}")
-
-
 @dataclass(frozen=True)
 class PrepareConfig(Config):
     """`python -m mmcgan.prepare`: a raw collection → the prepared file DATA/dataset.h5."""
@@ -132,10 +71,9 @@ class PrepareConfig(Config):
     download: bool = option(False, "Fetch the MIRFLICKR archives into --root first.")
     seed: int = option(0, "Seed of the sample, the dev split and the word vectors.", at_least=0)
     min_photos: int = option(
-        5,
-        "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
+        5, "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
         at_least=1,
-    )
+    )  # fmt: skip
     stop_list: Path | None = option(
         None,
         "Text file of tags to leave out everywhere, one a line; lines that begin with # are "
@@ -152,20 +90,15 @@ class PrepareConfig(Config):
         "gensim KeyedVectors.",
     )
     withhold: float = option(
-        0.0,
-        "Share of the tag vocabulary to withhold, among the words that --corpus or --vectors know: "
-        "no photo of train or dev shows them, for eval.open_vocabulary. Makes the vocabulary of "
-        "user tags alone.",
-        at_least=0,
-        at_most=0.9,
-    )
+        0.0, "Share of the tags that --corpus or --vectors know to withhold from train and dev "
+        "(eval.open_vocabulary); makes the vocabulary of user tags alone.", at_least=0, at_most=0.9,
+    )  # fmt: skip
     word_size: int = option(200, "Size E of the trained word vectors.", at_least=1, at_most=10_000)
     window: int = option(50, "Skip-gram window; the default spans a whole tag list.", at_least=1)
     min_count: int | None = option(
-        None,
-        "Skip-gram leaves out words seen less often; as --min-photos if not given.",
+        None, "Skip-gram leaves out words seen less often; as --min-photos if not given.",
         at_least=1,
-    )
+    )  # fmt: skip
     negatives: int = option(10, "Negative samples of the skip-gram.", at_least=1)
     word_epochs: int = option(100, "Passes of the skip-gram over the text.", at_least=1)
     word_workers: int = option(
@@ -185,11 +118,9 @@ class PrepareConfig(Config):
     )
     batch_size: int = option(16, "Photos the backbone takes at once.", at_least=1)
     max_failed: float = option(
-        0.05,
-        "Give up when more than this share of the photos cannot be read.",
-        at_least=0,
-        at_most=1,
-    )
+        0.05, "Give up when more than this share of the photos cannot be read.",
+        at_least=0, at_most=1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -362,6 +293,15 @@ class TrainConfig(Config):
         "vote", "The paper's vote of the nearest words, or the words of the mean draw."
     )
 
+    def __post_init__(self) -> None:
+        """Raise `OptionError` for a value that is out of range, or does not fit another."""
+        super().__post_init__()
+        if self.draws % self.members:
+            raise OptionError(
+                f"--draws: {self.draws} cannot be shared among {self.members} --members, it must "
+                "be a multiple of them"
+            )
+
     @classmethod
     def of(cls, preset: str = DEFAULT_PRESET, **settings: Any) -> TrainConfig:
         """Return the values of `preset`, with `settings` in place of some of them.
@@ -376,7 +316,7 @@ class TrainConfig(Config):
         paper = next(f.default for f in fields(cls) if f.name == name)
         modern = PRESETS[DEFAULT_PRESET].get(name, paper)
         if name == "preset" or modern == paper:
-            return _shown(DEFAULT_PRESET if name == "preset" else paper)
+            return shown(DEFAULT_PRESET if name == "preset" else paper)
         return f"  [default: {modern}; paper: {paper}]"
 
 

@@ -13,10 +13,11 @@ from eval.checks import check_generator
 from eval.metrics import mean_precision
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import TrainConfig, flag
+from mmcgan.config import TrainConfig
 from mmcgan.dataset import Dataset, newest_data, read_dataset
 from mmcgan.errors import OptionError, RunError
 from mmcgan.index import import_faiss
+from mmcgan.options import flag
 from mmcgan.runs import RunDir, newest_unfinished_run, next_run
 from mmcgan.tagger import Tagger
 from mmcgan.task import build_task

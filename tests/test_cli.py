@@ -11,7 +11,7 @@ import click
 import pytest
 
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import PrepareConfig, TagConfig, TrainConfig, flag
+from mmcgan.config import PrepareConfig, TagConfig, TrainConfig
 from mmcgan.errors import (
     DataError,
     DependencyError,
@@ -21,6 +21,7 @@ from mmcgan.errors import (
     RunError,
     TrainingError,
 )
+from mmcgan.options import flag
 
 COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "__main__": TagConfig}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mmcgan.config import EvaluateConfig, PrepareConfig, TagConfig, TrainConfig, flag
+from mmcgan.config import EvaluateConfig, PrepareConfig, TagConfig, TrainConfig
 from mmcgan.errors import OptionError
+from mmcgan.options import flag
 
 CONFIGS = [PrepareConfig, TrainConfig, EvaluateConfig, TagConfig]
 

@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from mmcgan.config import TrainConfig
+from mmcgan.game import Examples, TagGame
 from mmcgan.index import WordIndex
+from mmcgan.loop import Validation, fit
 from mmcgan.networks import build_networks
-from mmcgan.ranking import count_votes
+from mmcgan.ranking import rank_draws
 from mmcgan.runs import RunDir
-from mmcgan.trainer import Examples, Trainer, Validation, fit
+from mmcgan.trainer import Trainer
 
 N_CONDITIONS, PROBABILITY = 8, np.array([0.5, 0.3, 0.2])
 N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
@@ -24,8 +26,8 @@ N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
 CONFIG = TrainConfig(
     batch_size=400,
     noise_size=8, noise_units=64, image_units=64, d_word_units=64, d_image_units=64,
-    maxout_units=64, dropout=0.0, generator_init=0.2, discriminator_init=0.1, learning_rate=0.01,
-    evaluate_every=25, epochs=3000, patience=1000,
+    maxout_units=64, dropout=0.0, d_dropout=0.0, generator_init=0.2, discriminator_init=0.1,
+    learning_rate=0.01, evaluate_every=25, epochs=3000, patience=1000,
 )  # fmt: skip
 
 
@@ -52,10 +54,10 @@ def exact_pairs():
 
 def drawn_shares(generator, conditions, seed, n_draws=1000):
     """The share of each word among the nearest words of the draws, (conditions, words)."""
-    noise = torch.randn(n_draws, CONFIG.noise_size, generator=torch.Generator().manual_seed(seed))
+    noise = generator.noise(1, n_draws, torch.Generator().manual_seed(seed))
     with torch.inference_mode():
         samples = generator.eval().sample(noise, conditions).numpy()
-    nearest = count_votes(samples, WordIndex(word_vectors()), n_neighbours=1).nearest
+    nearest = rank_draws(samples, WordIndex(word_vectors()), CONFIG.ranking).draws.nearest
     return np.stack([np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws
                      for row in nearest])  # fmt: skip
 
@@ -97,18 +99,19 @@ def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(
         torch.from_numpy(exact_pairs()),
     )
     config = replace(CONFIG, seed=seed)
-    networks = build_networks(N_CONDITIONS, SIZE, config)
+    vectors, frequency = examples.word_vectors, torch.ones(N_CONDITIONS * N_WORDS)
+    networks = build_networks(N_CONDITIONS, vectors, frequency, SIZE, config)
     dev = empirical(draw_pairs(800, seed=1))
 
-    def validate(generator):
+    def validate(taggers):
         """Held-out pairs choose the best networks, as dev does on photos; not the truth."""
-        score = 1 - total_variation(drawn_shares(generator, conditions, seed=3), dev)
+        score = 1 - total_variation(drawn_shares(taggers["generator"], conditions, seed=3), dev)
         return Validation(score, {"P@10": score, "distinct_words": 3.0})
 
     run = RunDir(tmp_path)
     run.write_config({})
     before = total_variation(drawn_shares(networks[0], conditions, seed=5), truth())
-    best = fit(Trainer(*networks, examples, config), validate, run)
+    best = fit(Trainer(TagGame(*networks, examples, config), config), validate, run)
     networks[0].load_state_dict(best.networks["generator"])
     shares = drawn_shares(networks[0], conditions, seed=4)
     assert before > 0.7

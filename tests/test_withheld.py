@@ -1,0 +1,146 @@
+"""Withheld words: no photo of train or dev shows them, and other text alone gives their vectors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.photos import Photo
+from data_prep.words import Withheld, build_vocabularies, check_sources, withhold_words
+from mmcgan.config import PrepareConfig
+from mmcgan.errors import DataError, OptionError
+
+WORDS = ("bird", "cat", "dog", "ice_cream", "sea", "sky")
+UNKNOWN = "nikon"  # a tag of the photos that no text knows
+ALL = {*WORDS, UNKNOWN}
+
+
+def photo(split: str, *tags: str, annotations: tuple[str, ...] = ()) -> Photo:
+    return Photo("id", "name", bytes, split, tags, annotations)
+
+
+# Each word is on two photos of train and one of dev, nikon on four of train.
+PHOTOS = [
+    *(photo("train", word, UNKNOWN) for word in WORDS[:4]),
+    *(photo("train", word) for word in WORDS[4:]),
+    photo("train", *WORDS, annotations=("sky",)),
+    photo("dev", *WORDS),
+    photo("val", *WORDS),
+    photo("test", "sea", UNKNOWN),
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PrepareConfig:
+    """Half of the words that the text knows are withheld; sky is there too seldom."""
+    text = tmp_path / "text.txt"
+    text.write_text("A bird, a cat and a dog eat ice cream by the sea.\n" * 2 + "The sky.\n")
+    return PrepareConfig(
+        min_photos=2, word_size=4, word_epochs=3, corpus=(text,), withhold=0.4, seed=1
+    )
+
+
+def tags_of(photos: list[Photo], *splits: str) -> set[str]:
+    return {tag for photo in photos if photo.split in splits for tag in photo.tags}
+
+
+def test_nothing_is_withheld_by_default():
+    photos, withheld = withhold_words(PHOTOS, PrepareConfig(min_photos=2))
+    assert photos == PHOTOS
+    assert withheld == Withheld({}, 0)
+
+
+def test_withheld_words_are_a_share_of_those_that_the_text_knows(config):
+    # Known are bird, cat, dog, ice_cream and sea, twice each; .4 of five are two.
+    _, withheld = withhold_words(PHOTOS, config)
+    assert len(withheld.n_photos) == 2
+    assert set(withheld.n_photos) <= {"bird", "cat", "dog", "ice_cream", "sea"}
+    assert set(withheld.n_photos.values()) == {3}
+    assert withheld.n_without_vector == 2  # nikon and sky
+    _, less = withhold_words(PHOTOS, replace(config, withhold=0.2))
+    assert len(less.n_photos) == 1
+
+
+def test_text_that_knows_a_word_often_enough_is_that_of_the_skip_gram(config):
+    _, withheld = withhold_words(PHOTOS, replace(config, min_count=1))
+    assert withheld.n_without_vector == 1  # sky is known too
+    with pytest.raises(DataError, match="--withhold: other text has vectors for 0 of the 7 tags"):
+        withhold_words(PHOTOS, replace(config, min_count=3))
+
+
+def test_only_photos_of_train_and_dev_lose_their_withheld_tags(config):
+    photos, withheld = withhold_words(PHOTOS, config)
+    taken = set(withheld.n_photos)
+    assert tags_of(photos, "train", "dev") == ALL - taken
+    assert tags_of(photos, "val") == set(WORDS)
+    for before, after in zip(PHOTOS, photos, strict=True):
+        is_learnt = before.split in ("train", "dev")
+        kept = tuple(t for t in before.tags if not (is_learnt and t in taken))
+        assert after == replace(before, tags=kept)
+
+
+def test_the_choice_is_seeded(config):
+    chosen = [set(withhold_words(PHOTOS, replace(config, seed=s))[1].n_photos) for s in range(8)]
+    assert chosen[1] == set(withhold_words(PHOTOS, config)[1].n_photos)
+    assert len({frozenset(words) for words in chosen}) > 1
+
+
+def test_withheld_words_come_from_ready_vectors_where_there_are_some(config, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("Sky 1 2\nnikon 2 1\nwolf 0 1\n")
+    ready = replace(config, vectors=path, withhold=0.9)
+    photos, withheld = withhold_words(PHOTOS, ready)
+    assert withheld == Withheld({"nikon": 4, "sky": 3}, 5)
+    with pytest.raises(DataError, match="none of the 5 tags of the vocabulary has a word vector"):
+        build_vocabularies(photos, [], ready, withheld)  # the words that are left have no vector
+
+
+def test_withhold_refuses_a_share_that_is_none(config):
+    with pytest.raises(DataError, match=r"for 5 of the 7 tags .* a share of 0.05 of them is none"):
+        withhold_words(PHOTOS, replace(config, withhold=0.05))
+
+
+@pytest.mark.parametrize("share", [0.95, -0.1, float("nan")])
+def test_withhold_takes_shares_from_0_to_0_9(share):
+    with pytest.raises(OptionError, match=r"--withhold: .* at least 0 and at most 0\.9"):
+        PrepareConfig(withhold=share)
+
+
+def test_withhold_needs_other_text(config):
+    check_sources(config)
+    with pytest.raises(
+        OptionError, match="--withhold: .*--corpus, or ready vectors with --vectors"
+    ):
+        check_sources(replace(config, corpus=()))
+
+
+def test_build_vocabularies_keeps_seen_and_withheld_words_apart(config):
+    photos, withheld = withhold_words(PHOTOS, config)
+    vocabularies, counts = build_vocabularies(photos, ["sky"], config, withheld)
+    assert vocabularies.keys() == {"user", "withheld"}  # none of user+annotations
+    seen, unseen = vocabularies["user"], vocabularies["withheld"]
+    assert set(unseen.words) == set(withheld.n_photos)
+    assert set(seen.words) == ALL - set(unseen.words)
+    assert list(unseen.words) == sorted(unseen.words)
+    assert unseen.n_photos.tolist() == [3, 3]
+    assert dict(zip(seen.words, seen.n_photos.tolist(), strict=True))[UNKNOWN] == 4
+    for vocabulary in (seen, unseen):
+        assert np.allclose(np.linalg.norm(vocabulary.vectors, axis=1), 1, atol=1e-6)
+    assert counts["vocabulary"] == {
+        "user": {"words": 5, "words_without_vector": 0},
+        "withheld": {"words": 2, "words_without_vector": 2},
+    }
+
+
+def test_vectors_of_withheld_words_know_nothing_of_the_photos_that_had_them(config):
+    photos, withheld = withhold_words(PHOTOS, config)
+    found, _ = build_vocabularies(photos, [], config, withheld)
+    # As if the tags had never been there: photos that never had them give the same vectors.
+    blank = [replace(p, tags=tuple(t for t in p.tags if t not in withheld.n_photos))
+             for p in PHOTOS]  # fmt: skip
+    alone, _ = build_vocabularies(blank, [], config, withheld)
+    for name, vocabulary in found.items():
+        assert np.array_equal(vocabulary.vectors, alone[name].vectors)
