@@ -268,4 +268,4 @@ def best_sets(logits: Tensor, sizes: Tensor) -> Tensor:
     place = sizes.view(-1, 1, 1).expand(-1, logits.shape[1], 1)
     edge = (ordered.gather(-1, place - 1) + ordered.gather(-1, place)) / 2
     soft = torch.sigmoid((logits - edge) / SET_SOFTNESS)
-    return (logits > edge).float() + soft - soft.detach()
+    return (logits > edge).float() + (soft - soft.detach())
