@@ -169,9 +169,11 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     )
     words = tuple(description["words"])
     vectors = tensors["word_vectors"].numpy()
-    bias = tensors["word_bias"].numpy() if "word_bias" in tensors else None
+    bias = tensors["word_bias"].numpy() if config.retrieval else None
     if bias is None:
         vectors = unit_rows(vectors)
+    elif bias.shape != (len(words),):
+        raise RunError(f"{len(words)} words but biases of shape {bias.shape}")
     mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
     n_photos = np.array(description["n_photos"], np.int64)
     if vectors.shape != (len(words), sizes[1]) or n_photos.shape != (len(words),):

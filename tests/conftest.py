@@ -150,31 +150,35 @@ def _jpeg(row: int) -> bytes:
     return buffer.getvalue()
 
 
-SMALL_NETWORKS = ["--noise-units", "8", "--image-units", "8", "--d-word-units", "8",
-                  "--d-image-units", "8", "--maxout-units", "4", "--batch-size", "10",
-                  "--discriminator-init", "0.1"]  # fmt: skip
+# The paper's preset with few units; the modern one with few units and members.
+SMALL_NETWORKS = ["--preset", "paper", "--noise-units", "8", "--image-units", "8",
+                  "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
+                  "--batch-size", "10", "--discriminator-init", "0.1"]  # fmt: skip
+SMALL_MODERN = ["--preset", "modern", "--noise-size", "8", "--noise-units", "8",
+                "--image-units", "16", "--members", "2", "--draws", "4", "--extra-size", "4",
+                "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
+                "--untagged", "4"]  # fmt: skip
+RUN = ["--epochs", "2", "--evaluate-every", "10"]
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small prepared folder and a finished run on it: (data, run). Tests do not change them."""
+    return _train(tmp_path_factory.mktemp("trained"), [*RUN, *SMALL_NETWORKS])
+
+
+@pytest.fixture(scope="session")
+def trained_modern(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same with the modern preset, long enough to know the topics. Tests do not change it."""
+    return _train(tmp_path_factory.mktemp("modern"), [*RUN, *SMALL_MODERN, "--epochs", "20"])
+
+
+def _train(parent: Path, options: list[str]) -> tuple[Path, Path]:
     from mmcgan.cli import run_command
     from mmcgan.train import main
 
-    parent = tmp_path_factory.mktemp("trained")
     data, run = parent / "data", parent / "run"
     dataset = build_dataset(n_images=200, annotations=True, truth=True, n_thumbnails=6)
     write_dataset(dataset, data / FILE_NAME)
-    options = [
-        "--data",
-        str(data),
-        "--out",
-        str(run),
-        "--epochs",
-        "2",
-        "--evaluate-every",
-        "10",
-        *SMALL_NETWORKS,
-    ]
-    assert run_command(main, options) == 0
+    assert run_command(main, ["--data", str(data), "--out", str(run), *options]) == 0
     return data, run

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from eval import baselines, mlp
-from eval.baselines import FitData, Rival, Try, choose, fit_rivals, frequency, transform_words
+from eval.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
 from mmcgan.vocabulary import unit_rows
 
 MLP_TRIES = baselines.MLP_TRIES  # the real ones, before the fixture makes them small
@@ -133,22 +133,6 @@ def test_knn_subtracts_the_prior_that_it_says(monkeypatch):
     with_prior, without = (t.score(data.dev_features) for t in baselines.knn_tries(data))
     shares = data.train_tags.toarray().mean(axis=0)
     assert with_prior - without == pytest.approx(np.tile(0.5 * shares, (60, 1)), abs=1e-6)
-
-
-@pytest.mark.parametrize("space", ["as given", "centred", "half-whitened", "whitened"])
-def test_transformed_words_have_unit_norm(space):
-    table = transform_words(fit_data().word_vectors, space)
-    assert np.linalg.norm(table, axis=1) == pytest.approx(np.ones(N_WORDS), abs=1e-5)
-
-
-def test_whitened_words_of_equal_spread_are_only_centred():
-    # Four corners of a square around (5, 5): centred they are whitened already, up to rotation.
-    corners = np.array([[4, 4], [4, 6], [6, 4], [6, 6]], np.float32)
-    whitened, centred = (transform_words(corners, s) for s in ("whitened", "centred"))
-    assert whitened @ whitened.T == pytest.approx(centred @ centred.T, abs=1e-5)
-    assert centred @ centred.T == pytest.approx(
-        np.array([[1, 0, 0, -1], [0, 1, -1, 0], [0, -1, 1, 0], [-1, 0, 0, 1]]), abs=1e-5
-    )
 
 
 def test_same_seed_gives_the_same_perceptron():

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmcgan.config import EvaluateConfig, PrepareConfig, TagConfig, TrainConfig
+from mmcgan.config import PRESETS, EvaluateConfig, PrepareConfig, TagConfig, TrainConfig
 from mmcgan.errors import OptionError
-from mmcgan.options import flag
 
 CONFIGS = [PrepareConfig, TrainConfig, EvaluateConfig, TagConfig]
 
@@ -89,5 +88,61 @@ def test_train_config_defaults_are_the_papers():
     assert PrepareConfig().word_size == 200
 
 
-def test_flag_is_the_command_lines_spelling():
-    assert flag("learning_rate_decay") == "--learning-rate-decay"
+def test_paper_is_the_plain_game_of_single_words():
+    config = TrainConfig()
+    assert (config.preset, config.generator, config.examples) == ("paper", "linear", "pairs")
+    assert (config.judged, config.draws, config.moves) == ("words", 1, "draws")
+    assert (config.retrieval, config.likelihood, config.gradient_penalty) == (0, 0, 0)
+    assert (config.neighbour_share, config.untagged, config.adversarial_share) == (0, 0, None)
+    assert (config.optimizer, config.weight_decay, config.average) == ("sgd", 0, 0)
+    assert (config.ranking, config.extra_size, config.d_learning_rate) == ("vote", 0, None)
+
+
+def test_train_config_of_starts_from_the_modern_preset():
+    assert TrainConfig.of() == TrainConfig.of("modern")
+    config = TrainConfig.of(seed=3, members=2)
+    assert (config.preset, config.seed, config.members) == ("modern", 3, 2)
+    for name, value in PRESETS["modern"].items():
+        if name != "members":
+            assert getattr(config, name) == value, name
+    assert config.learning_rate_decay == TrainConfig().learning_rate_decay
+
+
+def test_train_config_of_the_paper_is_the_defaults():
+    assert TrainConfig.of("paper") == TrainConfig()
+    assert TrainConfig.of("paper", seed=5) == TrainConfig(seed=5)
+
+
+def test_presets_say_only_what_differs_from_the_paper():
+    names = {f.name: f.default for f in fields(TrainConfig)}
+    for preset, values in PRESETS.items():
+        assert [n for n, value in values.items() if names[n] == value] == [], preset
+
+
+def test_train_config_of_refuses_a_preset_that_there_is_not():
+    with pytest.raises(OptionError, match="--preset: 'best' is not one of modern, paper"):
+        TrainConfig.of("best")
+
+
+def test_train_config_refuses_draws_that_cannot_be_shared():
+    with pytest.raises(OptionError) as caught:
+        TrainConfig.of(members=3, draws=8)
+    assert str(caught.value) == (
+        "--draws: 8 cannot be shared among 3 --members, it must be a multiple of them"
+    )
+    TrainConfig.of(members=3, draws=9)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("preset", "  [default: modern]"),
+        ("batch_size", "  [default: 256; paper: 100]"),
+        ("noise_size", "  [default: 100]"),
+        ("judged_examples", "  [default: 64; paper: None]"),
+        ("tags", ""),
+        ("refit", ""),
+    ],
+)
+def test_help_of_training_says_both_defaults(name, expected):
+    assert TrainConfig.defaults(name) == expected

@@ -1,4 +1,4 @@
-"""The nearest words by cosine, on whatever faiss there is."""
+"""The best words by cosine, or by inner product and bias, on whatever faiss there is."""
 
 from __future__ import annotations
 
@@ -24,6 +24,39 @@ def test_search_finds_the_nearest_words_by_cosine():
     table = queries @ words.T
     assert rows.tolist() == np.argsort(-table, axis=1)[:, :5].tolist()
     assert np.allclose(cosines, np.take_along_axis(table, rows, axis=1), atol=1e-6)
+
+
+def test_queries_without_a_bias_are_unit_vectors():
+    index = WordIndex(some_words(3, 2))
+    vectors = np.array([[[3.0, 4.0], [0.0, -2.0]], [[0.0, 0.0], [1.0, 0.0]]], np.float32)
+    queries = index.queries(vectors)
+    assert not index.has_bias
+    assert np.allclose(queries, [[[0.6, 0.8], [0, -1]], [[0, 0], [1, 0]]])
+    assert vectors[0, 0].tolist() == [3, 4]
+
+
+def test_queries_with_a_bias_have_a_1_added():
+    index = WordIndex(some_words(3, 2), np.zeros(3, np.float32))
+    vectors = np.array([[[3.0, 4.0], [0.0, -2.0]]], np.float32)
+    queries = index.queries(vectors)
+    assert index.has_bias
+    assert queries.tolist() == [[[3, 4, 1], [0, -2, 1]]]
+    assert queries.dtype == np.float32
+
+
+def test_search_with_a_bias_finds_the_best_inner_products_and_biases():
+    random = np.random.default_rng(2)
+    words, bias = random.normal(size=(40, 7)), 3 * random.normal(size=40)
+    vectors = random.normal(size=(9, 7)).astype(np.float32)
+    index = WordIndex(words.astype(np.float32), bias.astype(np.float32))
+    scores, rows = index.search(index.queries(vectors), 5)
+    dense = vectors @ words.T + bias
+    assert rows.tolist() == np.argsort(-dense, axis=1)[:, :5].tolist()
+    assert np.allclose(scores, np.take_along_axis(dense, rows, axis=1), atol=1e-5)
+    assert (len(index), index.table.shape) == (40, (40, 8))
+    # Words of another length, or another bias, would be ranked otherwise.
+    plain = WordIndex(unit_rows(words))
+    assert plain.search(plain.queries(vectors), 5)[1].tolist() != rows.tolist()
 
 
 def test_search_gives_no_more_than_all_words():

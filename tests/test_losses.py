@@ -1,13 +1,16 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from mmcgan.losses import (
+    draw_likelihood,
     fake_loss,
-    gradient_share,
+    gradient_penalty,
     non_saturating_generator_loss,
     real_loss,
+    retrieval_loss,
     saturating_generator_loss,
     value_function,
 )
@@ -61,9 +64,114 @@ def test_losses_stay_finite_for_huge_logits():
         assert torch.isfinite(loss(huge))
 
 
-def test_gradient_share_is_the_terms_part_of_the_norms():
-    vectors = torch.ones(2, 2, requires_grad=True)
-    terms = {"a": 3 * vectors.sum(), "b": vectors.sum()}
-    assert gradient_share(terms, "a", vectors) == pytest.approx(0.75)
-    assert gradient_share({"a": terms["a"]}, "a", vectors) == 1.0
-    assert gradient_share({"a": 0 * vectors.sum()}, "a", vectors) is None
+# The likelihood of a photo's tags, on two words and against plain numpy.
+
+
+def test_retrieval_loss_on_two_words():
+    # One photo with the first of two words, one member: P = 3/4 and 1/2 of a word being a tag.
+    # -log 3/4 - log(1 - 1/2), over its one tag.
+    logits = torch.tensor([[[LOG3, 0.0]]])
+    loss = retrieval_loss(logits, torch.tensor([[1.0, 0.0]]), torch.ones(2))
+    assert float(loss) == pytest.approx(-math.log(0.75) - math.log(0.5))
+    # A second photo with both words and P = 1/2 for each: the sum over two photos, three tags.
+    logits = torch.tensor([[[LOG3, 0.0]], [[0.0, 0.0]]])
+    loss = retrieval_loss(logits, torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.ones(2))
+    assert float(loss) == pytest.approx((-math.log(0.75) - 3 * math.log(0.5)) / 3)
+
+
+def test_retrieval_loss_is_the_mean_over_the_members():
+    # Members with P = 3/4 and 1/4 of the one tag.
+    logits = torch.tensor([[[LOG3], [-LOG3]]])
+    loss = retrieval_loss(logits, torch.ones(1, 1), torch.ones(1))
+    assert float(loss) == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
+
+
+def test_retrieval_loss_counts_a_word_as_often_as_it_stands_for():
+    # The second column stands for three words.
+    logits, tags = torch.tensor([[[LOG3, 0.0]]]), torch.tensor([[1.0, 0.0]])
+    loss = retrieval_loss(logits, tags, torch.tensor([1.0, 3.0]))
+    assert float(loss) == pytest.approx(-math.log(0.75) - 3 * math.log(0.5))
+
+
+def test_draw_likelihood_on_two_words():
+    # Two draws with softmax (3/4, 1/4) and (1/2, 1/2): p = (5/8, 3/8); q is 1/2 on each tag.
+    logits = torch.tensor([[[LOG3, 0.0], [2.0, 2.0]]])
+    one, both = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    assert float(draw_likelihood(logits, one)) == pytest.approx(-math.log(5 / 8))
+    expected = -(math.log(5 / 8) + math.log(3 / 8)) / 2
+    assert float(draw_likelihood(logits, both)) == pytest.approx(expected)
+
+
+def test_draw_likelihood_prefers_draws_that_share_the_tags_among_them():
+    # Two tags: a draw for each, or both draws in the middle.
+    tags = torch.tensor([[1.0, 1.0, 0.0]])
+    apart = torch.tensor([[[9.0, 0.0, 0.0], [0.0, 9.0, 0.0]]])
+    both_in_the_middle = apart.mean(dim=1, keepdim=True).expand(-1, 2, -1)
+    both_the_same = apart[:, :1].expand(-1, 2, -1)
+    losses = [float(draw_likelihood(x, tags)) for x in (apart, both_in_the_middle, both_the_same)]
+    assert losses == sorted(losses)
+    assert losses[2] > losses[0] + 1
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def test_likelihoods_equal_plain_formulas():
+    random = np.random.default_rng(0)
+    logits, weights = random.normal(size=(5, 3, 7)), random.uniform(1, 4, 7)
+    tags = random.random((5, 7)) < 0.4
+    tags[:, 0] = True
+    p = 1 / (1 + np.exp(-logits))
+    terms = np.where(tags[:, None], -np.log(p), -np.log(1 - p)) * weights
+    wanted = terms.sum() / (3 * tags.sum())
+    given = torch.tensor(logits), torch.tensor(tags, dtype=torch.float64)
+    assert float(retrieval_loss(*given, torch.tensor(weights))) == pytest.approx(wanted)
+    wanted = 0.0
+    for i in range(5):
+        mean = softmax(logits[i]).mean(axis=0)
+        wanted -= sum(math.log(mean[w]) for w in np.flatnonzero(tags[i])) / tags[i].sum()
+    assert float(draw_likelihood(*given)) == pytest.approx(wanted / 5)
+
+
+def test_retrieval_loss_takes_targets_between_0_and_1():
+    # Tags of similar photos: -t log p - (1 - t) log(1 - p), over the sum of the targets.
+    logits, target = torch.tensor([[[LOG3, 0.0]]]), torch.tensor([[0.25, 0.75]])
+    loss = retrieval_loss(logits, target, torch.ones(2))
+    wanted = -0.25 * math.log(0.75) - 0.75 * math.log(0.25) - math.log(0.5)
+    assert float(loss) == pytest.approx(wanted)
+
+
+def test_likelihoods_of_huge_logits_stay_finite_with_finite_gradients():
+    tags = torch.tensor([[1.0, 0.0, 1.0]])
+    for sign in (1, -1):
+        logits = (sign * torch.tensor([[[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]]])).requires_grad_()
+        for loss in (retrieval_loss(logits, tags, torch.ones(3)), draw_likelihood(logits, tags)):
+            (gradient,) = torch.autograd.grad(loss, logits)
+            assert torch.isfinite(loss)
+            assert torch.isfinite(gradient).all()
+
+
+# The penalty.
+
+
+def test_gradient_penalty_of_a_linear_judge_is_the_square_of_its_weights():
+    # D(x) = 3 x₁ - 4 x₂ + 1 has the gradient (3, -4) everywhere, of squared norm 25.
+    real = torch.randn(6, 1, 2, requires_grad=True)
+    logits = real @ torch.tensor([3.0, -4.0]) + 1
+    assert float(gradient_penalty(logits, real)) == pytest.approx(25)
+
+
+def test_gradient_penalty_is_the_mean_over_the_examples():
+    # D(x) = x² has the gradient 2x: squares 4, 16 and 36.
+    real = torch.tensor([[[1.0]], [[2.0]], [[-3.0]]], requires_grad=True)
+    penalty = gradient_penalty(real[..., 0] ** 2, real).detach()
+    assert float(penalty) == pytest.approx((4 + 16 + 36) / 3)
+
+
+def test_gradient_penalty_can_be_lowered():
+    judge = torch.tensor([3.0, -4.0], requires_grad=True)
+    real = torch.randn(5, 1, 2, requires_grad=True)
+    gradient_penalty(real @ judge, real).backward()
+    assert judge.grad.tolist() == pytest.approx([6, -8])

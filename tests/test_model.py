@@ -23,6 +23,10 @@ CONFIG = TrainConfig(
     noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5, maxout_units=3,
     data=Path("/some/where"),
 )  # fmt: skip
+MODERN = TrainConfig.of(
+    "modern", noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5,
+    maxout_units=3, members=2, draws=4, extra_size=3, data=Path("/some/where"),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -30,21 +34,31 @@ def model(make_dataset) -> Model:
     return build(make_dataset())
 
 
+@pytest.fixture
+def modern(make_dataset) -> Model:
+    return build(make_dataset(), MODERN)
+
+
 def build(dataset: Any, config: TrainConfig = CONFIG) -> Model:
-    vocabulary = dataset.vocabularies["user"]
-    generator, _ = build_networks(dataset.feature_size, vocabulary.vector_size, config)
+    """A model as training leaves it, its networks at their first weights."""
+    vocabulary, bias = dataset.vocabularies["user"], None
+    generator, words, _ = build_networks(
+        dataset.feature_size, torch.from_numpy(vocabulary.vectors),
+        torch.linspace(0.1, 0.4, len(vocabulary)), vocabulary.vector_size, config,
+    )  # fmt: skip
+    if config.retrieval:
+        vectors, bias = (p.detach().numpy() for p in words.parameters())
+        vocabulary = replace(vocabulary, vectors=vectors)
     standardizer = Standardizer.fit(dataset.features)
     facts = {"dataset_id": "abc", "tags": "user", "best_dev_P@10": 0.1}
-    return Model(generator.eval(), vocabulary, standardizer, dataset.backbone, facts)
+    return Model(generator.eval(), vocabulary, bias, config.ranking, standardizer,
+                 dataset.backbone, facts)  # fmt: skip
 
 
 def save(model: Model, path: Path, config: TrainConfig = CONFIG) -> RunDir:
     run = RunDir(path)
     run.write_config({})
-    sizes = len(model.standardizer.mean), model.vocabulary.vector_size
-    discriminator = build_networks(*sizes, config)[1].state_dict()
-    states = {"generator": model.generator.state_dict(), "discriminator": discriminator}
-    save_model(run, model, config, states)
+    save_model(run, model, config)
     return run
 
 
@@ -78,11 +92,39 @@ def test_save_model_is_read_back(model, tmp_path, make_dataset):
     assert np.allclose(np.linalg.norm(found.vocabulary.vectors, axis=1), 1, atol=1e-6)
     assert np.array_equal(found.vocabulary.n_photos, model.vocabulary.n_photos)
     assert (found.backbone, found.facts) == (model.backbone, model.facts)
+    assert (found.bias, found.ranking) == (None, "vote")
     assert not found.generator.training
     features = make_dataset().features[:4]
     samples = found.sample(features, 6, seed=1)
     assert samples.dtype == np.float32
     assert np.allclose(samples, model.sample(features, 6, seed=1), atol=1e-3)
+
+
+def test_words_that_were_learnt_are_read_back_with_their_bias(modern, tmp_path, make_dataset):
+    modern.generator.spread.fill_(1.5)
+    found = load_model(save(modern, tmp_path, MODERN))
+    assert found.ranking == "mean"
+    assert found.bias.dtype == np.float32
+    assert found.bias.shape == (len(modern.vocabulary),)
+    assert np.allclose(found.bias, modern.bias, atol=1e-3)
+    # Vectors of any length, which stay as long as they are.
+    assert found.vocabulary.vectors.shape == (len(modern.vocabulary), 5 + 3)
+    assert np.allclose(found.vocabulary.vectors, modern.vocabulary.vectors, atol=1e-3)
+    norms = np.linalg.norm(found.vocabulary.vectors, axis=1)
+    assert float(norms.std()) > 0.05
+    assert float(found.generator.spread) == 1.5
+    features = make_dataset().features[:4]
+    samples = found.sample(features, 6, seed=1)
+    assert samples.shape == (4, 6, 8)
+    assert np.allclose(samples, modern.sample(features, 6, seed=1), atol=5e-3)
+    assert found.build_index().has_bias
+
+
+def test_half_precision_and_back_is_the_same_model_file(modern, tmp_path):
+    first = save(modern, tmp_path / "one", MODERN)
+    again = save(load_model(first), tmp_path / "two", MODERN)
+    for name in ("weights_path", "model_path"):
+        assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
 
 
 def test_save_model_writes_the_generator_alone_in_half_precision(model, tmp_path):
@@ -91,6 +133,16 @@ def test_save_model_writes_the_generator_alone_in_half_precision(model, tmp_path
     assert tensors.keys() == {"word_vectors", "feature_mean", "feature_scale", *state}
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     assert all(torch.equal(tensors[name], tensor.half()) for name, tensor in state.items())
+
+
+def test_save_model_writes_the_bias_of_words_that_were_learnt(modern, tmp_path):
+    tensors = load_file(save(modern, tmp_path, MODERN).weights_path)
+    assert {name for name in tensors if not name.startswith("generator.")} == {
+        "word_vectors", "word_bias", "feature_mean", "feature_scale",
+    }  # fmt: skip
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert torch.equal(tensors["word_bias"], torch.from_numpy(modern.bias).half())
+    assert "generator.spread" in tensors
 
 
 def test_load_model_gives_float32(model, tmp_path):
@@ -135,7 +187,7 @@ def test_save_model_writes_the_same_bytes_wherever_it_lies(model, tmp_path):
     assert one.model_path.read_bytes() == two.model_path.read_bytes()
 
 
-@pytest.mark.parametrize(("n_bytes", "name"), [(100, "model.json"), (2000, "model.safetensors")])
+@pytest.mark.parametrize(("n_bytes", "name"), [(100, "model.json"), (5000, "model.safetensors")])
 def test_save_model_on_a_full_disk_leaves_the_run_unfinished(
     make_dataset, tmp_path, full_disk, n_bytes, name
 ):
@@ -173,8 +225,15 @@ def test_sample_standardises_the_features(model, make_dataset):
     noise = torch.randn(4, CONFIG.noise_size, generator=random)
     inputs = (features - model.standardizer.mean) / model.standardizer.scale
     with torch.no_grad():
-        expected = model.generator(noise, torch.from_numpy(inputs[:1]).expand(4, -1))
-    assert np.allclose(model.sample(features, 4, seed=0)[0], expected.numpy(), atol=1e-6)
+        expected = model.generator(noise.unsqueeze(0), torch.from_numpy(inputs[:1]))
+    assert np.allclose(model.sample(features, 4, seed=0)[0], expected[0].numpy(), atol=1e-6)
+
+
+def test_sample_of_a_mixture_has_as_many_draws_as_can_be_shared(modern, make_dataset):
+    features = make_dataset().features[:3]
+    samples = modern.sample(features, 101, seed=2)
+    assert samples.shape == (3, 100, 8)
+    assert np.allclose(samples[1], modern.sample(features[1:2], 101, seed=2)[0], atol=1e-6)
 
 
 def assert_refused(run: RunDir, *parts: str) -> None:
@@ -217,6 +276,15 @@ def test_load_model_refuses_weights_that_lack_some(model, tmp_path):
         del tensors[lost]
         save_file(tensors, run.weights_path)
         assert_refused(run, "broken", lost.removeprefix("generator."))
+
+
+def test_load_model_refuses_learnt_words_without_their_bias(modern, tmp_path):
+    run = save(modern, tmp_path, MODERN)
+    tensors = load_file(run.weights_path)
+    for bias in ({}, {"word_bias": torch.ones(2)}):
+        rest = {name: t for name, t in tensors.items() if name != "word_bias"}
+        save_file(rest | bias, run.weights_path)
+        assert_refused(run, "broken", "biases of shape (2,)" if bias else "word_bias")
 
 
 def test_load_model_refuses_a_standardizer_of_another_size(model, tmp_path):

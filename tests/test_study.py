@@ -128,7 +128,7 @@ def test_train_run_takes_a_run_that_is_older_than_a_setting(make_dataset, tmp_pa
     del frozen["settings"]["untagged"]
     run.write_config(frozen)
     train_run(make_dataset(), replace(CONFIG, data=tmp_path), run)
-    with pytest.raises(OptionError, match="--untagged: .*started with 0, the study now says 8"):
+    with pytest.raises(OptionError, match=r"--untagged: .*started with 0, the study now says 8"):
         train_run(make_dataset(), replace(CONFIG, untagged=8), run)
 
 

@@ -59,8 +59,33 @@ def test_same_seed_gives_the_same_tags_whatever_is_tagged_beside(tagger, trained
     together = tagger.tag_features(features[:70])
     assert tagger.tag_features(features[69:70]) == together[69:]
     assert Tagger.load(trained[1]).tag_features(features[:70]) == together
-    other = Tagger.load(trained[1], seed=1).votes(features[:70])
-    assert not np.array_equal(next(other).nearest, next(tagger.votes(features[:70])).nearest)
+    other = Tagger.load(trained[1], seed=1).ranked(features[:70])
+    ours = tagger.ranked(features[:70])
+    assert not np.array_equal(next(other).draws.nearest, next(ours).draws.nearest)
+
+
+def test_modern_tags_are_the_models_probabilities_of_each_word(trained_modern):
+    tagger = Tagger.load(trained_modern[1])
+    features, model = read_dataset(trained_modern[0]).features[:5], tagger.model
+    assert model.ranking == "mean"
+    draws = model.sample(features, 100, seed=0).astype(np.float64)
+    logits = (draws @ model.vocabulary.vectors.T + model.bias).mean(axis=1)
+    for probabilities, tags in zip(1 / (1 + np.exp(-logits)), tagger.tag_features(features, 5),
+                                   strict=True):  # fmt: skip
+        rows = [model.vocabulary.row_of[tag.word] for tag in tags]
+        assert rows == np.argsort(-probabilities)[:5].tolist()
+        assert [tag.score for tag in tags] == pytest.approx(probabilities[rows], abs=1e-5)
+
+
+def test_modern_tags_do_not_depend_on_the_seed_of_the_noise(trained_modern):
+    # Noise comes in pairs: the mean draw is the mean of the members.
+    features = read_dataset(trained_modern[0]).features[:5]
+    first, other = (Tagger.load(trained_modern[1], seed).tag_features(features) for seed in (0, 1))
+    assert [[tag.word for tag in tags] for tags in first] == (
+        [[tag.word for tag in tags] for tags in other]
+    )
+    draws = [Tagger.load(trained_modern[1], seed).samples(features) for seed in (0, 1)]
+    assert not np.allclose(*(next(part)[1] for part in draws), atol=0.1)
 
 
 def test_photos_and_their_features_get_the_same_tags(tagger, tmp_path):

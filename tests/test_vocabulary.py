@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmcgan.vocabulary import MAX_TAG_LENGTH, Vocabulary, normalize_tag, printed, unit_rows
+from mmcgan.vocabulary import (
+    MAX_TAG_LENGTH,
+    Vocabulary,
+    normalize_tag,
+    printed,
+    transform_words,
+    unit_rows,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,51 @@ def test_unit_rows_divides_each_row_by_its_own_norm():
 
 def test_unit_rows_takes_vectors_of_several_images():
     assert unit_rows(np.full((2, 3, 4), 5.0)).tolist() == np.full((2, 3, 4), 0.5).tolist()
+
+
+@pytest.mark.parametrize("space", ["as given", "centred", "half-whitened", "whitened"])
+def test_transformed_words_have_unit_norm(space):
+    vectors = unit_rows(np.random.default_rng(9).normal(size=(12, 5)))
+    table = transform_words(vectors, space)
+    assert (len(table), table.dtype) == (12, np.float32)
+    assert np.linalg.norm(table, axis=1) == pytest.approx(np.ones(12), abs=1e-5)
+
+
+def test_whitened_words_of_equal_spread_are_only_centred():
+    # Four corners of a square around (5, 5): centred they are whitened already, up to rotation.
+    corners = np.array([[4, 4], [4, 6], [6, 4], [6, 6]], np.float32)
+    whitened, centred = (transform_words(corners, s) for s in ("whitened", "centred"))
+    assert whitened @ whitened.T == pytest.approx(centred @ centred.T, abs=1e-5)
+    assert centred @ centred.T == pytest.approx(
+        np.array([[1, 0, 0, -1], [0, 1, -1, 0], [0, -1, 1, 0], [-1, 0, 0, 1]]), abs=1e-5
+    )
+
+
+def test_words_as_given_are_only_made_unit_rows():
+    assert transform_words(np.array([[3.0, 4.0]], np.float32), "as given").tolist() == (
+        [[pytest.approx(0.6), pytest.approx(0.8)]]
+    )
+
+
+def test_half_whitened_words_have_the_root_of_the_spread():
+    # The corners of a rectangle 4 to 1: centred, with singular values 8 and 2. Their roots are
+    # 2 to 1, so that of the rectangle's sides. cos of two corners: (2² - 1²) / (2² + 1²).
+    corners = np.array([[4, 1], [4, -1], [-4, 1], [-4, -1]], np.float32)
+    table = transform_words(corners, "half-whitened")
+    assert float(table[0] @ table[1]) == pytest.approx(3 / 5, abs=1e-5)
+    whitened = transform_words(corners, "whitened")
+    assert float(whitened[0] @ whitened[1]) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("space", ["centred", "half-whitened", "whitened"])
+def test_transformed_words_lose_the_directions_in_which_none_differs(space):
+    # Two words differ in one direction; three components of rounding are no directions.
+    two = unit_rows(np.array([[1, 0, 0, 2], [0, 1, 0, 2]], np.float32))
+    table = transform_words(two, space)
+    assert table.shape == (2, 1)
+    assert float(table[0, 0] * table[1, 0]) == pytest.approx(-1)
+    same = np.tile(np.array([[0, 1]], np.float32), (4, 1))
+    assert transform_words(same, space).shape == (4, 0)
 
 
 def test_vocabulary_maps_words_to_rows_and_leaves_out_unknown_ones():

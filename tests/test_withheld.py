@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_pipeline import COMMAND, TinyBackbone, put_photos
 
+from data_prep import pipeline
 from data_prep.photos import Photo
+from data_prep.pipeline import prepare
 from data_prep.words import Withheld, build_vocabularies, check_sources, withhold_words
 from mmcgan.config import PrepareConfig
+from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
 from mmcgan.errors import DataError, OptionError
+from mmcgan.prepare import summarize
 
 WORDS = ("bird", "cat", "dog", "ice_cream", "sea", "sky")
 UNKNOWN = "nikon"  # a tag of the photos that no text knows
@@ -112,7 +117,7 @@ def test_withhold_takes_shares_from_0_to_0_9(share):
 def test_withhold_needs_other_text(config):
     check_sources(config)
     with pytest.raises(
-        OptionError, match="--withhold: .*--corpus, or ready vectors with --vectors"
+        OptionError, match=r"--withhold: .*--corpus, or ready vectors with --vectors"
     ):
         check_sources(replace(config, corpus=()))
 
@@ -144,3 +149,70 @@ def test_vectors_of_withheld_words_know_nothing_of_the_photos_that_had_them(conf
     alone, _ = build_vocabularies(blank, [], config, withheld)
     for name, vocabulary in found.items():
         assert np.array_equal(vocabulary.vectors, alone[name].vectors)
+
+
+# From end to end: photos of a folder with the tags sea, sky and cat, of which the text knows two.
+
+
+@pytest.fixture
+def folder_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrepareConfig:
+    """Settings for a folder of 60 photos, with a backbone that takes no time."""
+    monkeypatch.setattr(pipeline, "load_backbone", lambda *names: TinyBackbone())
+    text = tmp_path / "text.txt"
+    text.write_text("a cat by the sea\n" * 3)
+    return PrepareConfig(
+        dataset="folder", root=put_photos(tmp_path / "photos", 60), out=tmp_path / "data",
+        min_photos=2, word_size=4, word_epochs=2, withhold=0.5, corpus=(text,),
+    )  # fmt: skip
+
+
+def test_prepare_stores_the_withheld_words(folder_config):
+    prepare(folder_config, COMMAND)
+    found = read_dataset(folder_config.out)
+    [word] = found.vocabularies["withheld"].words
+    assert word in ("sea", "cat")
+    assert word not in found.vocabularies["user"].words
+    assert found.tag_sources == ["user"]
+    carried = {
+        split: sum(word in found.tags["user"].of(row) for row in np.flatnonzero(found.split == i))
+        for i, split in enumerate(("train", "dev", "val", "test"))
+    }
+    assert carried["train"] == carried["dev"] == 0
+    assert carried["val"] + carried["test"] > 0
+    texts = [(folder_config.root / name).with_suffix(".txt").read_text().split(", ")
+             for name in found.image_ids[found.split < 2]]  # fmt: skip
+    n_photos = sum(word in tags for tags in texts)
+    assert found.vocabularies["withheld"].n_photos.tolist() == [n_photos]
+    assert "withheld: 1 words (" in summarize(found)
+
+
+def test_prepare_knows_its_output_by_the_share_that_was_withheld(folder_config):
+    first = prepare(folder_config, COMMAND)
+    assert prepare(folder_config, COMMAND).dataset_id == first.dataset_id
+    with pytest.raises(
+        OptionError, match=r"^--withhold: .*prepared with 0\.5, this call says 0\.9"
+    ):
+        prepare(replace(folder_config, withhold=0.9), COMMAND)
+
+
+def test_prepare_takes_data_that_are_older_than_the_option(folder_config):
+    plain = replace(folder_config, withhold=0.0)
+    first = prepare(plain, COMMAND)
+    older = {name: value for name, value in first.config.items() if name != "withhold"}
+    write_dataset(replace(first, config=older), folder_config.out / FILE_NAME)
+    assert prepare(plain, COMMAND).dataset_id == first.dataset_id
+    with pytest.raises(
+        OptionError, match=r"^--withhold: .*prepared with 0\.0, this call says 0\.5"
+    ):
+        prepare(folder_config, COMMAND)
+
+
+def test_prepare_refuses_to_withhold_without_other_text_before_the_work(folder_config):
+    with pytest.raises(OptionError, match="--withhold"):
+        prepare(replace(folder_config, corpus=()), COMMAND)
+    assert not folder_config.out.exists()
+    unknown = folder_config.root.parent / "unknown.txt"
+    unknown.write_text("nothing of the kind\n")
+    with pytest.raises(DataError, match="--withhold: other text has vectors for 0 of the"):
+        prepare(replace(folder_config, corpus=(unknown,)), COMMAND)
+    assert not folder_config.out.exists()
