@@ -221,7 +221,7 @@ def build_networks(
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        vector_size = word_vectors.shape[1] + config.extra_size
+        vector_size = word_vectors.shape[1] + (config.extra_size if config.retrieval else 0)
         generator = build_generator(feature_size, vector_size, config)
         discriminator = Discriminator(feature_size, judged_size, config)
         _initialize(generator, config.generator_init)
@@ -246,4 +246,5 @@ def _initialize(network: nn.Module, limit: float | None) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear) and limit is not None:
             nn.init.uniform_(layer.weight, -limit, limit)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

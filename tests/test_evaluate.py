@@ -6,27 +6,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.systems import generate
+from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.evaluate import main
+from mmcgan.ranking import count_votes
 from mmcgan.tagger import Tagger
 
 RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
 
 
-@pytest.fixture(scope="module")
-def report_dir(trained, tmp_path_factory):
+def reported(trained, out):
     data, run = trained
-    out = tmp_path_factory.mktemp("report")
     options = ["--run", str(run), "--data", str(data), "--split", "val", "--out", str(out)]
     assert run_command(main, options) == 0
     return out
 
 
 @pytest.fixture(scope="module")
+def report_dir(trained, tmp_path_factory):
+    return reported(trained, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
 def report(report_dir):
     return json.loads((report_dir / "report.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def modern_dir(trained_modern, tmp_path_factory):
+    return reported(trained_modern, tmp_path_factory.mktemp("modern-report"))
 
 
 def test_report_has_all_systems_with_their_roles(report):
@@ -58,11 +67,42 @@ def test_report_has_the_controls_of_the_generator(report):
     assert 0 <= report["truth"]["total_variation"] <= 1
 
 
-def test_stored_predictions_are_what_tagging_says(report_dir, trained):
-    data, run = trained
+def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, trained_modern):
+    report = json.loads((modern_dir / "report.json").read_text())
+    roles = {name: system["role"] for name, system in report["systems"].items()}
+    assert roles == {"cgan": "cgan", VOTE: "variant", **dict.fromkeys(RIVALS, "rival")}
+    assert report["cgan_checks"]["adversarial_gradient_share"] == pytest.approx(0.3)
+    data, run = trained_modern
+    dataset, tagger = read_dataset(data), Tagger.load(run)
+    stored = pd.read_parquet(modern_dir / "predictions.parquet")
+    votes = stored[stored.system == VOTE]
+    rows = dataset.rows("val")
+    ((_, samples),) = tagger.samples(dataset.features[rows])
+    ranking = count_votes(tagger.rank(samples).draws).rank(10)
+    for i, row in enumerate(rows):
+        mine = votes[votes.image_id == dataset.image_ids[row]].sort_values("rank").head(10)
+        words = [tagger.model.vocabulary.words[w] for w in ranking.rows[i]]
+        assert mine.word.tolist() == words
+        assert mine.score.to_numpy() == pytest.approx(ranking.scores[i])
+
+
+def test_modern_run_names_the_topics_of_photos_that_it_has_not_seen(modern_dir):
+    report = json.loads((modern_dir / "report.json").read_text())
+    frequency, cgan = (report["systems"][name]["user+annotations"]["P@1"]["value"]
+                       for name in ("frequency", "cgan"))  # fmt: skip
+    assert cgan > frequency + 0.1
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "variants"), [(("report_dir", "trained"), []),
+                               (("modern_dir", "trained_modern"), [VOTE])],
+    ids=["paper", "modern"],
+)  # fmt: skip
+def test_stored_predictions_are_what_tagging_says(fixtures, variants, request):
+    report_dir, (data, run) = (request.getfixturevalue(name) for name in fixtures)
     dataset, tagger = read_dataset(data), Tagger.load(run)
     stored = pd.read_parquet(report_dir / "predictions.parquet")
-    assert set(stored.system) == {"cgan", *RIVALS}
+    assert set(stored.system) == {"cgan", *variants, *RIVALS}
     rows = dataset.rows("val")
     assert set(stored.image_id) == set(dataset.image_ids[rows])
     ours = stored[stored.system == "cgan"]
@@ -107,8 +147,9 @@ def test_same_call_gives_the_same_figures(report, trained, tmp_path):
     assert again["cgan_checks"] == report["cgan_checks"]
 
 
-def test_noise_share_is_the_variance_within_images(trained):
-    data, run = trained
+@pytest.mark.parametrize("fixture", ["trained", "trained_modern"])
+def test_noise_share_is_the_variance_within_images(fixture, request):
+    data, run = request.getfixturevalue(fixture)
     dataset, tagger = read_dataset(data), Tagger.load(run)
     features = dataset.features[:70]
     generated = generate(tagger, features, [])
@@ -150,12 +191,14 @@ def test_empty_split_is_named(trained, tmp_path, capsys):
     ("sizes", "words"),
     [
         ({"feature_size": 7}, "6 features"),
-        ({"vector_size": 4}, "words of size 5"),
+        ({"n_images": 4}, "17 words, but"),
+        ({"vector_size": 4}, "its id is"),
         ({"seed": 3}, "its id is"),
     ],
 )
 def test_run_made_from_other_data_is_refused(trained, make_dataset, tmp_path, capsys, sizes, words):
-    other = make_dataset(n_images=200, annotations=True, truth=True, n_thumbnails=6, **sizes)
+    same = {"n_images": 200, "annotations": True, "truth": True, "n_thumbnails": 6}
+    other = make_dataset(**(same | sizes))
     write_dataset(other, tmp_path / FILE_NAME)
     status, line = evaluate(trained[1], tmp_path, tmp_path / "out", capsys)
     assert status == 1

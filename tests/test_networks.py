@@ -1,5 +1,7 @@
 """Sizes and shapes of both generators and the discriminator; the word table."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -168,6 +170,21 @@ def test_first_weights_come_from_the_seed_and_stay_in_their_range():
         assert max(float(p.abs().max()) for p in weights) > 0.9 * limit
 
 
+def test_first_weights_of_a_mixture_stay_in_their_range_too():
+    generator, _, _ = build(7, 5, replace(MIXTURE, generator_init=0.05))
+    for name, parameter in generator.named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any(), name
+        else:
+            assert 0.03 < float(parameter.detach().abs().max()) <= 0.05, name
+
+
+def test_words_as_given_have_no_further_components():
+    generator, words, _ = build(7, 5, replace(MIXTURE, retrieval=0.0))
+    assert words.vectors.shape == (N_WORDS, 5)
+    assert generator(generator.noise(4, 6), torch.randn(4, 7)).shape == (4, 6, 5)
+
+
 def test_building_networks_leaves_the_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(1)
@@ -181,7 +198,7 @@ def test_first_weights_without_a_limit_go_by_the_size_of_the_layer():
     # torch's own: even in ±1 / √inputs.
     trunk, image = generator.members[0].trunk.weight, discriminator.image_layer.weight
     for weight in (trunk, image):
-        assert float(weight.abs().max()) == pytest.approx(1 / 400**0.5, rel=0.01)
+        assert float(weight.detach().abs().max()) == pytest.approx(1 / 400**0.5, rel=0.01)
     assert generator.members[0].trunk.bias.any()
 
 

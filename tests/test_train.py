@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,28 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_NETWORKS
+from conftest import RUN, SMALL_MODERN, SMALL_NETWORKS
 
+from eval.systems import generate
+from mmcgan import train as train_module
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.runs import RunDir
+from mmcgan.tagger import Tagger
 from mmcgan.train import main
 from mmcgan.vocabulary import Vocabulary
 
 
 def train(data, run, *options):
-    sizes = [
-        "--data",
-        str(data),
-        "--out",
-        str(run),
-        "--epochs",
-        "2",
-        "--evaluate-every",
-        "10",
-        *SMALL_NETWORKS,
-    ]
+    sizes = ["--data", str(data), "--out", str(run), *RUN, *SMALL_NETWORKS]
     return run_command(main, [*sizes, *map(str, options)])
+
+
+def train_modern(data, run, *options):
+    sizes = ["--data", str(data), "--out", str(run), *RUN, *SMALL_MODERN]
+    return run_command(main, [*sizes, *map(str, options)])
+
+
+def model_files(run):
+    return [(run / name).read_bytes() for name in ("model.safetensors", "model.json")]
 
 
 def last_error(capsys):
@@ -52,6 +55,29 @@ def test_train_leaves_a_finished_run_with_its_settings_frozen(trained):
     facts = json.loads((run / "model.json").read_text())["facts"]
     assert facts["n_pairs"] > facts["n_photos"] > 0
     assert facts["refitted_on_dev"] is False
+
+
+def test_modern_run_freezes_its_settings_and_says_what_it_found(trained_modern):
+    data, run = trained_modern
+    assert {p.name for p in run.iterdir()} == {
+        "config.json", "log.jsonl", "model.json", "model.safetensors",
+    }  # fmt: skip
+    frozen = json.loads((run / "config.json").read_text())["settings"]
+    assert (frozen["preset"], frozen["members"], frozen["ranking"]) == ("modern", 2, "mean")
+    facts = json.loads((run / "model.json").read_text())["facts"]
+    dataset = read_dataset(data)
+    assert facts["n_photos"] == len(dataset.rows("train"))
+    assert facts["refitted_on_dev"] is False
+    assert str(facts["spread"]).removesuffix(".0") in facts["spread_tries"]
+    # It has learnt the topics: photos have 2.5 tags on average, and ten words of 17 at random
+    # would hold 0.15 of them.
+    assert facts["best_dev_P@10"] > 0.2
+
+
+def test_preset_is_modern_if_none_is_named(trained, tmp_path, capsys):
+    for options, preset in ([], "modern"), (["--preset", "paper"], "paper"):
+        assert run_command(main, ["--data", str(trained[0]), "--dry-run", *options]) == 0
+        assert f"training {preset} on" in capsys.readouterr().out
 
 
 def test_train_says_first_what_it_took(trained, tmp_path, capsys):
@@ -85,6 +111,27 @@ def test_same_seed_gives_the_same_model_file_and_another_seed_another(trained, t
     assert (tmp_path / "other" / "model.safetensors").read_bytes() != expected
 
 
+def test_same_seed_gives_the_same_modern_model_file_and_another_seed_another(trained, tmp_path):
+    files = {}
+    for name, seed in (("one", 3), ("same", 3), ("other", 4)):
+        assert train_modern(trained[0], tmp_path / name, "--seed", seed) == 0
+        files[name] = model_files(tmp_path / name)
+    assert files["one"] == files["same"]
+    assert files["one"][0] != files["other"][0]
+
+
+def test_refit_learns_from_train_and_dev_and_says_so(trained, tmp_path, capsys):
+    data, _ = trained
+    dataset = read_dataset(data)
+    assert train_modern(data, tmp_path / "run", "--refit", "--patience", 1) == 0
+    facts = json.loads((tmp_path / "run" / "model.json").read_text())["facts"]
+    assert facts["refitted_on_dev"] is True
+    assert facts["n_photos"] == len(dataset.rows("train")) + len(dataset.rows("dev"))
+    assert facts["epochs"] == 2
+    assert facts["best_update"] == facts["n_updates"]
+    assert f"{facts['n_photos']} photos" in capsys.readouterr().out
+
+
 def test_resume_starts_an_absent_run_and_leaves_a_finished_one(trained, tmp_path, capsys):
     data, _ = trained
     assert train(data, tmp_path / "run", "--resume") == 0
@@ -97,13 +144,7 @@ def test_resume_starts_an_absent_run_and_leaves_a_finished_one(trained, tmp_path
 
 def test_resume_after_an_interruption_gives_the_same_model_file(trained, tmp_path, monkeypatch):
     data, run = trained
-    save = RunDir.save_checkpoint
-
-    def interrupted(self, state):
-        save(self, state)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(RunDir, "save_checkpoint", interrupted)
+    monkeypatch.setattr(RunDir, "save_checkpoint", interrupting(RunDir.save_checkpoint))
     assert train(data, tmp_path / "run") == 130
     monkeypatch.undo()
     assert (tmp_path / "run" / "checkpoint.pt").exists()
@@ -111,6 +152,54 @@ def test_resume_after_an_interruption_gives_the_same_model_file(trained, tmp_pat
     assert train(data, tmp_path / "run", "--resume") == 0
     expected = (run / "model.safetensors").read_bytes()
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == expected
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_modern_run_resumes_to_the_same_model_file(trained, tmp_path, monkeypatch, after):
+    data, _ = trained
+    options = ["--epochs", 4]  # of six updates each: evaluations after 10, 20 and 24
+    assert train_modern(data, tmp_path / "whole", *options) == 0
+    save, n_left = RunDir.save_checkpoint, iter(range(after - 1, -1, -1))
+
+    def interrupted(self, state):
+        save(self, state)
+        if next(n_left) == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunDir, "save_checkpoint", interrupted)
+    assert train_modern(data, tmp_path / "cut", *options) == 130
+    monkeypatch.undo()
+    assert not list((tmp_path / "cut").glob("*.safetensors"))
+    assert train_modern(data, tmp_path / "cut", *options, "--resume") == 0
+    assert model_files(tmp_path / "cut") == model_files(tmp_path / "whole")
+    logs = [RunDir(tmp_path / name).read_log() for name in ("whole", "cut")]
+    for record in (r for log in logs for r in log):
+        record.pop("photos_per_second", None)
+    assert logs[0] == logs[1]
+
+
+def test_modern_run_goes_on_without_its_options_and_refuses_another_preset(
+    trained, tmp_path, monkeypatch, capsys
+):
+    data, _ = trained
+    assert train_modern(data, tmp_path / "whole") == 0
+    monkeypatch.setattr(RunDir, "save_checkpoint", interrupting(RunDir.save_checkpoint))
+    assert train_modern(data, tmp_path / "cut") == 130
+    monkeypatch.undo()
+    capsys.readouterr()
+    resume = ["--out", str(tmp_path / "cut"), "--resume"]
+    assert run_command(main, [*resume, "--preset", "paper"]) == 2
+    assert "--preset" in last_error(capsys)
+    assert run_command(main, resume) == 0
+    assert model_files(tmp_path / "cut") == model_files(tmp_path / "whole")
+
+
+def interrupting(save):
+    def interrupted(self, state):
+        save(self, state)
+        raise KeyboardInterrupt
+
+    return interrupted
 
 
 def test_run_killed_at_any_moment_resumes_to_the_same_model_file(trained, tmp_path):
@@ -229,7 +318,30 @@ def test_full_disk_while_training_is_one_line_and_the_run_goes_on_after(
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == expected
 
 
-def test_model_files_hold_no_path_and_no_time(trained):
-    _, run = trained
+@pytest.mark.parametrize(
+    ("distinct", "is_said"), [(1, True), (16, False)], ids=["collapsed", "various"]
+)
+def test_failed_checks_of_variety_are_said_and_logged(
+    trained, tmp_path, capsys, monkeypatch, distinct, is_said
+):
+    data, run = trained
+    shutil.copytree(run, tmp_path / "run")
+    generated = replace(
+        generate(Tagger.load(run), read_dataset(data).features[:3], ()),
+        distinct_words=float(distinct), noise_variance_share=0.5,
+    )  # fmt: skip
+    monkeypatch.setattr(train_module, "generate", lambda *args: generated)
+    train_module.warn_of_failed_checks(RunDir(tmp_path / "run"), read_dataset(data))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "distinct_words" in line]
+    assert len(warnings) == is_said
+    logged = [r for r in RunDir(tmp_path / "run").read_log() if "distinct" in r.get("message", "")]
+    assert len(logged) == is_said
+    if is_said:
+        assert "distinct_words is 1 on dev, wanted at least 10" in warnings[0]
+
+
+@pytest.mark.parametrize("fixture", ["trained", "trained_modern"])
+def test_model_files_hold_no_path_and_no_time(fixture, request):
+    _, run = request.getfixturevalue(fixture)
     for name in ("model.safetensors", "model.json"):
         assert str(Path(run).parent).encode() not in (run / name).read_bytes()

@@ -54,8 +54,9 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
     for epoch in range(2):
         batches = [trainer._batch(epoch * 5 + i) for i in range(trainer.batches_per_epoch)]
         # The real vector of a pair is that of its one word.
-        orders.append([(int(f[0]), int(w[0])) for batch in batches for f, w in
-                       zip(batch.images, batch.sum_of(distinct.word_vectors), strict=True)])  # fmt: skip
+        words = [batch.sum_of(distinct.word_vectors) for batch in batches]
+        orders.append([(int(f[0]), int(w[0])) for batch, real in zip(batches, words, strict=True)
+                       for f, w in zip(batch.images, real, strict=True)])  # fmt: skip
     expected = sorted(tuple(pair) for pair in distinct.pairs.tolist())
     assert len(expected) == N_PAIRS
     assert [sorted(order) for order in orders] == [expected, expected]
@@ -330,7 +331,7 @@ def test_without_mean_leaves_what_moves_a_members_draws_apart():
 
 
 def test_moving_the_spread_leaves_the_locations_to_the_retrieval_term():
-    settings = dict(moves="spread", dropout=0.0, input_dropout=0.0, d_dropout=0.0)
+    settings = {"moves": "spread", "dropout": 0.0, "input_dropout": 0.0, "d_dropout": 0.0}
     biases = []
     for likelihood in (0.0, 5.0):
         config = modern(likelihood=likelihood, **settings)
@@ -385,7 +386,7 @@ def test_state_goes_on_with_the_very_same_steps(config):
     for _ in range(3):
         whole.step()
         cut.step()
-    state = {key: value for key, value in cut.state_dict().items()}
+    state = cut.state_dict()
     other = make_trainer(replace(config, seed=1))
     other.config = config
     other.load_state_dict(state)
