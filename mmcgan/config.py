@@ -20,7 +20,7 @@ DEFAULT_PRESET = "modern"
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "modern": {
-        "epochs": 12,
+        "epochs": 24,
         "patience": 1000,
         "examples": "photos",
         "batch_size": 256,

@@ -27,6 +27,11 @@ from mmcgan.neighbours import Neighbours
 PLAIN = {"dropout": 0.0, "input_dropout": 0.0, "d_dropout": 0.0}
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 def batch_of(owners: list[int], words: list[int]) -> Batch:
     n_images = owners[-1] + 1
     rows = torch.arange(n_images)

@@ -158,7 +158,7 @@ def test_likelihoods_of_huge_logits_stay_finite_with_finite_gradients():
 
 def test_gradient_penalty_of_a_linear_judge_is_the_square_of_its_weights():
     # D(x) = 3 x₁ - 4 x₂ + 1 has the gradient (3, -4) everywhere, of squared norm 25.
-    real = torch.randn(6, 1, 2, requires_grad=True)
+    real = torch.arange(12.0).view(6, 1, 2).requires_grad_()
     logits = real @ torch.tensor([3.0, -4.0]) + 1
     assert float(gradient_penalty(logits, real)) == pytest.approx(25)
 
@@ -172,6 +172,6 @@ def test_gradient_penalty_is_the_mean_over_the_examples():
 
 def test_gradient_penalty_can_be_lowered():
     judge = torch.tensor([3.0, -4.0], requires_grad=True)
-    real = torch.randn(5, 1, 2, requires_grad=True)
+    real = torch.arange(10.0).view(5, 1, 2).requires_grad_()
     gradient_penalty(real @ judge, real).backward()
     assert judge.grad.tolist() == pytest.approx([6, -8])
