@@ -375,7 +375,7 @@ def test_further_components_start_with_about_their_norm():
 
 
 def test_logits_of_words_are_inner_products_and_bias():
-    words = build(7, 5, MIXTURE)[1]
+    words = build(7, 5, MIXTURE)[1].requires_grad_(False)
     vectors = torch.randn(2, 3, 7)
     logits = words(vectors)
     for b in range(2):
