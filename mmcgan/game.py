@@ -60,14 +60,18 @@ class Examples:
         """The number of tags of each image, (N,)."""
         return torch.bincount(self.pairs[:, 0], minlength=len(self.image_features))
 
+    @cached_property
+    def _first_pair(self) -> Tensor:
+        """Where the pairs of each image begin, (N,)."""
+        return torch.cumsum(self.n_tags, 0) - self.n_tags
+
     def tags_of(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tags of `images` (B,) as pairs: places in `images` (P,), words (P,)."""
         sizes = self.n_tags[images]
         owners = torch.repeat_interleave(sizes)
-        first = torch.cumsum(self.n_tags, 0) - self.n_tags
         place = torch.arange(len(owners), device=images.device)
         offset = place - (sizes.cumsum(0) - sizes)[owners]
-        return owners, self.pairs[first[images][owners] + offset, 1]
+        return owners, self.pairs[self._first_pair[images][owners] + offset, 1]
 
 
 @dataclass(frozen=True)
