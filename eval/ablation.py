@@ -49,19 +49,20 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
      ("optimizer", "learning_rate", "d_learning_rate", "weight_decay", "average", "generator_loss",
       "generator_init", "discriminator_init", "patience", "epochs")),
     ("a mixture of generators",
-     ("generator", "members", "noise_units", "image_units", "draws", "input_dropout", "dropout",
+     ("generator", "members", "noise_units", "image_units", "draws", "input_dropout",
       "d_image_units", "maxout_units")),
-    ("retrieval term, words learnt with it",
-     ("retrieval", "examples", "batch_size", "judged_examples", "extra_size")),
+    ("retrieval term, words learnt with it; tag sets judged",
+     ("retrieval", "examples", "batch_size", "judged_examples", "judged", "adversarial_share",
+      "gradient_penalty")),
     ("ranked by the mean draw", ("ranking",)),
-    ("similar photos' tags in the target, untagged photos", ("neighbour_share", "untagged")),
-    ("likelihood of single draws", ("likelihood", "likelihood_temperature", "moves")),
-    ("tag sets judged: modern", ("judged", "adversarial_share", "gradient_penalty")),
+    ("untagged photos, with the tags of similar ones", ("untagged",)),
+    ("likelihood of single draws, D moves the spread: modern",
+     ("likelihood", "likelihood_temperature", "moves")),
 )  # fmt: skip
 WITHOUT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("modern without the adversarial term", {"adversarial_share": 0.0}),
     ("modern without the likelihood of draws", {"likelihood": 0.0}),
-    ("modern without similar photos' tags", {"neighbour_share": 0.0, "untagged": 0}),
+    ("modern without untagged photos", {"untagged": 0}),
     ("modern with one generator", {"members": 1}),
 )
 

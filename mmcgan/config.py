@@ -24,31 +24,28 @@ PRESETS: dict[str, dict[str, Any]] = {
         "patience": 1000,
         "examples": "photos",
         "batch_size": 256,
-        "judged_examples": 64,
+        "judged_examples": 32,
         "generator": "mixture",
-        "members": 4,
-        "noise_units": 256,
-        "image_units": 1024,
-        "draws": 8,
-        "extra_size": 184,
+        "members": 8,
+        "noise_units": 128,
+        "image_units": 512,
+        "draws": 16,
         "d_image_units": 256,
         "maxout_units": 240,
         "input_dropout": 0.5,
-        "dropout": 0.7,
         "generator_init": None,
         "discriminator_init": None,
         "generator_loss": "non-saturating",
         "judged": "sets",
         "retrieval": 1.0,
-        "neighbour_share": 0.25,
-        "untagged": 64,
+        "untagged": 16,
         "likelihood": 1.0,
         "likelihood_temperature": 0.5,
         "moves": "spread",
         "adversarial_share": 0.3,
         "gradient_penalty": 0.3,
         "optimizer": "adamw",
-        "learning_rate": 1.5e-3,
+        "learning_rate": 1e-3,
         "d_learning_rate": 2e-4,
         "weight_decay": 0.01,
         "average": 0.99,
@@ -190,8 +187,10 @@ class TrainConfig(Config):
     draws: int = option(
         1, "Vectors generated for an example in an update; for each member two or more.", at_least=1
     )
-    extra_size: int = option(
-        0, "Further components of the word vectors, learnt from scratch.", at_least=0
+    vector_size: int = option(
+        640,
+        "Size E that the words of a mixture which learns them are condensed to for tagging.",
+        at_least=1,
     )
     d_word_units: int = option(500, "Discriminator: ReLU units after the word vector.", at_least=1)
     d_image_units: int = option(1200, "Discriminator: ReLU units after the image.", at_least=1)
@@ -224,12 +223,6 @@ class TrainConfig(Config):
     )
     retrieval: float = option(
         0.0, "Weight of the likelihood of a photo's tags under the mean of its draws.", at_least=0
-    )
-    neighbour_share: float = option(
-        0.0,
-        "Share of a photo's target in the retrieval term that is the tags of similar photos.",
-        at_least=0,
-        at_most=1,
     )
     untagged: int = option(
         0,
@@ -301,6 +294,21 @@ class TrainConfig(Config):
                 f"--draws: {self.draws} cannot be shared among {self.members} --members, it must "
                 "be a multiple of them"
             )
+        if self.generator == "mixture" and self.draws < 2 * self.members:
+            raise OptionError(
+                f"--draws: {self.draws} is one for each of {self.members} --members, which leaves "
+                "no noise; it must be two or more for each"
+            )
+        if self.learns_spaces and self.judged == "words":
+            raise OptionError(
+                "--judged: a mixture that learns its words has no vectors beside those given; "
+                "use sets, or --retrieval 0"
+            )
+
+    @property
+    def learns_spaces(self) -> bool:
+        """Whether each generator of a mixture learns the words in a space of its own."""
+        return self.generator == "mixture" and self.retrieval > 0
 
     @classmethod
     def of(cls, preset: str = DEFAULT_PRESET, **settings: Any) -> TrainConfig:

@@ -200,21 +200,16 @@ class TagGame:
         return losses
 
     def _completed(self, tags: Tensor, batch: Batch, columns: Tensor) -> Tensor:
-        """Return the targets (B + U, C): `tags` (B, C) mixed with those of similar photos.
-
-        An untagged photo has only the latter.
-        """
-        if self.examples.neighbours is None:
+        """Return the targets (B + U, C): `tags` (B, C), and for untagged photos similar ones'."""
+        if self.examples.neighbours is None or not len(batch.untagged):
             return tags
-        rows, weights = self.examples.neighbours.of(torch.cat([batch.rows, batch.untagged]))
+        rows, weights = self.examples.neighbours.of(batch.untagged)
         neighbour, words = self.examples.tags_of(rows.flatten())
         owners = neighbour // rows.shape[1]
         shares = _tag_matrix(
             owners, words, columns, len(self.words.bias), weights.flatten()[neighbour]
         )
-        share = self.config.neighbour_share
-        own = (1 - share) * tags + share * shares[: len(tags)]
-        return torch.cat([own, shares[len(tags) :]])
+        return torch.cat([tags, shares])
 
     def _judged(self, draws: Tensor, batch: Batch) -> Tensor:
         """Return what D sees of draws (B, S, E): the vectors, or a draw's set for each member."""

@@ -6,12 +6,12 @@ V words, K members.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from mmcgan.config import TrainConfig
-
-EXTRA_NORM = 0.5  # of the further components of a word vector when they start
 
 
 class Maxout(nn.Module):
@@ -79,22 +79,25 @@ class MixtureGenerator(nn.Module):
     After Hoang et al. 2018 (MGAN), where several generators keep the modes apart; here they also
     make the mean of the draws that of an ensemble. Member k draws
 
-        location_k(x) + ((z · noise) ∘ softplus(gate_k(x))) · output,
+        (location_k(x) + ((z · noise) ∘ softplus(gate_k(x))) · reach) · output_k,
 
     so the image decides how far and in which directions the noise reaches. Noise comes in pairs
-    z, -z: the mean of a member's draws is its location.
+    z, -z: the mean of a member's draws is that of its location alone.
+
+    A mixture that learns its words has no outputs: each member draws in the space of its own
+    hidden units, where the word table has a block for it, and E = H. `condense` gives it outputs.
     """
 
     spread: Tensor
 
-    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+    def __init__(self, feature_size: int, vector_size: int | None, config: TrainConfig):
         super().__init__()
         self.noise_size, self.n_members = config.noise_size, config.members
         self.members = nn.ModuleList(
             Member(feature_size, vector_size, config) for _ in range(config.members)
         )
         self.noise_layer = nn.Linear(config.noise_size, config.noise_units, bias=False)
-        self.output = nn.Linear(config.noise_units, vector_size, bias=False)
+        self.reach = nn.Linear(config.noise_units, config.image_units, bias=False)
         # How far the noise reaches when tagging; fitted on dev after the training.
         self.register_buffer("spread", torch.ones(()))
 
@@ -107,9 +110,10 @@ class MixtureGenerator(nn.Module):
         directions = self.noise_layer(noise).unflatten(1, (self.n_members, n_draws))
         draws = []
         for k, member in enumerate(self.members):
-            location, gate = member(image_features)  # (B, E), (B, U)
-            reach = self.output(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, E)
-            draws.append(location.unsqueeze(1) + self.spread * reach)
+            assert isinstance(member, Member)
+            location, gate = member(image_features)  # (B, H), (B, U)
+            reach = self.reach(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, H)
+            draws.append(member.output(location.unsqueeze(1) + self.spread * reach))
         return torch.cat(draws, dim=1)
 
     sample = forward
@@ -129,26 +133,30 @@ class MixtureGenerator(nn.Module):
 class Member(nn.Module):
     """One generator of the mixture: image features → where its draws lie and how they spread."""
 
-    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+    def __init__(self, feature_size: int, vector_size: int | None, config: TrainConfig):
         super().__init__()
         self.input_dropout = nn.Dropout(config.input_dropout)
         self.trunk = nn.Linear(feature_size, config.image_units)
         self.dropout = nn.Dropout(config.dropout)
-        self.location = nn.Linear(config.image_units, vector_size)
         self.gate = nn.Linear(config.image_units, config.noise_units)
+        self.output = (
+            nn.Identity() if vector_size is None
+            else nn.Linear(config.image_units, vector_size, bias=False)
+        )  # fmt: skip
 
     def forward(self, image_features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the location (B, E) and the gate (B, U) of images (B, D)."""
-        hidden = torch.relu(self.trunk(self.input_dropout(image_features)))
-        hidden = self.dropout(hidden)
+        """Return the location (B, H), before the output, and the gate (B, U) of images (B, D)."""
+        location = torch.relu(self.trunk(self.input_dropout(image_features)))
+        location = self.dropout(location)
         # The spread reads what the trunk knows of the image and does not shape it.
-        return self.location(hidden), nn.functional.softplus(self.gate(hidden.detach()))
+        return location, nn.functional.softplus(self.gate(location.detach()))
 
 
 class WordTable(nn.Module):
-    """The words as the generator aims at them: vectors (V, E) and a bias (V,) a word.
+    """The words as the generator aims at them: K vectors (K, V, E) and a bias (V,) a word.
 
-    In the preset `paper` both are as they were given, and the bias is 0.
+    Each member of a mixture that learns its words has vectors of its own; else K is 1. In the
+    preset `paper` they are as they were given, and the bias is 0.
     """
 
     def __init__(self, vectors: Tensor, bias: Tensor):
@@ -158,15 +166,21 @@ class WordTable(nn.Module):
     def forward(
         self, vectors: Tensor, columns: Tensor | None = None, frozen: bool = False
     ) -> Tensor:
-        """Return the logits (…, V) of all words, or of those in `columns`, for vectors (…, E).
+        """Return the logits (B, S, V) of all words, or of those in `columns`, for (B, S, E).
 
-        With `frozen` no gradient reaches the table.
+        The first S/K vectors are of member 1, and so on. With `frozen` no gradient reaches the
+        table.
         """
         table: Tensor = self.vectors.detach() if frozen else self.vectors
         bias: Tensor = self.bias.detach() if frozen else self.bias
         if columns is not None and len(columns) < len(bias):
-            table, bias = table[columns], bias[columns]
-        return vectors @ table.T + bias
+            table, bias = table[:, columns], bias[columns]
+        n_images, n_draws, size = vectors.shape
+        n_members, n_words = table.shape[:2]
+        by_member = vectors.view(n_images, n_members, -1, size).transpose(0, 1)
+        logits = by_member.reshape(n_members, -1, size) @ table.mT
+        by_image = logits.view(n_members, n_images, -1, n_words).transpose(0, 1)
+        return by_image.reshape(n_images, n_draws, n_words) + bias
 
 
 class Discriminator(nn.Module):
@@ -201,7 +215,7 @@ class Discriminator(nn.Module):
 def build_generator(
     feature_size: int, vector_size: int, config: TrainConfig
 ) -> Generator | MixtureGenerator:
-    """Build the generator that `config` names; `vector_size` is that of its word table."""
+    """Build the generator that `config` names, as it tags: into vectors of `vector_size`."""
     if config.generator == "mixture":
         return MixtureGenerator(feature_size, vector_size, config)
     return Generator(feature_size, vector_size, config)
@@ -216,13 +230,16 @@ def build_networks(
 ) -> tuple[Generator | MixtureGenerator, WordTable, Discriminator]:
     """Build generator, word table and discriminator; the first weights come from the seed.
 
-    Sizes come from the data: `word_vectors` (V, E) start the table, `frequency` (V,) its bias;
-    `judged_size` is that of the vectors that the discriminator sees.
+    Sizes come from the data: `word_vectors` (V, E) start the table, unless a mixture learns it
+    from nothing, `frequency` (V,) its bias; `judged_size` is that of the vectors that the
+    discriminator sees.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        vector_size = word_vectors.shape[1] + (config.extra_size if config.retrieval else 0)
-        generator = build_generator(feature_size, vector_size, config)
+        generator = (
+            MixtureGenerator(feature_size, None, config) if config.learns_spaces
+            else build_generator(feature_size, word_vectors.shape[1], config)
+        )  # fmt: skip
         discriminator = Discriminator(feature_size, judged_size, config)
         _initialize(generator, config.generator_init)
         _initialize(discriminator, config.discriminator_init)
@@ -231,11 +248,14 @@ def build_networks(
 
 
 def _build_words(word_vectors: Tensor, frequency: Tensor, config: TrainConfig) -> WordTable:
+    given = word_vectors.unsqueeze(0)
     if not config.retrieval:
-        return WordTable(word_vectors, torch.zeros(len(word_vectors))).requires_grad_(False)
-    extra = torch.randn(len(word_vectors), config.extra_size)
-    extra *= EXTRA_NORM / max(config.extra_size, 1) ** 0.5
-    return WordTable(torch.cat([word_vectors, extra], dim=1), torch.logit(frequency))
+        return WordTable(given, torch.zeros(len(word_vectors))).requires_grad_(False)
+    if not config.learns_spaces:
+        return WordTable(given, torch.logit(frequency))
+    learnt = torch.empty(config.members, len(word_vectors), config.image_units)
+    limit = 1 / math.sqrt(config.image_units)  # as torch's own for a linear layer
+    return WordTable(learnt.uniform_(-limit, limit), torch.logit(frequency))
 
 
 def _initialize(network: nn.Module, limit: float | None) -> None:

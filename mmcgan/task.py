@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 from torch import nn
 
+from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import DataError
@@ -93,8 +94,9 @@ class Task:
             "best_dev_P@10": best.score,
             "refitted_on_dev": self.config.refit,
         }
-        facts |= fit_spread(self._tagger(taggers), *self._dev())
-        save_model(run, self._model(taggers, facts), self.config)
+        model = self._model(taggers, facts)
+        facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev())
+        save_model(run, model, self.config)
         run.finish()
 
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
@@ -105,11 +107,16 @@ class Task:
 
     def _model(self, taggers: nn.ModuleDict, facts: dict[str, object]) -> Model:
         vocabulary, bias = self.vocabulary, None
+        generator, words = taggers["generator"], taggers["words"]
+        if self.config.learns_spaces:
+            examples = self.trainer.game.examples
+            learnt_from = examples.image_features[: examples.n_tagged]
+            generator, words = condense(generator, words, learnt_from, self.config)  # type: ignore[arg-type]
         if self.config.retrieval:
-            table, bias = (p.detach().cpu().numpy() for p in taggers["words"].parameters())
-            vocabulary = Vocabulary(vocabulary.words, table, vocabulary.n_photos)
+            table, bias = (p.detach().cpu().numpy() for p in words.parameters())
+            vocabulary = Vocabulary(vocabulary.words, table[0], vocabulary.n_photos)
         return Model(
-            taggers["generator"],  # type: ignore[arg-type]
+            generator,  # type: ignore[arg-type]
             vocabulary, bias, self.config.ranking, self.standardizer, self.dataset.backbone, facts,
         )  # fmt: skip
 
@@ -142,8 +149,9 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))
     untagged = dataset.untagged_rows("train") if config.untagged else rows[:0]
     features = standardizer(dataset.features[np.concatenate([rows, untagged])])
-    wanted = config.neighbour_share > 0 or len(untagged) > 0
-    neighbours = find_neighbours(features, len(rows), config.seed).to(device) if wanted else None
+    neighbours = None
+    if len(untagged):
+        neighbours = find_neighbours(features, len(rows), config.seed).to(device)
     examples = Examples(
         torch.from_numpy(features).to(device),
         torch.from_numpy(words).to(device),

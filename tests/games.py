@@ -24,9 +24,9 @@ def modern(**settings: Any) -> TrainConfig:
     """The modern preset with networks as small as those of SMALL."""
     sizes: dict[str, Any] = {
         "noise_size": 3, "noise_units": 5, "image_units": 6, "members": 2, "draws": 4,
-        "extra_size": 2, "d_word_units": 5, "d_image_units": 6, "maxout_units": 4,
+        "d_word_units": 5, "d_image_units": 6, "maxout_units": 4,
         "maxout_pieces": 2, "batch_size": 4, "judged_examples": None, "untagged": 0,
-        "neighbour_share": 0.0, "evaluate_every": 5, "epochs": 20,
+        "evaluate_every": 5, "epochs": 20,
     }  # fmt: skip
     return TrainConfig.of("modern", **{**sizes, **settings})
 

@@ -93,9 +93,9 @@ def test_paper_is_the_plain_game_of_single_words():
     assert (config.preset, config.generator, config.examples) == ("paper", "linear", "pairs")
     assert (config.judged, config.draws, config.moves) == ("words", 1, "draws")
     assert (config.retrieval, config.likelihood, config.gradient_penalty) == (0, 0, 0)
-    assert (config.neighbour_share, config.untagged, config.adversarial_share) == (0, 0, None)
+    assert (config.untagged, config.adversarial_share) == (0, None)
     assert (config.optimizer, config.weight_decay, config.average) == ("sgd", 0, 0)
-    assert (config.ranking, config.extra_size, config.d_learning_rate) == ("vote", 0, None)
+    assert (config.ranking, config.d_learning_rate) == ("vote", None)
 
 
 def test_train_config_of_starts_from_the_modern_preset():
@@ -133,13 +133,30 @@ def test_train_config_refuses_draws_that_cannot_be_shared():
     TrainConfig.of(members=3, draws=9)
 
 
+def test_train_config_refuses_a_mixture_without_noise():
+    with pytest.raises(OptionError) as caught:
+        TrainConfig.of(members=4, draws=4)
+    assert str(caught.value) == (
+        "--draws: 4 is one for each of 4 --members, which leaves no noise; it must be two or more "
+        "for each"
+    )
+    TrainConfig(members=4, draws=4)
+
+
+def test_train_config_refuses_single_words_where_a_mixture_learns_its_own():
+    with pytest.raises(OptionError, match=r"--judged: .* use sets, or --retrieval 0"):
+        TrainConfig.of(judged="words")
+    TrainConfig.of(judged="words", retrieval=0.0)
+    TrainConfig.of(judged="words", generator="linear")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("preset", "  [default: modern]"),
         ("batch_size", "  [default: 256; paper: 100]"),
         ("noise_size", "  [default: 100]"),
-        ("judged_examples", "  [default: 64; paper: None]"),
+        ("judged_examples", "  [default: 32; paper: None]"),
         ("tags", ""),
         ("refit", ""),
     ],

@@ -91,14 +91,14 @@ def test_batch_of_pairs_holds_one_tag_each():
     )
 
 
-def with_untagged(n_untagged: int, share: float = 0.5):
+def with_untagged(n_untagged: int):
     """The five photos and so many without tags, each with two neighbours among the five."""
     photos = make_photos()
     features = torch.randn(5 + n_untagged, FEATURE_SIZE, generator=random_of(3))
     rows = torch.tensor([[i % 5, (i + 1) % 5] for i in range(5 + n_untagged)])
     weights = torch.tensor([[0.75, 0.25]]).repeat(5 + n_untagged, 1)
     examples = replace(photos, image_features=features, neighbours=Neighbours(rows, weights))
-    return make_game(modern(untagged=3, neighbour_share=share, **PLAIN), examples)
+    return make_game(modern(untagged=3, **PLAIN), examples)
 
 
 def test_untagged_photos_are_picked_at_random_among_those_without_tags():
@@ -114,7 +114,7 @@ def test_without_untagged_photos_none_are_looked_at():
     game = with_untagged(0)
     batch = game.batch(torch.tensor([0, 1]))
     assert len(batch.untagged) == 0
-    assert game.draw_all(batch).shape == (2, 4, 5)
+    assert game.draw_all(batch).shape == (2, 4, 6)
     unwanted = make_game(modern(untagged=0), with_untagged(4).examples)
     assert len(unwanted.batch(torch.tensor([0])).untagged) == 0
 
@@ -127,7 +127,7 @@ def test_draws_come_for_the_examples_then_for_the_untagged_photos():
     draws = game.draw_all(batch)
     torch.manual_seed(1)
     images = game.examples.image_features[torch.cat([batch.rows, batch.untagged])]
-    assert draws.shape == (5, 4, 5)
+    assert draws.shape == (5, 4, 6)
     assert torch.allclose(draws, game.draw(images))
 
 
@@ -184,10 +184,10 @@ def test_fake_sets_are_the_sums_of_a_draws_best_words():
     judged = game._judged(draws, batch)
     assert judged.shape == (2, 2, 3)  # one set for each of two members
     vectors = game.examples.word_vectors
+    logits = game.words(draws)
     for i, size in enumerate((2, 3)):
         for k in range(2):
-            logits = game.words(draws[i, 2 * k])  # the first draw of the member's two
-            best = logits.topk(size).indices
+            best = logits[i, 2 * k].topk(size).indices  # the first draw of the member's two
             expected = vectors[best].sum(dim=0) / math.sqrt(size)
             assert torch.allclose(judged[i, k], expected, atol=1e-6)
 
@@ -217,7 +217,7 @@ def test_sets_are_of_no_more_than_all_words_but_one_and_of_a_largest_size(monkey
     draws, vectors = game.draw(batch.images), examples.word_vectors
     for most, size in ((game_module.MAX_SET, 3), (2, 2)):
         monkeypatch.setattr(game_module, "MAX_SET", most)
-        best = game.words(draws[0, 0]).topk(size).indices
+        best = game.words(draws)[0, 0].topk(size).indices
         expected = vectors[best].sum(dim=0) / math.sqrt(size)
         assert torch.allclose(game._judged(draws, batch)[0, 0], expected, atol=1e-6)
 
@@ -379,21 +379,19 @@ def test_judged_examples_alone_are_judged_and_weighed_by_likelihood():
     assert torch.isfinite(measured["loss_d_real"])
 
 
-def test_targets_are_the_tags_completed_by_those_of_similar_photos():
-    game = with_untagged(4, share=0.4)
+def test_targets_of_untagged_photos_are_the_tags_of_similar_ones():
+    game = with_untagged(4)
     batch = replace(game.batch(torch.tensor([1, 4])), untagged=torch.tensor([7]))
     tags, columns = tag_table().float(), torch.arange(4)
     target = game._completed(tags[[1, 4]], batch, columns)
-    # Neighbours of 1 are 1 and 2, of 4: 4 and 0, of 7: 2 and 3; weights 3/4 and 1/4.
-    similar = [0.75 * tags[a] + 0.25 * tags[b] for a, b in ((1, 2), (4, 0), (2, 3))]
-    expected = torch.stack([0.6 * tags[1] + 0.4 * similar[0], 0.6 * tags[4] + 0.4 * similar[1],
-                            similar[2]])  # fmt: skip
+    # Neighbours of 7 are 2 and 3, with weights 3/4 and 1/4.
+    expected = torch.stack([tags[1], tags[4], 0.75 * tags[2] + 0.25 * tags[3]])
     assert torch.allclose(target, expected)
     some = torch.tensor([3, 0])
     assert torch.allclose(game._completed(tags[[1, 4]][:, some], batch, some), expected[:, some])
 
 
-def test_without_similar_photos_the_targets_are_the_tags():
+def test_without_untagged_photos_the_targets_are_the_tags():
     game = make_game(modern(), make_photos())
     tags = tag_table()[[1, 4]].float()
     assert game._completed(tags, game.batch(torch.tensor([1, 4])), torch.arange(4)) is tags

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mmcgan.condense import condense
 from mmcgan.config import TrainConfig
 from mmcgan.errors import RunError, TrainingError
 from mmcgan.model import Model, Standardizer, load_model, save_model
@@ -25,7 +26,7 @@ CONFIG = TrainConfig(
 )  # fmt: skip
 MODERN = TrainConfig.of(
     "modern", noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5,
-    maxout_units=3, members=2, draws=4, extra_size=3, data=Path("/some/where"),
+    maxout_units=3, members=2, draws=4, vector_size=4, data=Path("/some/where"),
 )  # fmt: skip
 
 
@@ -46,10 +47,12 @@ def build(dataset: Any, config: TrainConfig = CONFIG) -> Model:
         dataset.feature_size, torch.from_numpy(vocabulary.vectors),
         torch.linspace(0.1, 0.4, len(vocabulary)), vocabulary.vector_size, config,
     )  # fmt: skip
-    if config.retrieval:
-        vectors, bias = (p.detach().numpy() for p in words.parameters())
-        vocabulary = replace(vocabulary, vectors=vectors)
     standardizer = Standardizer.fit(dataset.features)
+    if config.learns_spaces:
+        features = torch.from_numpy(standardizer(dataset.features))
+        generator, words = condense(generator.eval(), words, features, config)
+        vectors, bias = (p.detach().numpy() for p in words.parameters())
+        vocabulary = replace(vocabulary, vectors=vectors[0])
     facts = {"dataset_id": "abc", "tags": "user", "best_dev_P@10": 0.1}
     return Model(generator.eval(), vocabulary, bias, config.ranking, standardizer,
                  dataset.backbone, facts)  # fmt: skip
@@ -108,14 +111,14 @@ def test_words_that_were_learnt_are_read_back_with_their_bias(modern, tmp_path, 
     assert found.bias.shape == (len(modern.vocabulary),)
     assert np.allclose(found.bias, modern.bias, atol=1e-3)
     # Vectors of any length, which stay as long as they are.
-    assert found.vocabulary.vectors.shape == (len(modern.vocabulary), 5 + 3)
+    assert found.vocabulary.vectors.shape == (len(modern.vocabulary), 4)
     assert np.allclose(found.vocabulary.vectors, modern.vocabulary.vectors, atol=1e-3)
     norms = np.linalg.norm(found.vocabulary.vectors, axis=1)
     assert float(norms.std()) > 0.05
     assert float(found.generator.spread) == 1.5
     features = make_dataset().features[:4]
     samples = found.sample(features, 6, seed=1)
-    assert samples.shape == (4, 6, 8)
+    assert samples.shape == (4, 6, 4)
     assert np.allclose(samples, modern.sample(features, 6, seed=1), atol=5e-3)
     assert found.build_index().has_bias
 
@@ -232,7 +235,7 @@ def test_sample_standardises_the_features(model, make_dataset):
 def test_sample_of_a_mixture_has_as_many_draws_as_can_be_shared(modern, make_dataset):
     features = make_dataset().features[:3]
     samples = modern.sample(features, 101, seed=2)
-    assert samples.shape == (3, 100, 8)
+    assert samples.shape == (3, 100, 4)
     assert np.allclose(samples[1], modern.sample(features[1:2], 101, seed=2)[0], atol=1e-6)
 
 

@@ -31,17 +31,18 @@ def tagger_of(generator: Any, ranking: str = "mean") -> Tagger:
 def mixture(location: list[float], gate: float = 0.0) -> MixtureGenerator:
     """One member that aims at `location` for every image, with noise along every axis."""
     config = TrainConfig(generator="mixture", noise_size=N_WORDS, noise_units=N_WORDS,
-                         image_units=2, draws=2)  # fmt: skip
+                         image_units=N_WORDS, draws=2)  # fmt: skip
     generator = build_generator(FEATURE_SIZE, N_WORDS, config)
     assert isinstance(generator, MixtureGenerator)
     member = generator.members[0]
     with torch.no_grad():
-        for layer in (member.location, member.gate):
+        for layer in (member.trunk, member.gate):
             layer.weight.zero_()
-        member.location.bias.copy_(torch.tensor(location))
+        member.trunk.bias.copy_(torch.tensor(location))
         # softplus(0.5413) = 1: the noise is a standard Gaussian.
         member.gate.bias.fill_(0.541324854612918 + gate)
-        for weight in (generator.noise_layer.weight, generator.output.weight):
+        weights = generator.noise_layer.weight, generator.reach.weight, member.output.weight
+        for weight in weights:
             weight.copy_(torch.eye(N_WORDS))
     return generator
 
@@ -96,7 +97,7 @@ def test_spread_is_small_where_photos_agree_and_large_where_they_do_not():
 
 
 def test_spread_leaves_the_ranking_as_it_is():
-    location = [0.3, 0.1, 0.5, -0.2, 0.0, 0.4]
+    location = [0.5, 0.3, 0.7, 0.0, 0.2, 0.6]
     tags = tags_of(*[[0, 1, 2, 3, 4, 5]] * 12)
     tagger = tagger_of(mixture(location))
     before = tagger.tag_features(features(), N_WORDS)
