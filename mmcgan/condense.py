@@ -14,6 +14,7 @@ from mmcgan.config import TrainConfig
 from mmcgan.networks import MixtureGenerator, WordTable
 
 MAX_PHOTOS = 4096  # whose logits say which directions matter
+MAX_LOGITS = 2**26  # of these photos together; with very many words, fewer photos
 BATCH = 256  # photos whose logits a member gives at once
 ITERATIONS, OVERSAMPLING = 4, 32  # of the subspace iteration (Halko et al. 2011, algorithm 4.4)
 
@@ -28,7 +29,8 @@ def condense(
     """
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
-        step = -(-len(features) // MAX_PHOTOS)
+        n_photos = min(MAX_PHOTOS, max(MAX_LOGITS // len(words.bias), 1))
+        step = -(-len(features) // n_photos)
         logits = mean_logits(generator, words, features[::step])
         mean = logits.mean(dim=0)
         directions = _principal_directions(logits - mean, config.vector_size)  # (V, E)

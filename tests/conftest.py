@@ -155,7 +155,7 @@ SMALL_NETWORKS = ["--preset", "paper", "--noise-units", "8", "--image-units", "8
                   "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
                   "--batch-size", "10", "--discriminator-init", "0.1"]  # fmt: skip
 SMALL_MODERN = ["--preset", "modern", "--noise-size", "8", "--noise-units", "8",
-                "--image-units", "16", "--members", "2", "--draws", "4", "--extra-size", "4",
+                "--image-units", "16", "--members", "2", "--draws", "4", 
                 "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
                 "--untagged", "4", "--dropout", "0.2", "--input-dropout", "0.1",
                 "--learning-rate", "0.01"]  # fmt: skip

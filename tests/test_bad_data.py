@@ -24,7 +24,7 @@ from mmcgan.tagger import Tagger
 from mmcgan.vocabulary import Vocabulary, unit_rows
 
 SMALL = ["--image-units", "16", "--noise-units", "8", "--noise-size", "8", "--members", "2",
-         "--draws", "4", "--extra-size", "4", "--d-word-units", "8", "--d-image-units", "8",
+         "--draws", "4", "--d-word-units", "8", "--d-image-units", "8",
          "--maxout-units", "4", "--epochs", "2"]  # fmt: skip
 FEATURE_SIZE, VECTOR_SIZE = 6, 5
 

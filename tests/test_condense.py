@@ -86,6 +86,17 @@ def test_many_photos_are_looked_at_in_part(monkeypatch):
     assert seen == [9]
 
 
+def test_with_many_words_fewer_photos_are_looked_at(monkeypatch):
+    monkeypatch.setattr(condense_module, "MAX_LOGITS", 5 * N_WORDS)
+    seen = []
+    monkeypatch.setattr(
+        condense_module, "mean_logits", lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x)
+    )
+    config, generator, words = mixture()
+    condense(generator, words, photos(35), config)
+    assert seen == [5]
+
+
 def test_condensing_is_the_same_every_time_and_leaves_everything_as_it_was():
     config, generator, words = mixture(vector_size=2)
     kept = {n: t.clone() for n, t in (generator.state_dict() | words.state_dict()).items()}

@@ -15,7 +15,7 @@ from mmcgan.runs import RunDir
 
 def validate(taggers):
     """A stand-in score that moves with the weights."""
-    score = float(taggers["generator"].output.weight.detach().abs().sum())
+    score = float(taggers["generator"].noise_layer.weight.detach().abs().sum())
     return Validation(score, {"P@10": score, "distinct_words": 3.0})
 
 
@@ -33,7 +33,7 @@ def scripted_scores(*values):
     scores, seen = iter(values), []
 
     def scripted(taggers):
-        seen.append(taggers["generator"].output.weight.detach().clone())
+        seen.append(taggers["generator"].noise_layer.weight.detach().clone())
         score = next(scores)
         return Validation(score, {"P@10": score, "distinct_words": 3.0})
 
@@ -97,7 +97,7 @@ def test_run_stops_early_and_returns_the_best_networks(tmp_path):
     # the second is best; three evaluations without a better one (.3, .4, .2) end the run
     assert len(states) == 5
     assert (best.score, best.update) == (0.4, 10)
-    assert torch.equal(best.networks["generator"]["output.weight"], states[1])
+    assert torch.equal(best.networks["generator"]["noise_layer.weight"], states[1])
     assert trainer.update == 25
 
 
@@ -107,7 +107,7 @@ def test_refit_takes_the_last_networks_and_never_stops_early(tmp_path):
     trainer, best = fit_run(tmp_path, replace(SMALL, epochs=4, patience=1, refit=True), scripted)
     assert trainer.update == 20
     assert (best.score, best.update) == (0.2, 20)
-    assert torch.equal(best.networks["generator"]["output.weight"], states[-1])
+    assert torch.equal(best.networks["generator"]["noise_layer.weight"], states[-1])
 
 
 def test_best_keeps_the_first_of_equal_scores():
@@ -133,7 +133,9 @@ def test_validation_is_given_the_running_average_without_dropout(tmp_path):
     trainer, _ = fit_run(tmp_path, modern(average=0.9), looking)
     assert given
     assert all(taggers is trainer.average.module for taggers in given)
-    averaged, last = (t["generator"].output.weight for t in (trainer.evaluated, trainer.taggers))
+    averaged, last = (
+        t["generator"].noise_layer.weight for t in (trainer.evaluated, trainer.taggers)
+    )
     assert not torch.equal(averaged, last)
     # Training goes on with dropout.
     assert all(m.training for net in (trainer.evaluated, trainer.taggers) for m in net.modules())
@@ -143,7 +145,7 @@ def test_best_networks_are_the_averages_at_the_evaluation(tmp_path):
     scripted, states = scripted_scores(0.1, 0.9, 0.2, 0.3)
     _, best = fit_run(tmp_path, modern(average=0.9), scripted)
     assert best.update == 10
-    assert torch.equal(best.networks["generator"]["output.weight"], states[1])
+    assert torch.equal(best.networks["generator"]["noise_layer.weight"], states[1])
 
 
 @pytest.mark.parametrize(
