@@ -137,7 +137,7 @@ def test_task_says_in_one_line_what_is_trained(make_dataset):
         for part in (preset, "user tags", f"{len(examples.pairs)} pairs",
                      f"{len(dataset.rows('train'))} photos", "16 words", "(seed 7)"):  # fmt: skip
             assert part in line
-    assert "learning rate 0.0015 → 0 " in task_of(dataset).describe()
+    assert "learning rate 0.001 → 0 " in task_of(dataset).describe()
 
 
 # Validation and the model.
