@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.bootstrap import figure, mean_figure, resample_counts
+from eval.bootstrap import Figure, figure, mean_figure, ratio_figure, resample_counts
 from eval.breadth import breadth, hit_counts, per_tag, retrieval_counts
 from eval.checks import NEAR_DUPLICATE_COSINE, build_checks, near_duplicates, shuffled_precision
 from eval.metrics import DESCRIPTIONS, METRICS, Judged, expected_map
@@ -120,6 +120,7 @@ def measure(
         "n_concepts_without_photo": int((~setting.annotated.any(axis=0)).sum()),
         "concepts": setting.concepts,
         "systems": systems,
+        "ratios": {relevance: _ratios(judged, relevance, seed) for relevance in setting.relevant},
         "cgan_checks": cgan_checks,
         "checks": _checks(cgan_checks, systems, setting),
         "relevance": {relevance: _relevance(setting, relevance) for relevance in setting.relevant},
@@ -133,6 +134,20 @@ def measure(
         "tuning": dict(tuning),
         "metrics": DESCRIPTIONS,
     }
+
+
+def _ratios(
+    judged: Mapping[str, Mapping[TagSource, Judged]], relevance: TagSource, seed: int
+) -> dict[str, Figure]:
+    """Return the cgan's P@10 divided by that of each other system, on the same images."""
+    precision = {
+        name: np.nan_to_num(METRICS["P@10"](by_relevance[relevance]))[None]
+        for name, by_relevance in judged.items()
+    }
+    ours = precision.pop("cgan")
+    found = {name: ratio_figure(ours, theirs, seed) for name, theirs in precision.items()
+             if theirs.any()}  # fmt: skip
+    return {name: ratio for name, ratio in found.items() if np.isfinite(ratio["high"])}
 
 
 def measure_system(

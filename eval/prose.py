@@ -153,10 +153,17 @@ def _against_rivals(
     said = []
     rival = best_rival(report, figures)
     if rival:
+        ratio = report.get("ratios", {}).get(report["tags"], {}).get(rival)
+        how = compared(ratio, {"value": 1.0}) if ratio else compared(ours, figures[rival])
         said.append(
-            f"That is {compared(ours, figures[rival])} the best rival, {rival}, which "
-            f"reaches {_with_interval(figures[rival])} on the same photos and features."
+            f"That is {how} the best rival, {rival}, which reaches "
+            f"{_with_interval(figures[rival])} on the same photos and features."
         )
+        if ratio:
+            said.append(
+                f"Photo by photo it is {ratio['value']:.3f} times that "
+                f"(95 % interval {ratio['low']:.3f}–{ratio['high']:.3f})."
+            )
     if rival != "frequency" and "frequency" in figures:
         said.append(
             f"Always giving the most frequent tags, without looking at the photo, reaches "

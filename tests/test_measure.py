@@ -127,6 +127,16 @@ def test_report_gives_the_figures_worked_out_by_hand(report, system, relevance, 
     assert found["low"] <= found["value"] <= found["high"]
 
 
+def test_ratios_are_those_of_the_precisions_on_the_same_images(report):
+    for relevance, ratios in report["ratios"].items():
+        values = {n: s[relevance]["P@10"]["value"] for n, s in report["systems"].items()}
+        assert set(ratios) == set(values) - {"cgan"}
+        for name, ratio in ratios.items():
+            assert ratio["value"] == pytest.approx(values["cgan"] / values[name])
+            # With so few words all are in every top ten: no image can make a difference.
+            assert ratio["low"] == ratio["high"] == pytest.approx(1)
+
+
 def test_concept_map_is_judged_by_the_annotations_alone(report):
     # people: two tied above the one that has it, 1/3. sky: first, then one of two tied at ranks
     # 2 and 3, (1 + (2/2 + 2/3)/2)/2 = 11/12. The mean of both is 5/8.

@@ -505,6 +505,20 @@ def test_summary_says_how_the_cgan_compares():
     )
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "how"),
+    [(1.01, 1.04, "clearly above"), (0.99, 1.01, "not clearly different from"),
+     (0.9, 0.98, "clearly below")],
+)  # fmt: skip
+def test_summary_compares_photo_by_photo_where_the_ratio_is_known(low, high, how):
+    report = made_report()
+    value = (low + high) / 2
+    report["ratios"] = {report["tags"]: {"mlp": {"value": value, "low": low, "high": high}}}
+    said = " ".join(summary(report))
+    assert f"That is {how} the best rival, mlp, which reaches 0.108" in said
+    assert f"it is {value:.3f} times that (95 % interval {low:.3f}–{high:.3f})." in said
+
+
 def test_comparison_is_only_clear_where_intervals_do_not_overlap():
     assert compared(_interval(0.2), _interval(0.1)) == "clearly above"
     assert compared(_interval(0.1), _interval(0.2)) == "clearly below"
