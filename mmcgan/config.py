@@ -325,7 +325,8 @@ class TrainConfig(Config):
         modern = PRESETS[DEFAULT_PRESET].get(name, paper)
         if name == "preset" or modern == paper:
             return shown(DEFAULT_PRESET if name == "preset" else paper)
-        return f"  [default: {modern}; paper: {paper}]"
+        said = ["not set" if value is None else value for value in (modern, paper)]
+        return f"  [default: {said[0]}; paper: {said[1]}]"
 
 
 @dataclass(frozen=True)

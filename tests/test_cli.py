@@ -57,7 +57,8 @@ def shown_default(config: type, f: Field[Any]) -> str:
     if (config, f.name) == (TrainConfig, "preset"):
         return "[default:modern]"
     if ours != f.default:
-        return f"[default:{ours};paper:{f.default}]"
+        shown = ["notset" if value is None else value for value in (ours, f.default)]
+        return f"[default:{shown[0]};paper:{shown[1]}]"
     return "" if ours in (None, (), False) else f"[default:{ours}]"
 
 

@@ -156,7 +156,7 @@ def test_train_config_refuses_single_words_where_a_mixture_learns_its_own():
         ("preset", "  [default: modern]"),
         ("batch_size", "  [default: 256; paper: 100]"),
         ("noise_size", "  [default: 100]"),
-        ("judged_examples", "  [default: 32; paper: None]"),
+        ("judged_examples", "  [default: 32; paper: not set]"),
         ("tags", ""),
         ("refit", ""),
     ],
