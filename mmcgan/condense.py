@@ -41,8 +41,7 @@ def condense(
         }
         condensed.load_state_dict(generator.state_dict() | outputs)
         # What the mean has outside of the directions is the same for every photo: a bias.
-        rest = mean - words.bias
-        bias = words.bias + rest - directions @ (directions.T @ rest)
+        bias = mean - directions @ (directions.T @ (mean - words.bias))
     return condensed.to(features.device).eval(), WordTable(directions.unsqueeze(0), bias)
 
 

@@ -75,26 +75,18 @@ def test_fewer_photos_than_components_are_enough():
     assert condensed.sample(condensed.noise(1, 4), photos(3)).shape == (3, 4, 2)
 
 
-def test_many_photos_are_looked_at_in_part(monkeypatch):
-    monkeypatch.setattr(condense_module, "MAX_PHOTOS", 10)
+@pytest.mark.parametrize(
+    ("limit", "value", "expected"), [("MAX_PHOTOS", 10, 9), ("MAX_LOGITS", 5 * N_WORDS, 5)]
+)
+def test_of_many_photos_or_words_a_part_is_looked_at(monkeypatch, limit, value, expected):
+    monkeypatch.setattr(condense_module, limit, value)
     seen = []
     monkeypatch.setattr(
         condense_module, "mean_logits", lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x)
     )
     config, generator, words = mixture()
     condense(generator, words, photos(35), config)
-    assert seen == [9]
-
-
-def test_with_many_words_fewer_photos_are_looked_at(monkeypatch):
-    monkeypatch.setattr(condense_module, "MAX_LOGITS", 5 * N_WORDS)
-    seen = []
-    monkeypatch.setattr(
-        condense_module, "mean_logits", lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x)
-    )
-    config, generator, words = mixture()
-    condense(generator, words, photos(35), config)
-    assert seen == [5]
+    assert seen == [expected]
 
 
 def test_condensing_is_the_same_every_time_and_leaves_everything_as_it_was():
