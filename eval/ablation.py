@@ -85,12 +85,13 @@ class AblationConfig(Config):
 
 def ablation_rows() -> dict[str, dict[str, Any]]:
     """Return the settings of each row by its name, in order."""
-    modern = PRESETS["modern"]
+    modern = {"preset": "modern"} | PRESETS["modern"]
     rows: dict[str, dict[str, Any]] = {}
     taken: dict[str, Any] = {}
     for name, names in STEPS:
         taken = taken | {field: modern[field] for field in names}
         rows[name] = taken
+    rows[STEPS[-1][0]] = modern
     return rows | {name: modern | change for name, change in WITHOUT}
 
 

@@ -8,7 +8,7 @@ rival. No rival is refitted with dev, and none sees the images that a report mea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -20,7 +20,8 @@ from sklearn.neighbors import NearestNeighbors
 from tqdm import tqdm
 
 from eval.metrics import mean_precision
-from eval.mlp import MlpSettings, fit_mlp
+from eval.mlp import FittedMlp, MlpSettings, fit_mlp
+from mmcgan.bias import fit_bias
 from mmcgan.ranking import rank_scores
 from mmcgan.vocabulary import transform_words, unit_rows
 
@@ -229,7 +230,16 @@ def _scaled(unit_norm: bool, features: FloatArray) -> FloatArray:
 def mlp_tries(data: FitData) -> Iterator[Try]:
     """A multi-label perceptron (`eval.mlp`), stopped early on dev."""
     for settings in MLP_TRIES:
-        fitted = fit_mlp(
-            data.train_features, data.train_tags, settings, data.seed, data.dev_precision
-        )
+        fitted = fit_biased_mlp(data, settings)
         yield Try(asdict(settings) | {"n_updates": fitted.n_updates}, fitted.score)
+
+
+def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
+    """Fit the perceptron, and then the biases of its words on dev, as those of the GAN are."""
+    fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
+    change = fit_bias(fitted.score(data.dev_features), data.dev_tags)
+    return replace(fitted, score=partial(_score_and_add, fitted.score, change))
+
+
+def _score_and_add(score: Score, change: FloatArray, features: FloatArray) -> FloatArray:
+    return score(features) + change

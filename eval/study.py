@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.baselines import FitData, Rival, choose, mlp_tries
+from eval.baselines import FitData, Rival, choose, fit_biased_mlp, mlp_tries
 from eval.bootstrap import ratio_figure
 from eval.evaluation import fit_data
 from eval.measure import Setting
 from eval.metrics import CUT, METRICS, expected_map, mean_precision
-from eval.mlp import MlpSettings, fit_mlp
+from eval.mlp import MlpSettings
 from eval.predictions import SystemPredictions
 from eval.systems import ask_rival
 from mmcgan.config import TagSource, TrainConfig
@@ -125,7 +125,7 @@ def tune_mlp(data: FitData) -> MlpSettings:
 def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: int) -> Measured:
     """Fit the MLP where `tagger` learnt, and measure it on the images of `setting`."""
     data = fit_data(tagger, setting, seed)
-    fitted = fit_mlp(data.train_features, data.train_tags, settings, seed, data.dev_precision)
+    fitted = fit_biased_mlp(data, settings)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
     answered = ask_rival(Rival("mlp", {}, fitted.score), features, concept_rows)

@@ -42,7 +42,8 @@ class Examples:
 
     `image_features` (N, D) standardised, the tagged photos first; `word_vectors` (V, E) as the
     discriminator sees them; `pairs` (P, 2) int64, rows of a tagged image and of a word, those of
-    an image beside each other; `neighbours` similar tagged photos of each image, where asked for.
+    an image beside each other; `neighbours` similar tagged photos of each untagged one, where
+    asked for.
     """
 
     image_features: Tensor
@@ -203,7 +204,7 @@ class TagGame:
         """Return the targets (B + U, C): `tags` (B, C), and for untagged photos similar ones'."""
         if self.examples.neighbours is None or not len(batch.untagged):
             return tags
-        rows, weights = self.examples.neighbours.of(batch.untagged)
+        rows, weights = self.examples.neighbours.of(batch.untagged - self.examples.n_tagged)
         neighbour, words = self.examples.tags_of(rows.flatten())
         owners = neighbour // rows.shape[1]
         shares = _tag_matrix(

@@ -1,7 +1,7 @@
-"""Similar photos of the training set: whose tags a photo may well carry unwritten.
+"""Similar tagged photos of the training set: whose tags an untagged photo may well deserve.
 
-People leave tags out, and many photos have none at all. The tags of a photo's nearest neighbours,
-weighted as in the vote of Li et al. 2009 (TagVote), fill in for both while training.
+Many photos have no tag at all. The tags of a photo's nearest neighbours, weighted as in the vote
+of Li et al. 2009 (TagVote), stand in for them while training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The k nearest tagged photos of each of N photos: `rows` (N, k) int64, `weights` (N, k).
+    """The k nearest tagged photos of each of U photos: `rows` (U, k) int64, `weights` (U, k).
 
     The weights of a photo sum to 1.
     """
@@ -43,9 +43,9 @@ class Neighbours:
 
 
 def find_neighbours(features: FloatArray, n_tagged: int, seed: int) -> Neighbours:
-    """Find the nearest neighbours of each of N photos among the first `n_tagged`, by cosine.
+    """Find the nearest among the first `n_tagged` photos of each of the others, by cosine.
 
-    `features` (N, D) are standardised. No photo is its own neighbour.
+    `features` (N, D) are standardised.
     """
     faiss = import_faiss()
     unit = unit_rows(features)
@@ -54,12 +54,7 @@ def find_neighbours(features: FloatArray, n_tagged: int, seed: int) -> Neighbour
         pool = np.sort(np.random.default_rng(seed).choice(n_tagged, MAX_POOL, replace=False))
     index = faiss.IndexFlatIP(unit.shape[1])
     index.add(unit[pool])
-    cosines, places = index.search(unit, min(N_NEIGHBOURS + 1, len(pool)))
-    rows = pool[places]
-    # Its own place, where it is found, gets no weight; the order of the others stays.
-    is_self = rows == np.arange(len(unit))[:, None]
-    cosines[is_self] = -np.inf
-    nearest = np.maximum(cosines.max(axis=1, keepdims=True), -1)  # a photo alone has none
-    weights = np.exp((cosines - nearest) / TEMPERATURE)
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    return Neighbours(torch.from_numpy(rows), torch.from_numpy(weights.astype(np.float32)))
+    cosines, places = index.search(unit[n_tagged:], min(N_NEIGHBOURS, len(pool)))
+    weights = np.exp((cosines - cosines[:, :1]) / TEMPERATURE)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return Neighbours(torch.from_numpy(pool[places]), torch.from_numpy(weights.astype(np.float32)))

@@ -18,6 +18,7 @@ from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
+from mmcgan.networks import MixtureGenerator
 from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
 
@@ -87,8 +88,8 @@ class Tagger:
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
         _check_k(k)
-        ranked = (self._tags(batch.rank(k)) for batch in self.ranked(features))
-        return [tags for batch in ranked for tags in batch]
+        batches = (samples for _, samples in self._samples(features, self._n_to_tag))
+        return [tags for batch in batches for tags in self._tags(self.rank(batch).rank(k))]
 
     def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
         """Yield what the model's rule makes of raw features (N, D), some images at a time."""
@@ -106,6 +107,19 @@ class Tagger:
 
         Raises `DataError` if the features are not of the size that the model was trained on.
         """
+        return self._samples(features, self.n_samples)
+
+    @property
+    def _n_to_tag(self) -> int:
+        """How many draws say the tags: of a mixture's mean draw, one a member without its noise."""
+        generator = self.model.generator
+        if self.model.ranking == "mean" and isinstance(generator, MixtureGenerator):
+            return generator.n_members
+        return self.n_samples
+
+    def _samples(
+        self, features: npt.NDArray[np.float32], n_samples: int
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         expected = len(self.model.standardizer.mean)
         if features.ndim != 2 or features.shape[1] != expected:
             raise DataError(
@@ -113,7 +127,7 @@ class Tagger:
             )
         for start in range(0, len(features), BATCH_SIZE):
             batch = slice(start, min(start + BATCH_SIZE, len(features)))
-            yield batch, self.model.sample(features[batch], self.n_samples, self.seed)
+            yield batch, self.model.sample(features[batch], n_samples, self.seed)
 
     def _tags(self, ranking: Ranking) -> list[list[Tag]]:
         words = self.model.vocabulary.words

@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 from torch import nn
 
+from mmcgan.bias import with_fitted_bias
 from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
@@ -95,6 +96,9 @@ class Task:
             "refitted_on_dev": self.config.refit,
         }
         model = self._model(taggers, facts)
+        # Dev says nothing of new photos where it is learnt from.
+        if model.bias is not None and not self.config.refit:
+            model = with_fitted_bias(model, *self._dev())
         facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev())
         save_model(run, model, self.config)
         run.finish()

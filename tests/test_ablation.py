@@ -29,6 +29,8 @@ def test_rows_go_from_paper_to_exactly_modern():
     rows = ablation_rows()
     assert settings(rows["paper"]) == settings({}, "paper")
     assert settings(rows[STEPS[-1][0]]) == settings({}, "modern")
+    # So that a row says of its runs what they are, and a run of `mmcgan.train` can stand in.
+    assert [row.get("preset", "paper") for row in rows.values()].count("paper") == len(STEPS) - 1
 
 
 def test_each_step_takes_settings_over_that_no_other_does():

@@ -95,8 +95,8 @@ def with_untagged(n_untagged: int):
     """The five photos and so many without tags, each with two neighbours among the five."""
     photos = make_photos()
     features = torch.randn(5 + n_untagged, FEATURE_SIZE, generator=random_of(3))
-    rows = torch.tensor([[i % 5, (i + 1) % 5] for i in range(5 + n_untagged)])
-    weights = torch.tensor([[0.75, 0.25]]).repeat(5 + n_untagged, 1)
+    rows = torch.tensor([[i % 5, (i + 1) % 5] for i in range(n_untagged)])
+    weights = torch.tensor([[0.75, 0.25]]).repeat(n_untagged, 1)
     examples = replace(photos, image_features=features, neighbours=Neighbours(rows, weights))
     return make_game(modern(untagged=3, **PLAIN), examples)
 

@@ -12,6 +12,7 @@ import torch
 
 from eval.ablation import ablation_rows
 from eval.metrics import mean_precision
+from mmcgan.bias import with_fitted_bias
 from mmcgan.config import TrainConfig
 from mmcgan.loop import Best
 from mmcgan.model import load_model
@@ -186,8 +187,13 @@ def test_model_has_the_best_networks_and_not_the_last(make_dataset, tmp_path):
             assert torch.equal(saved[name], weights.half().float()), name
     changed = {n for n, w in last.items() if not torch.equal(w, wanted["generator"][n])}
     assert {"members.0.trunk.weight", "members.1.gate.bias", "reach.weight"} <= changed
-    # All directions are kept where there are so few words, and with them the learnt bias.
-    assert np.allclose(model.bias, wanted["words"]["bias"].numpy(), atol=0.01)
+    # All directions are kept where there are so few words, and with them the learnt bias, which
+    # dev then corrects.
+    features, tags = task._dev()
+    before = task._model(task.trainer.evaluated, {})
+    assert np.allclose(before.bias, wanted["words"]["bias"].numpy(), atol=1e-4)
+    assert np.allclose(model.bias, with_fitted_bias(before, features, tags).bias, atol=0.01)
+    assert not np.allclose(model.bias, before.bias, atol=0.05)
     assert (model.facts["best_update"], model.facts["n_updates"]) == (1, 4)
 
 
@@ -201,6 +207,9 @@ def test_model_has_the_running_average(make_dataset, tmp_path):
     saved = load_model(run).generator.members[0].trunk.weight.detach()
     assert torch.equal(saved, averaged.half().float())
     assert not torch.equal(saved, last.half().float())
+    # Dev was learnt from: it has no say in the bias.
+    learnt = task.trainer.average.module["words"].bias.detach().numpy()
+    assert np.allclose(load_model(run).bias, learnt, atol=0.01)
 
 
 def test_facts_say_what_was_learnt_from(make_dataset, tmp_path):
