@@ -48,7 +48,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a photo's tags judged as a set",
      ("examples", "batch_size", "judged", "judged_examples", "epochs", "patience")),
     ("AdamW, running average, non-saturating loss, gradient penalty",
-     ("optimizer", "learning_rate", "d_learning_rate", "weight_decay", "average", "generator_loss",
+     ("optimizer", "learning_rate", "d_learning_rate", "weight_decay", "average", "loss",
       "generator_init", "discriminator_init", "gradient_penalty")),
     ("a mixture of generators",
      ("generator", "members", "noise_units", "image_units", "draws", "input_dropout",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmcgan.errors import OptionError
+from mmcgan.learning import LearningConfig
 from mmcgan.options import Config, option, shown
 
 TagSource = Literal["user", "user+annotations"]
@@ -35,7 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "input_dropout": 0.5,
         "generator_init": None,
         "discriminator_init": None,
-        "generator_loss": "non-saturating",
+        "loss": "non-saturating",
         "judged": "sets",
         "retrieval": 1.0,
         "untagged": 16,
@@ -121,7 +122,7 @@ class PrepareConfig(Config):
 
 
 @dataclass(frozen=True)
-class TrainConfig(Config):
+class TrainConfig(LearningConfig):
     """`python -m mmcgan.train`: a prepared file → a run folder.
 
     A preset is a set of values (`PRESETS`); `TrainConfig.of` starts from one. The defaults of the
@@ -138,9 +139,6 @@ class TrainConfig(Config):
     tags: TagSource | None = option(
         None, "The tags to learn; user+annotations where the data has annotations, if not given."
     )
-    seed: int = option(
-        0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0
-    )
     resume: bool = option(False, "Go on with a partial run; start it if it is absent.")
     dry_run: bool = option(False, "Say what would be trained, and stop.")
     refit: bool = option(
@@ -148,27 +146,8 @@ class TrainConfig(Config):
         "Learn from train and dev together, all --epochs, for a model to use: dev then chooses "
         "nothing.",
     )
-    epochs: int | None = option(
-        None,
-        "Passes over all examples; if not given 8, or as many as make 1,500 updates.",
-        at_least=1,
-    )
-    patience: int = option(
-        5, "Stop after so many evaluations on dev without a better P@10.", at_least=1
-    )
-    evaluate_every: int | None = option(
-        None,
-        "Updates between two evaluations on dev, each with a checkpoint; if not given an epoch, "
-        "but at least 100.",
-        at_least=1,
-    )
     examples: Literal["pairs", "photos"] = option(
         "pairs", "An example is a photo with one of its tags, or with all of them."
-    )
-    batch_size: int = option(
-        100,
-        "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
-        at_least=1,
     )
     judged_examples: int | None = option(
         None,
@@ -210,13 +189,6 @@ class TrainConfig(Config):
     discriminator_init: float | None = option(
         0.005, "Discriminator: the same (the released code's value).", at_least=0
     )
-    discriminator_steps: int = option(
-        1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
-    )
-    generator_loss: Literal["saturating", "non-saturating"] = option(
-        "saturating",
-        "Open in the paper: log(1 - D(G(z))) as in its value function, or -log D(G(z)).",
-    )
     judged: Literal["words", "sets"] = option(
         "words",
         "The discriminator judges generated vectors as they are, or the set of a draw's best tags.",
@@ -240,47 +212,6 @@ class TrainConfig(Config):
         "draws",
         "What the adversarial term and the likelihood of draws move: whole draws, or only how a "
         "member's draws spread around their mean.",
-    )
-    adversarial_share: float | None = option(
-        None,
-        "Share of the gradient on the draws that the adversarial term is scaled to; its own size "
-        "if not given.",
-        at_least=0,
-        at_most=0.99,
-    )
-    gradient_penalty: float = option(
-        0.0, "Weight of the penalty on the discriminator's gradient at real examples.", at_least=0
-    )
-    optimizer: Literal["sgd", "adamw"] = option(
-        "sgd", "SGD with the paper's schedules, or AdamW with a cosine to 0."
-    )
-    learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
-    d_learning_rate: float | None = option(
-        None, "The same of the discriminator; that of the generator if not given.", at_least=0
-    )
-    weight_decay: float = option(0.0, "Weight decay of the networks.", at_least=0)
-    learning_rate_decay: float = option(
-        1.00004,
-        "SGD: divides the learning rate after every mini-batch (the released code: 1.000004).",
-        at_least=1,
-    )
-    learning_rate_floor: float = option(
-        1e-6, "SGD: the learning rate falls no further.", at_least=0
-    )
-    momentum_start: float = option(0.5, "SGD: momentum of the first update.", at_least=0, at_most=1)
-    momentum_end: float = option(
-        0.7, "SGD: momentum at the end of its rise.", at_least=0, at_most=1
-    )
-    momentum_epochs: int = option(
-        250,
-        "SGD: epochs over which the momentum rises, linearly (the released code's value).",
-        at_least=1,
-    )
-    average: float = option(
-        0.0,
-        "Decay a step of the running average of the weights that tags; 0: the last weights.",
-        at_least=0,
-        at_most=0.9999,
     )
     ranking: Literal["vote", "mean"] = option(
         "vote", "The paper's vote of the nearest words, or the words of the mean draw."

@@ -15,17 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmcgan.adversarial import ADVERSARIAL, PLAYS, Losses
 from mmcgan.config import TrainConfig
-from mmcgan.losses import (
-    GENERATOR_LOSSES,
-    draw_likelihood,
-    fake_loss,
-    gradient_penalty,
-    real_loss,
-    retrieval_loss,
-)
+from mmcgan.losses import draw_likelihood, retrieval_loss
 from mmcgan.neighbours import Neighbours
 from mmcgan.networks import Discriminator, Generator, MixtureGenerator, WordTable
 
@@ -33,7 +27,8 @@ MAX_SCORED_WORDS = 8192  # words that an update scores; of a larger vocabulary, 
 SET_SOFTNESS = 0.5  # of a word's place in a set, in logits: how far its gradient reaches
 MAX_SET = 50  # tags of a photo that make its set
 
-Losses = dict[str, Tensor]
+BATCHES_OF_PHOTOS, MIN_PHOTOS = 40, 16  # an epoch of photos at least, a batch of them at least
+RETRIEVAL = "loss_g_retrieval"
 
 
 @dataclass(frozen=True)
@@ -119,14 +114,33 @@ class TagGame:
         config: TrainConfig,
     ):
         self.generator, self.words, self.discriminator = generator, words, discriminator
+        # What tags: the generator and the words it aims at.
+        self.learners = nn.ModuleDict({"generator": generator, "words": words})
         self.examples, self.config = examples, config
-        self.generator_loss = GENERATOR_LOSSES[config.generator_loss]
+        self.play = PLAYS[config.loss]
 
     @property
     def n_examples(self) -> int:
         """How many examples make an epoch: pairs, or photos."""
         examples = self.examples
         return examples.n_tagged if self.config.examples == "photos" else len(examples.pairs)
+
+    @property
+    def unit(self) -> str:
+        """What an example is: a pair, or a photo with all of its tags."""
+        return self.config.examples
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a mini-batch; few photos still make enough batches an epoch."""
+        if self.config.examples == "pairs":
+            return self.config.batch_size
+        return min(self.config.batch_size, max(self.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the examples are."""
+        return self.examples.pairs.device
 
     def batch(self, chosen: Tensor) -> Batch:
         """Return the examples `chosen` (B,), and a random choice of untagged photos beside them."""
@@ -163,26 +177,21 @@ class TagGame:
         real = batch.sum_of(self.examples.word_vectors).unsqueeze(1)
         with torch.no_grad():
             fake = self._judged(self.draw(batch.images), batch)
-        real.requires_grad_(self.config.gradient_penalty > 0)
-        hidden = self.discriminator.embed_images(batch.images)
-        real_logits = self.discriminator.judge(real, hidden)
-        fake_logits = self.discriminator.judge(fake, hidden)
-        losses = {"loss_d_real": real_loss(real_logits), "loss_d_fake": fake_loss(fake_logits)}
-        if self.config.gradient_penalty:
-            penalty = gradient_penalty(real_logits, real)
-            losses["loss_d_penalty"] = self.config.gradient_penalty * penalty
-        right = {
-            "d_accuracy_real": (real_logits > 0).float().mean(),
-            "d_accuracy_fake": (fake_logits < 0).float().mean(),
-        }
-        return losses, right
+        hidden = self.discriminator.embed_condition(batch.images)
+        return self.play.discriminator_losses(
+            lambda examples: self.discriminator.judge(examples, hidden),
+            real, fake, self.config.gradient_penalty,
+        )  # fmt: skip
 
     def generator_losses(self, draws: Tensor, batch: Batch) -> Losses:
         """Return the terms that G lowers, by name, for its draws (B + U, S, E)."""
         judged = batch.head(self.config.judged_examples)
         own = draws[: len(judged.images)]
-        logits = self.discriminator(self._judged(own, judged), judged.images)
-        losses = {"loss_g_adversarial": self.generator_loss(logits)}
+        hidden = self.discriminator.embed_condition(judged.images)
+        fake_logits = self.discriminator.judge(self._judged(own, judged), hidden)
+        real = judged.sum_of(self.examples.word_vectors).unsqueeze(1)
+        real_logits = self.discriminator.judge(real, hidden) if self.play.compares else fake_logits
+        losses = {ADVERSARIAL: self.play.generator(fake_logits, real_logits)}
         if not (self.config.retrieval or self.config.likelihood):
             return losses
         columns, weights = self._scored_words(batch)
@@ -192,13 +201,26 @@ class TagGame:
             means = draws.view(n_images, self.generator.n_members, -1, size).mean(2)  # (B, K, E)
             target = self._completed(tags, batch, columns)
             loss = retrieval_loss(self.words(means, columns), target, weights)
-            losses["loss_g_retrieval"] = self.config.retrieval * loss
+            losses[RETRIEVAL] = self.config.retrieval * loss
         if self.config.likelihood:
             scores = self.words(own, columns, frozen=True)
             scores = scores / self.config.likelihood_temperature
             loss = draw_likelihood(scores, tags[: len(own)])
             losses["loss_g_likelihood"] = self.config.likelihood * loss
         return losses
+
+    def steer(self, gradients: Losses) -> Losses:
+        """Return the terms' gradients at the draws; all but retrieval's may move only the spread.
+
+        That is where the settings say so; else the gradients are as they were.
+        """
+        if self.config.moves == "draws":
+            return gradients
+        n_members = self.generator.n_members
+        return {
+            name: gradient if name == RETRIEVAL else without_mean(gradient, n_members)
+            for name, gradient in gradients.items()
+        }
 
     def _completed(self, tags: Tensor, batch: Batch, columns: Tensor) -> Tensor:
         """Return the targets (B + U, C): `tags` (B, C), and for untagged photos similar ones'."""
@@ -269,3 +291,13 @@ def best_sets(logits: Tensor, sizes: Tensor) -> Tensor:
     edge = (ordered.gather(-1, place - 1) + ordered.gather(-1, place)) / 2
     soft = torch.sigmoid((logits - edge) / SET_SOFTNESS)
     return (logits > edge).float() + (soft - soft.detach())
+
+
+def without_mean(gradient: Tensor, n_members: int) -> Tensor:
+    """Return a gradient at draws (B, S, E) less its mean over each member's draws.
+
+    What is left moves the draws apart or together and leaves their mean where it is.
+    """
+    n_images, _, size = gradient.shape
+    own = gradient.view(n_images, n_members, -1, size)
+    return (own - own.mean(dim=2, keepdim=True)).view_as(gradient)

@@ -18,33 +18,36 @@ from mmcgan.runs import RunDir
 from mmcgan.schedules import learning_rate, momentum
 from mmcgan.trainer import Trainer
 
-COLLAPSED_WORDS = 2  # mean distinct nearest words a photo below which G has collapsed
 UNBEATEN_ACCURACY = 0.99  # of D, on real and on generated examples, above which G cannot win
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What an evaluation on dev says of the generator; the best by `score` is kept."""
+    """What an evaluation says of the generator; the best by `score` is kept.
+
+    `warning` says what is wrong with it, "" where nothing is.
+    """
 
     score: float
     measures: dict[str, float]
+    warning: str = ""
 
 
 @dataclass
 class Best:
     """The best networks so far, and how many evaluations went by without a better one.
 
-    `networks` holds the state of generator and words by name.
+    `networks` holds the state of the generator, and of what learns with it, by name.
     """
 
-    score: float = -1.0
+    score: float = -math.inf
     update: int = 0
     n_since: int = 0
     networks: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, score: float, trainer: Trainer) -> bool:
-        """Keep the networks if `score` is the best so far; say whether it is."""
-        if score <= self.score and not trainer.config.refit:
+    def take(self, score: float, trainer: Trainer, always: bool = False) -> bool:
+        """Keep the networks if `score` is the best so far, or `always`; say whether it does."""
+        if score <= self.score and not always:
             self.n_since += 1
             return False
         self.score, self.update, self.n_since = score, trainer.update, 0
@@ -52,13 +55,18 @@ class Best:
         return True
 
 
-def fit(trainer: Trainer, validate: Callable[[nn.ModuleDict], Validation], run: RunDir) -> Best:
-    """Train to the last epoch or until dev gets no better; log and checkpoint on the way.
+def fit(
+    trainer: Trainer,
+    validate: Callable[[nn.ModuleDict], Validation],
+    run: RunDir,
+    keep_last: bool = False,
+) -> Best:
+    """Train to the last epoch or until it gets no better; log and checkpoint on the way.
 
-    `validate` is given the generator and the words to tag with. Goes on from the checkpoint of
-    `run` where it has one. Returns the best networks. A run whose losses are no longer numbers
-    ends with the best networks before that, and says so; if there are none yet, `TrainingError`
-    is raised.
+    `validate` is given the networks to generate with. Goes on from the checkpoint of `run` where
+    it has one. Returns the best networks, or the last ones with `keep_last`. A run whose losses
+    are no longer numbers ends with the best networks before that, and says so; if there are none
+    yet, `TrainingError` is raised.
     """
     best = _load_checkpoint(trainer, run)
     bar = tqdm(desc="train", total=trainer.n_updates, initial=trainer.update, unit="update",
@@ -74,7 +82,8 @@ def fit(trainer: Trainer, validate: Callable[[nn.ModuleDict], Validation], run: 
                 break
             validation = validate(trainer.evaluated.eval())
             trainer.evaluated.train()
-            _record(run, trained, validation, best.take(validation.score, trainer))
+            is_best = best.take(validation.score, trainer, keep_last)
+            _record(run, trained, validation, is_best)
             bar.set_postfix({name: f"{value:.4g}" for name, value in validation.measures.items()})
             run.save_checkpoint({"trainer": trainer.state_dict(), "best": vars(best)})
     return best
@@ -86,12 +95,12 @@ def _record(run: RunDir, trained: dict[str, Any], validation: Validation, is_bes
     place = {"update": update, "epoch": trained["epoch"]}
     run.log({"event": "train", **trained})
     run.log({"event": "evaluate", **place, **measures, "best": is_best})
-    if measures["distinct_words"] < COLLAPSED_WORDS:
-        _warn(run, update, "the generator has collapsed: nearly all samples of a photo have the "
-              "same nearest word")  # fmt: skip
-    if min(trained["d_accuracy_real"], trained["d_accuracy_fake"]) > UNBEATEN_ACCURACY:
-        _warn(run, update, "the discriminator tells real from generated words without fail; the "
-              "generator learns little from it")  # fmt: skip
+    if validation.warning:
+        _warn(run, update, validation.warning)
+    accuracies = [value for name, value in trained.items() if name.startswith("d_accuracy")]
+    if min(accuracies) > UNBEATEN_ACCURACY:
+        _warn(run, update, "the discriminator tells real from generated examples without fail; "
+              "the generator learns little from it")  # fmt: skip
 
 
 def _warn(run: RunDir, update: float, message: str) -> None:
@@ -121,14 +130,14 @@ def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
             taken.setdefault(name, []).append(value.detach())
         bar.update()
     seconds = time.perf_counter() - started_at
-    n_examples = n_updates * config.discriminator_steps * trainer.batch_size
+    n_examples = n_updates * config.discriminator_steps * trainer.game.batch_size
     return {
         "update": trainer.update,
         "epoch": trainer.epoch,
         "learning_rate": learning_rate(config, trainer.update, trainer.n_updates),
         **({"momentum": momentum(config, trainer.epoch)} if config.optimizer == "sgd" else {}),
         **{name: _mean(values) for name, values in taken.items()},
-        f"{config.examples}_per_second": n_examples / seconds,
+        f"{trainer.game.unit}_per_second": n_examples / seconds,
     }
 
 

@@ -1,5 +1,6 @@
 """The losses, one formula a function, on the discriminator's logits.
 
+What the two networks play for is put together of them in `mmcgan.adversarial`.
 With D = sigmoid(logit): log D = -softplus(-logit) and log(1 - D) = -softplus(logit).
 """
 
@@ -37,12 +38,6 @@ def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
     return real_loss(fake_logits)
 
 
-GENERATOR_LOSSES = {
-    "saturating": saturating_generator_loss,
-    "non-saturating": non_saturating_generator_loss,
-}
-
-
 def retrieval_loss(logits: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
     """-log P(tags), every word on its own, a tag: binary cross-entropy over all V words.
 
@@ -67,7 +62,36 @@ def draw_likelihood(logits: Tensor, tags: Tensor) -> Tensor:
     return -(target * log_p).sum() / len(tags)
 
 
-def gradient_penalty(logits: Tensor, real: Tensor) -> Tensor:
-    """E |∇ D(real)|²: keeps D smooth at real examples (Mescheder et al. 2018, equation 9, R1)."""
-    (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-    return gradient.square().sum(dim=-1).mean()
+def critic_real_loss(real_logits: Tensor) -> Tensor:
+    """-E D(x): the critic's loss on real examples (Arjovsky et al. 2017, Wasserstein GAN)."""
+    return -real_logits.mean()
+
+
+def critic_fake_loss(fake_logits: Tensor) -> Tensor:
+    """E D(G(z)): the critic's loss on generated ones; the negative of what G lowers."""
+    return fake_logits.mean()
+
+
+def relativistic_loss(winner: Tensor, loser: Tensor) -> Tensor:
+    """E softplus(D(loser) - D(winner)): the logits of pairs compared (Jolicoeur-Martineau 2018).
+
+    D wants real examples to win, G generated ones (Huang et al. 2024, R3GAN, section 2).
+    """
+    return softplus(loser - winner).mean()
+
+
+def gradient_penalty(logits: Tensor, examples: Tensor) -> Tensor:
+    """E |∇ D|² at `examples`: keeps D smooth there (Mescheder et al. 2018, equation 9, R1)."""
+    return _squared_gradient(logits, examples).mean()
+
+
+def lipschitz_penalty(logits: Tensor, between: Tensor) -> Tensor:
+    """E (|∇ D| - 1)² at points between real and generated (Gulrajani et al. 2017, equation 3)."""
+    # The root of 0 has no gradient.
+    norm = (_squared_gradient(logits, between) + 1e-12).sqrt()
+    return (norm - 1).square().mean()
+
+
+def _squared_gradient(logits: Tensor, examples: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(logits.sum(), examples, create_graph=True)
+    return gradient.square().sum(dim=-1)

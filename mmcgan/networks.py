@@ -28,45 +28,80 @@ class Maxout(nn.Module):
         return pieces.amax(-1)
 
 
-class Generator(nn.Module):
-    """Noise and image features → word vectors, some draws an image.
+def units(in_features: int, n_units: int, pieces: int = 1) -> nn.Module:
+    """Return a hidden layer (…, in_features) → (…, n_units): maxout, or ReLU of one piece."""
+    if pieces > 1:
+        return Maxout(in_features, n_units, pieces)
+    return nn.Sequential(nn.Linear(in_features, n_units), nn.ReLU())
 
-    Noise and image meet only in the last, linear layer, as in the paper: every image gets a
-    cloud of the same shape, shifted.
+
+class Generator(nn.Module):
+    """Noise and a condition, such as image features → vectors, some draws a condition.
+
+    In section 4.2 of the paper the two meet only in the last, linear layer: every image gets a
+    cloud of the same shape, shifted. In section 4.1 they meet in a hidden layer of `joint_units`,
+    and the output is squashed. A `condition_size` of 0 is a generator without a condition.
     """
 
     n_members = 1
 
-    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+    def __init__(
+        self,
+        noise_size: int,
+        condition_size: int,
+        vector_size: int,
+        *,
+        noise_units: int,
+        condition_units: int,
+        joint_units: int = 0,
+        squash: nn.Module | None = None,
+        dropout: float = 0.0,
+    ):
         super().__init__()
-        self.noise_size = config.noise_size
-        self.noise_layer = nn.Linear(config.noise_size, config.noise_units)
-        self.image_layer = nn.Linear(feature_size, config.image_units)
-        self.output = nn.Linear(config.noise_units + config.image_units, vector_size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.noise_size = noise_size
+        self.noise_layer = nn.Linear(noise_size, noise_units)
+        joined = noise_units
+        if condition_size:
+            self.condition_layer = nn.Linear(condition_size, condition_units)
+            joined += condition_units
+        if joint_units:
+            self.joint = nn.Linear(joined, joint_units)
+        self.output = nn.Linear(joint_units or joined, vector_size)
+        self.squash = squash or nn.Identity()
+        self.dropout = nn.Dropout(dropout)
 
-    def forward(self, noise: Tensor, image_features: Tensor) -> Tensor:
-        """Map noise (B, S, Z) and image features (B, D) to word vectors (B, S, E)."""
-        noise_hidden = self.dropout(torch.relu(self.noise_layer(noise)))
-        image_hidden = self.dropout(torch.relu(self.image_layer(image_features)))
-        image_hidden = image_hidden.unsqueeze(1).expand(-1, noise.shape[1], -1)
-        vectors: Tensor = self.output(torch.cat([noise_hidden, image_hidden], dim=-1))
+    def forward(self, noise: Tensor, condition: Tensor | None) -> Tensor:
+        """Map noise (B, S, Z) and conditions (B, D) to vectors (B, S, E)."""
+        hidden = self.dropout(torch.relu(self.noise_layer(noise)))
+        if condition is not None:
+            condition_hidden = self.dropout(torch.relu(self.condition_layer(condition)))
+            condition_hidden = condition_hidden.unsqueeze(1).expand(-1, noise.shape[1], -1)
+            hidden = torch.cat([hidden, condition_hidden], dim=-1)
+        if hasattr(self, "joint"):
+            hidden = self.dropout(torch.relu(self.joint(hidden)))
+        vectors: Tensor = self.squash(self.output(hidden))
         return vectors
 
-    def sample(self, noise: Tensor, image_features: Tensor) -> Tensor:
-        """Map noise (1, S, Z), the same for all images, and features (N, D) to (N, S, E).
+    def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Map noise (1, S, Z), the same for all conditions, and these (N, D) to (N, S, E).
 
-        The same as `forward` on every pair, with each layer run once an image or once a draw.
-        Dropout is off.
+        The same as `forward` on every pair, with the first layers run once a condition or once a
+        draw. Dropout is off.
         """
         noise_hidden = torch.relu(self.noise_layer(noise))
-        image_hidden = torch.relu(self.image_layer(image_features))
+        condition_hidden = torch.relu(self.condition_layer(condition))
+        join: nn.Linear = getattr(self, "joint", self.output)
         n_noise_units = noise_hidden.shape[-1]
-        noise_weight, image_weight = (
-            self.output.weight[:, :n_noise_units], self.output.weight[:, n_noise_units:]
-        )  # fmt: skip
-        from_noise = noise_hidden @ noise_weight.T + self.output.bias
-        return from_noise + (image_hidden @ image_weight.T).unsqueeze(1)  # (1, S, E) + (N, 1, E)
+        noise_weight, condition_weight = (
+            join.weight[:, :n_noise_units],
+            join.weight[:, n_noise_units:],
+        )
+        from_noise = noise_hidden @ noise_weight.T + join.bias
+        joined = from_noise + (condition_hidden @ condition_weight.T).unsqueeze(1)
+        vectors: Tensor = self.squash(
+            self.output(torch.relu(joined)) if hasattr(self, "joint") else joined
+        )
+        return vectors
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
         """Draw Gaussian noise (n_images, n_draws, Z)."""
@@ -184,32 +219,52 @@ class WordTable(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Word vector and image features → the logit of "a person wrote this word on this photo"."""
+    """An example and its condition → the logit of "this is real", a word of this photo, say.
 
-    def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
+    Hidden layers are of ReLU units, or of maxout units of `pieces`; those of the join are maxout.
+    A `condition_size` of 0 is a discriminator without a condition.
+    """
+
+    def __init__(
+        self,
+        example_size: int,
+        condition_size: int,
+        *,
+        example_units: int,
+        condition_units: int,
+        joint_units: int,
+        joint_pieces: int,
+        pieces: int = 1,
+        dropout: float = 0.0,
+    ):
         super().__init__()
-        self.word_layer = nn.Linear(vector_size, config.d_word_units)
-        self.image_layer = nn.Linear(feature_size, config.d_image_units)
-        joined = config.d_word_units + config.d_image_units
-        self.maxout = Maxout(joined, config.maxout_units, config.maxout_pieces)
-        self.output = nn.Linear(config.maxout_units, 1)
-        self.dropout = nn.Dropout(config.d_dropout)
+        self.example_layer = units(example_size, example_units, pieces)
+        joined = example_units
+        if condition_size:
+            self.condition_layer = units(condition_size, condition_units, pieces)
+            joined += condition_units
+        self.maxout = Maxout(joined, joint_units, joint_pieces)
+        self.output = nn.Linear(joint_units, 1)
+        self.dropout = nn.Dropout(dropout)
 
-    def embed_images(self, image_features: Tensor) -> Tensor:
-        """Map image features (B, D) to the hidden layer that real and fake words share."""
-        return torch.relu(self.image_layer(image_features))
+    def embed_condition(self, condition: Tensor) -> Tensor:
+        """Map conditions (B, D) to the hidden layer that real and fake examples share."""
+        hidden: Tensor = self.condition_layer(condition)
+        return hidden
 
-    def judge(self, word_vectors: Tensor, image_hidden: Tensor) -> Tensor:
-        """Return the logits (B, S) of word vectors (B, S, E) beside embedded images (B, H)."""
-        word_hidden = self.dropout(torch.relu(self.word_layer(word_vectors)))
-        image_hidden = self.dropout(image_hidden).unsqueeze(1).expand(-1, word_vectors.shape[1], -1)
-        joined = torch.cat([word_hidden, image_hidden], dim=-1)
-        logits: Tensor = self.output(self.dropout(self.maxout(joined)))
+    def judge(self, examples: Tensor, condition_hidden: Tensor | None) -> Tensor:
+        """Return the logits (B, S) of examples (B, S, E) beside embedded conditions (B, H)."""
+        hidden = self.dropout(self.example_layer(examples))
+        if condition_hidden is not None:
+            condition_hidden = self.dropout(condition_hidden).unsqueeze(1)
+            condition_hidden = condition_hidden.expand(-1, examples.shape[1], -1)
+            hidden = torch.cat([hidden, condition_hidden], dim=-1)
+        logits: Tensor = self.output(self.dropout(self.maxout(hidden)))
         return logits.squeeze(-1)
 
-    def forward(self, word_vectors: Tensor, image_features: Tensor) -> Tensor:
-        """Return the logits (B, S) of word vectors (B, S, E) beside image features (B, D)."""
-        return self.judge(word_vectors, self.embed_images(image_features))
+    def forward(self, examples: Tensor, condition: Tensor) -> Tensor:
+        """Return the logits (B, S) of examples (B, S, E) beside their conditions (B, D)."""
+        return self.judge(examples, self.embed_condition(condition))
 
 
 def build_generator(
@@ -218,7 +273,10 @@ def build_generator(
     """Build the generator that `config` names, as it tags: into vectors of `vector_size`."""
     if config.generator == "mixture":
         return MixtureGenerator(feature_size, vector_size, config)
-    return Generator(feature_size, vector_size, config)
+    return Generator(
+        config.noise_size, feature_size, vector_size, noise_units=config.noise_units,
+        condition_units=config.image_units, dropout=config.dropout,
+    )  # fmt: skip
 
 
 def build_networks(
@@ -240,9 +298,13 @@ def build_networks(
             MixtureGenerator(feature_size, None, config) if config.learns_spaces
             else build_generator(feature_size, word_vectors.shape[1], config)
         )  # fmt: skip
-        discriminator = Discriminator(feature_size, judged_size, config)
-        _initialize(generator, config.generator_init)
-        _initialize(discriminator, config.discriminator_init)
+        discriminator = Discriminator(
+            judged_size, feature_size, example_units=config.d_word_units,
+            condition_units=config.d_image_units, joint_units=config.maxout_units,
+            joint_pieces=config.maxout_pieces, dropout=config.d_dropout,
+        )  # fmt: skip
+        initialize(generator, config.generator_init)
+        initialize(discriminator, config.discriminator_init)
         words = _build_words(word_vectors, frequency, config)
     return generator, words, discriminator
 
@@ -258,7 +320,7 @@ def _build_words(word_vectors: Tensor, frequency: Tensor, config: TrainConfig) -
     return WordTable(learnt.uniform_(-limit, limit), torch.logit(frequency))
 
 
-def _initialize(network: nn.Module, limit: float | None) -> None:
+def initialize(network: nn.Module, limit: float | None) -> None:
     """Draw every weight evenly from ±`limit`, in the order of the layers; biases start at 0.
 
     Without a limit, layers keep torch's own, which shrinks with their inputs.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from mmcgan.config import TrainConfig
+from mmcgan.learning import LearningConfig
 
 
-def learning_rate(config: TrainConfig, update: int, n_updates: int) -> float:
+def learning_rate(config: LearningConfig, update: int, n_updates: int) -> float:
     """Return the generator's learning rate at `update` of `n_updates`."""
     return config.learning_rate * rate_factor(config, update, n_updates)
 
 
-def rate_factor(config: TrainConfig, update: int, n_updates: int) -> float:
+def rate_factor(config: LearningConfig, update: int, n_updates: int) -> float:
     """Return what is left of the first learning rate at `update` of `n_updates`.
 
     SGD: 1 / 1.00004^update, not below the floor (arXiv 1411.1784, section 4.1). AdamW: half a
@@ -26,7 +26,7 @@ def rate_factor(config: TrainConfig, update: int, n_updates: int) -> float:
     return max(factor, floor)
 
 
-def momentum(config: TrainConfig, epoch: float) -> float:
+def momentum(config: LearningConfig, epoch: float) -> float:
     """Rise from 0.5 to 0.7, linearly over `momentum_epochs` (the released configuration)."""
     share = min(epoch / config.momentum_epochs, 1.0)
     return config.momentum_start + share * (config.momentum_end - config.momentum_start)

@@ -31,6 +31,9 @@ from mmcgan.vocabulary import Vocabulary, transform_words
 
 Score = Callable[[Ranking, sparse.csr_array], float]
 
+COLLAPSED_WORDS = 2  # mean distinct nearest words a photo below which G has collapsed
+COLLAPSED = "the generator has collapsed: nearly all samples of a photo have the same nearest word"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -41,11 +44,12 @@ class Task:
     tags: TagSource
     vocabulary: Vocabulary
     standardizer: Standardizer
+    game: TagGame
     trainer: Trainer
 
     def describe(self) -> str:
         """Say in one line what is trained on what."""
-        trainer, examples = self.trainer, self.trainer.game.examples
+        trainer, examples = self.trainer, self.game.examples
         n_epochs = trainer.n_updates / trainer.updates_per_epoch
         first, last = (
             learning_rate(self.config, update, trainer.n_updates)
@@ -66,13 +70,14 @@ class Task:
             ranked = list(self._tagger(taggers).ranked(features))
             precision = score(Ranking.join([r.rank(10) for r in ranked]), relevant)
             distinct = float(np.concatenate([r.draws.n_distinct() for r in ranked]).mean())
-            return Validation(precision, {"P@10": precision, "distinct_words": distinct})
+            warning = COLLAPSED if distinct < COLLAPSED_WORDS else ""
+            return Validation(precision, {"P@10": precision, "distinct_words": distinct}, warning)
 
         return validate
 
     def train(self, run: RunDir, score: Score) -> Best:
         """Train into `run`, whose settings are frozen, judged by `score` on dev; finish it."""
-        best = fit(self.trainer, self.validation(score), run)
+        best = fit(self.trainer, self.validation(score), run, keep_last=self.config.refit)
         self.save(run, best)
         return best
 
@@ -81,14 +86,14 @@ class Task:
         taggers = self.trainer.evaluated.eval()
         for name, state in best.networks.items():
             taggers[name].load_state_dict(state)
+        examples = self.game.examples
         facts = {
             "dataset": self.dataset.name,
             "dataset_id": self.dataset.dataset_id,
             "tags": self.tags,
-            "n_photos": self.trainer.game.examples.n_tagged,
-            "n_untagged_photos": len(self.trainer.game.examples.image_features)
-            - self.trainer.game.examples.n_tagged,
-            "n_pairs": len(self.trainer.game.examples.pairs),
+            "n_photos": examples.n_tagged,
+            "n_untagged_photos": len(examples.image_features) - examples.n_tagged,
+            "n_pairs": len(examples.pairs),
             "n_updates": self.trainer.update,
             "epochs": self.trainer.epoch,
             "best_update": best.update,
@@ -113,7 +118,7 @@ class Task:
         vocabulary, bias = self.vocabulary, None
         generator, words = taggers["generator"], taggers["words"]
         if self.config.learns_spaces:
-            examples = self.trainer.game.examples
+            examples = self.game.examples
             learnt_from = examples.image_features[: examples.n_tagged]
             generator, words = condense(generator, words, learnt_from, self.config)  # type: ignore[arg-type]
         if self.config.retrieval:
@@ -162,8 +167,8 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
         torch.from_numpy(np.stack(matrix.nonzero(), axis=1).astype(np.int64)).to(device),
         neighbours,
     )
-    trainer = Trainer(_build_game(examples, vocabulary, matrix, config), config)
-    return Task(dataset, config, tags, vocabulary, standardizer, trainer)
+    game = _build_game(examples, vocabulary, matrix, config)
+    return Task(dataset, config, tags, vocabulary, standardizer, game, Trainer(game, config))
 
 
 def _build_game(

@@ -15,44 +15,33 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mmcgan.config import TrainConfig
+from mmcgan.adversarial import ADVERSARIAL, Game, Losses
 from mmcgan.errors import TrainingError
-from mmcgan.game import Batch, Losses, TagGame
+from mmcgan.learning import LearningConfig
 from mmcgan.schedules import momentum, rate_factor
 
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
-BATCHES_OF_PHOTOS, MIN_PHOTOS = 40, 16  # an epoch of photos at least, a batch of them at least
-ADVERSARIAL, RETRIEVAL = "loss_g_adversarial", "loss_g_retrieval"
 
 
 class Trainer:
     """The networks of a game and their optimisers; `update` counts generator updates."""
 
-    def __init__(self, game: TagGame, config: TrainConfig):
+    def __init__(self, game: Game, config: LearningConfig):
         self.game, self.config = game, config
-        # What tags: the generator and the words it aims at.
-        self.taggers = nn.ModuleDict({"generator": game.generator, "words": game.words}).train()
+        self.learners = game.learners.train()
         self.discriminator = game.discriminator.train()
-        self.optimizer_g = _build_optimizer(self.taggers, config.learning_rate, config)
+        self.optimizer_g = _build_optimizer(self.learners, config.learning_rate, config)
         d_rate = config.learning_rate if config.d_learning_rate is None else config.d_learning_rate
         self.optimizer_d = _build_optimizer(self.discriminator, d_rate, config)
-        self.average = _build_average(self.taggers, config.average)
+        self.average = _build_average(self.learners, config.average)
         self.update = 0
         self._order: tuple[int, Tensor] | None = None
 
     @property
-    def batch_size(self) -> int:
-        """Examples in a mini-batch; few photos still make enough batches an epoch."""
-        if self.config.examples == "pairs":
-            return self.config.batch_size
-        most = max(self.game.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS)
-        return min(self.config.batch_size, most)
-
-    @property
     def batches_per_epoch(self) -> int:
         """Whole mini-batches in an epoch; what is left over is dropped, at random."""
-        return max(self.game.n_examples // self.batch_size, 1)
+        return max(self.game.n_examples // self.game.batch_size, 1)
 
     @property
     def updates_per_epoch(self) -> float:
@@ -78,8 +67,8 @@ class Trainer:
 
     @property
     def evaluated(self) -> nn.ModuleDict:
-        """The generator and the words to tag with: the running average, where there is one."""
-        module = self.average.module if self.average else self.taggers
+        """The networks to generate with: the running average, where there is one."""
+        module = self.average.module if self.average else self.learners
         assert isinstance(module, nn.ModuleDict)
         return module
 
@@ -92,11 +81,11 @@ class Trainer:
             measures = self._discriminator_step(batch)
         measures |= self._generator_step(batch)
         if self.average:
-            self.average.update_parameters(self.taggers)
+            self.average.update_parameters(self.learners)
         self.update += 1
         return measures
 
-    def _discriminator_step(self, batch: Batch) -> Losses:
+    def _discriminator_step(self, batch: Any) -> Losses:
         """Raise V(D, G) by one step of D."""
         losses, right = self.game.discriminator_losses(batch)
         self._check_finite(losses)
@@ -105,7 +94,7 @@ class Trainer:
         self.optimizer_d.step()
         return {**losses, **right}
 
-    def _generator_step(self, batch: Batch) -> Losses:
+    def _generator_step(self, batch: Any) -> Losses:
         """Lower the generator's terms by one step of G.
 
         Each term's gradient is taken at the draws, where they are weighed against each other, and
@@ -118,12 +107,7 @@ class Trainer:
         losses = self.game.generator_losses(seen, batch)
         self._check_finite(losses)
         gradients = {name: _gradient_at(seen, loss) for name, loss in losses.items()}
-        if self.config.moves == "spread":
-            gradients |= {
-                name: without_mean(gradient, self.game.generator.n_members)
-                for name, gradient in gradients.items()
-                if name != RETRIEVAL
-            }
+        gradients = self.game.steer(gradients)
         weight, share = balance(gradients, self.config.adversarial_share)
         gradients[ADVERSARIAL] = weight * gradients[ADVERSARIAL]
         draws.backward(torch.stack(list(gradients.values())).sum(0))  # type: ignore[no-untyped-call]
@@ -140,18 +124,19 @@ class Trainer:
                 "try a lower --learning-rate"
             )
 
-    def _batch(self, number: int) -> Batch:
+    def _batch(self, number: int) -> Any:
         """Return the examples of the mini-batch of that number, counted over all epochs."""
         epoch, place = divmod(number, self.batches_per_epoch)
         order = self._epoch_order(epoch)
-        return self.game.batch(order[place * self.batch_size : (place + 1) * self.batch_size])
+        size = self.game.batch_size
+        return self.game.batch(order[place * size : (place + 1) * size])
 
     def _epoch_order(self, epoch: int) -> Tensor:
         """Return the order of the examples in an epoch, the same whenever it is asked for."""
         if self._order is None or self._order[0] != epoch:
             random = torch.Generator().manual_seed(_mixed_seed(self.config.seed, epoch))
             order = torch.randperm(self.game.n_examples, generator=random)
-            self._order = epoch, order.to(self.game.examples.pairs.device)
+            self._order = epoch, order.to(self.game.device)
         return self._order[1]
 
     def _set_schedules(self) -> None:
@@ -174,12 +159,12 @@ class Trainer:
             part.load_state_dict(state[name])
 
     def copy_of_evaluated(self) -> dict[str, dict[str, Tensor]]:
-        """Return the weights to tag with as they are now, by network."""
+        """Return the weights to generate with as they are now, by network."""
         return {n: copy.deepcopy(net.state_dict()) for n, net in self.evaluated.items()}
 
     def _parts(self) -> dict[str, Any]:
         parts = {
-            "taggers": self.taggers,
+            "learners": self.learners,
             "discriminator": self.discriminator,
             "optimizer_g": self.optimizer_g,
             "optimizer_d": self.optimizer_d,
@@ -203,16 +188,6 @@ def balance(gradients: Losses, share: float | None) -> tuple[float, Tensor]:
     return weight, torch.tensor(weight * own / total if total > 0 else float("nan"))
 
 
-def without_mean(gradient: Tensor, n_members: int) -> Tensor:
-    """Return a gradient at draws (B, S, E) less its mean over each member's draws.
-
-    What is left moves the draws apart or together and leaves their mean where it is.
-    """
-    n_images, _, size = gradient.shape
-    own = gradient.view(n_images, n_members, -1, size)
-    return (own - own.mean(dim=2, keepdim=True)).view_as(gradient)
-
-
 def _gradient_at(draws: Tensor, loss: Tensor) -> Tensor:
     """Return the gradient of `loss` at the draws; what else it reaches keeps its own."""
     draws.grad = torch.zeros_like(draws)
@@ -220,7 +195,7 @@ def _gradient_at(draws: Tensor, loss: Tensor) -> Tensor:
     return draws.grad
 
 
-def _build_optimizer(network: nn.Module, rate: float, config: TrainConfig) -> Optimizer:
+def _build_optimizer(network: nn.Module, rate: float, config: LearningConfig) -> Optimizer:
     """Build the optimiser; each group remembers its first learning rate for the schedule."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     group = {"params": parameters, "first_lr": rate}

@@ -71,7 +71,7 @@ def make_trainer(config: TrainConfig = SMALL, examples: Examples | None = None) 
 
 def weights_of(trainer: Trainer) -> list[Tensor]:
     """All weights of both networks as they are now."""
-    return [p.detach().clone() for n in (trainer.taggers, trainer.discriminator)
+    return [p.detach().clone() for n in (trainer.learners, trainer.discriminator)
             for p in n.parameters()]  # fmt: skip
 
 

@@ -445,7 +445,7 @@ def test_discriminator_judges_a_real_set_beside_a_set_of_each_member():
 class LinearJudge(nn.Module):
     """D(x, y) = 3 x₁ - 4 x₂ whatever the image."""
 
-    def embed_images(self, images):
+    def embed_condition(self, images):
         return images
 
     def judge(self, vectors, hidden):

@@ -24,7 +24,7 @@ def fit_run(path, config=SMALL, validation=validate):
     if not run.is_started:
         run.write_config({})
     trainer = make_trainer(config, make_photos() if config.preset == "modern" else None)
-    best = fit(trainer, validation, run)
+    best = fit(trainer, validation, run, keep_last=config.refit)
     return trainer, best
 
 
@@ -134,11 +134,11 @@ def test_validation_is_given_the_running_average_without_dropout(tmp_path):
     assert given
     assert all(taggers is trainer.average.module for taggers in given)
     averaged, last = (
-        t["generator"].noise_layer.weight for t in (trainer.evaluated, trainer.taggers)
+        t["generator"].noise_layer.weight for t in (trainer.evaluated, trainer.learners)
     )
     assert not torch.equal(averaged, last)
     # Training goes on with dropout.
-    assert all(m.training for net in (trainer.evaluated, trainer.taggers) for m in net.modules())
+    assert all(m.training for net in (trainer.evaluated, trainer.learners) for m in net.modules())
 
 
 def test_best_networks_are_the_averages_at_the_evaluation(tmp_path):
@@ -213,7 +213,7 @@ def test_divergence_after_an_evaluation_ends_the_run_with_the_best_networks(tmp_
 
 def test_collapse_is_said_once_and_logged(tmp_path, capsys):
     def collapsed(taggers):
-        return Validation(0.1, {"P@10": 0.1, "distinct_words": 1.0})
+        return Validation(0.1, {"P@10": 0.1}, "all samples have the same nearest word")
 
     fit_run(tmp_path, SMALL, collapsed)
     warnings = [r for r in RunDir(tmp_path).read_log() if r["event"] == "warning"]

@@ -138,7 +138,7 @@ def test_discriminator_judges_each_vector_on_its_own():
         for s in range(3):
             alone = discriminator(words[i : i + 1, s : s + 1], images[i : i + 1])
             assert torch.allclose(logits[i, s], alone[0, 0], atol=1e-5)
-    hidden = discriminator.embed_images(images)
+    hidden = discriminator.embed_condition(images)
     assert torch.equal(discriminator.judge(words, hidden), logits)
 
 
@@ -201,7 +201,7 @@ def test_building_networks_leaves_the_random_state_alone():
 def test_first_weights_without_a_limit_go_by_the_size_of_the_layer():
     generator, _, discriminator = build(400, 5, TrainConfig.of("modern"))
     # torch's own: even in ±1 / √inputs.
-    trunk, image = generator.members[0].trunk.weight, discriminator.image_layer.weight
+    trunk, image = generator.members[0].trunk.weight, discriminator.condition_layer[0].weight
     for weight in (trunk, image):
         assert float(weight.detach().abs().max()) == pytest.approx(1 / 400**0.5, rel=0.01)
     assert generator.members[0].trunk.bias.any()

@@ -19,7 +19,7 @@ from mmcgan.model import load_model
 from mmcgan.ranking import Ranking
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.task import Task, build_task
+from mmcgan.task import COLLAPSED, COLLAPSED_WORDS, Task, build_task
 
 SIZES: dict[str, Any] = {
     "noise_size": 4, "noise_units": 5, "image_units": 8, "d_word_units": 4, "d_image_units": 5,
@@ -165,6 +165,7 @@ def test_validation_scores_the_ranking_of_dev_by_the_tags_learnt(make_dataset):
     expected = [[tag.word for tag in tags] for tags in tagger.tag_features(dataset.features[rows])]
     assert [[words[w] for w in best] for best in ranking.rows] == expected
     draws = next(tagger.ranked(dataset.features[rows])).draws
+    assert found.warning == ("" if draws.n_distinct().mean() >= COLLAPSED_WORDS else COLLAPSED)
     assert found.measures["distinct_words"] == pytest.approx(draws.n_distinct().mean())
 
 
@@ -202,7 +203,7 @@ def test_model_has_the_running_average(make_dataset, tmp_path):
     run = train(task, tmp_path)
     averaged, last = (
         taggers["generator"].members[0].trunk.weight.detach()
-        for taggers in (task.trainer.average.module, task.trainer.taggers)
+        for taggers in (task.trainer.average.module, task.trainer.learners)
     )
     saved = load_model(run).generator.members[0].trunk.weight.detach()
     assert torch.equal(saved, averaged.half().float())
@@ -244,7 +245,7 @@ def test_facts_say_what_was_learnt_from(make_dataset, tmp_path):
         {"untagged": 0}, {"moves": "draws"}, {"adversarial_share": 0.0},
         {"adversarial_share": None}, {"gradient_penalty": 0.0}, {"average": 0.0},
         {"optimizer": "sgd"}, {"ranking": "vote"}, {"vector_size": 2}, {"refit": True},
-        {"generator_loss": "saturating"}, {"discriminator_steps": 2}, {"judged_examples": 1},
+        {"loss": "saturating"}, {"discriminator_steps": 2}, {"judged_examples": 1},
         {"judged_examples": None}, {"batch_size": 1}, {"generator_init": 0.05},
     ],
     ids=str,

@@ -259,7 +259,7 @@ def test_resume_of_broken_settings_is_a_run_error(trained, tmp_path, capsys):
         ("--tags", "all", "user+annotations"),
         ("--epochs", "0", "at least 1"),
         ("--dropout", "1.5", "at most 0.99"),
-        ("--generator-loss", "x", "non-saturating"),
+        ("--loss", "x", "non-saturating"),
         ("--epochs", "many", "integer"),
     ],
 )

@@ -18,9 +18,11 @@ from games import (
 )
 
 from mmcgan import trainer as trainer_module
+from mmcgan.adversarial import ADVERSARIAL
 from mmcgan.errors import TrainingError
+from mmcgan.game import RETRIEVAL, without_mean
 from mmcgan.schedules import learning_rate, momentum
-from mmcgan.trainer import ADVERSARIAL, RETRIEVAL, balance, without_mean
+from mmcgan.trainer import balance
 
 
 def test_schedules_reach_the_optimisers():
@@ -65,7 +67,7 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
 
 def test_an_epoch_of_photos_meets_every_photo_once():
     trainer = make_trainer(modern(batch_size=2), make_photos())
-    assert (trainer.batch_size, trainer.batches_per_epoch) == (2, 2)
+    assert (trainer.game.batch_size, trainer.batches_per_epoch) == (2, 2)
     epochs = [[int(row) for i in range(2) for row in trainer._batch(2 * epoch + i).rows]
               for epoch in range(20)]  # fmt: skip
     # Whole batches alone: of five photos one is left out, not the same one every time.
@@ -87,9 +89,9 @@ def test_few_photos_make_smaller_batches(n_photos, batch_size):
     # A fortieth of the photos, at least 16, at most --batch-size.
     pairs = torch.stack([torch.arange(n_photos), torch.zeros(n_photos, dtype=torch.long)], dim=1)
     examples = replace(make_photos(), pairs=pairs, image_features=torch.zeros(n_photos, 7))
-    assert make_trainer(modern(batch_size=256), examples).batch_size == batch_size
+    assert make_trainer(modern(batch_size=256), examples).game.batch_size == batch_size
     # Of pairs there are always enough.
-    assert make_trainer(replace(SMALL, batch_size=100), examples).batch_size == 100
+    assert make_trainer(replace(SMALL, batch_size=100), examples).game.batch_size == 100
 
 
 # One step against an independent, plain implementation.
@@ -106,12 +108,12 @@ class PlainGan:
 
     def generate(self, noise, images):
         a = (noise @ self.g["noise_layer.weight"].T + self.g["noise_layer.bias"]).clamp(min=0)
-        b = (images @ self.g["image_layer.weight"].T + self.g["image_layer.bias"]).clamp(min=0)
+        b = (images @ self.g["condition_layer.weight"].T + self.g["condition_layer.bias"]).clamp(min=0)
         return torch.cat([a, b], 1) @ self.g["output.weight"].T + self.g["output.bias"]
 
     def probability(self, words, images):
-        a = (words @ self.d["word_layer.weight"].T + self.d["word_layer.bias"]).clamp(min=0)
-        b = (images @ self.d["image_layer.weight"].T + self.d["image_layer.bias"]).clamp(min=0)
+        a = (words @ self.d["example_layer.0.weight"].T + self.d["example_layer.0.bias"]).clamp(min=0)
+        b = (images @ self.d["condition_layer.0.weight"].T + self.d["condition_layer.0.bias"]).clamp(min=0)
         pieces = torch.cat([a, b], 1) @ self.d["maxout.linear.weight"].T
         pieces = pieces + self.d["maxout.linear.bias"]
         hidden = torch.stack([pieces[:, i : i + 2].max(1).values for i in range(0, 8, 2)], 1)
@@ -140,7 +142,7 @@ class PlainGan:
 @pytest.mark.parametrize("generator_loss", ["saturating", "non-saturating"])
 def test_steps_equal_an_independent_plain_implementation(generator_loss):
     # Without dropout, whose masks have no independent source.
-    config = replace(SMALL, dropout=0.0, d_dropout=0.0, generator_loss=generator_loss)
+    config = replace(SMALL, dropout=0.0, d_dropout=0.0, loss=generator_loss)
     trainer = make_trainer(config)
     word_vectors = trainer.game.examples.word_vectors
     plain = PlainGan(trainer)
@@ -186,11 +188,11 @@ def test_generator_step_leaves_the_discriminator_alone(config):
 @pytest.mark.parametrize("config", [SMALL, modern()], ids=["paper", "modern"])
 def test_discriminator_step_leaves_generator_and_words_alone(config):
     trainer = make_trainer(config)
-    before = [p.detach().clone() for p in trainer.taggers.parameters()]
+    before = [p.detach().clone() for p in trainer.learners.parameters()]
     judge = trainer.discriminator.output.weight.detach().clone()
     trainer._set_schedules()
     trainer._discriminator_step(trainer._batch(0))
-    assert_same(before, list(trainer.taggers.parameters()))
+    assert_same(before, list(trainer.learners.parameters()))
     assert not torch.equal(judge, trainer.discriminator.output.weight)
 
 
@@ -309,7 +311,7 @@ def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
     weight, _ = balance(at_draws, 0.3)
     assert weight != pytest.approx(1, abs=0.01)
     total = sum(loss * (weight if n == ADVERSARIAL else 1) for n, loss in terms.items())
-    parameters = dict(trainer.taggers.named_parameters())
+    parameters = dict(trainer.learners.named_parameters())
     expected = torch.autograd.grad(total, list(parameters.values()))
     torch.manual_seed(4)
     trainer._generator_step(batch)
@@ -351,10 +353,10 @@ def test_average_follows_the_weights_with_its_decay():
     averages = None
     for _ in range(4):
         trainer.step()
-        now = [p.detach().double() for p in trainer.taggers.parameters()]
+        now = [p.detach().double() for p in trainer.learners.parameters()]
         averages = now if averages is None else [
             0.9 * a + 0.1 * n for a, n in zip(averages, now, strict=True)]  # fmt: skip
-    assert trainer.evaluated is not trainer.taggers
+    assert trainer.evaluated is not trainer.learners
     for found, expected in zip(trainer.evaluated.parameters(), averages, strict=True):
         assert torch.allclose(found.double(), expected, atol=1e-6)
     copied = trainer.copy_of_evaluated()
@@ -364,7 +366,7 @@ def test_average_follows_the_weights_with_its_decay():
 
 def test_without_an_average_the_weights_themselves_are_evaluated():
     trainer = make_trainer(modern(average=0.0), make_photos())
-    assert trainer.evaluated is trainer.taggers
+    assert trainer.evaluated is trainer.learners
 
 
 def test_copy_of_evaluated_stays_when_training_goes_on():

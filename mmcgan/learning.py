@@ -1,0 +1,91 @@
+"""Settings of training two networks against each other, whatever it is that they generate.
+
+The defaults are those of arXiv 1411.1784, section 4; what the paper leaves open says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mmcgan.options import Config, option
+
+
+@dataclass(frozen=True)
+class LearningConfig(Config):
+    """What `mmcgan.trainer` and the losses take their settings from."""
+
+    seed: int = option(
+        0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0
+    )
+    epochs: int | None = option(
+        None,
+        "Passes over all examples; if not given 8, or as many as make 1,500 updates.",
+        at_least=1,
+    )
+    patience: int = option(5, "Stop after so many evaluations without a better one.", at_least=1)
+    evaluate_every: int | None = option(
+        None,
+        "Updates between two evaluations, each with a checkpoint; if not given an epoch, but at "
+        "least 100.",
+        at_least=1,
+    )
+    batch_size: int = option(
+        100,
+        "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
+        at_least=1,
+    )
+    discriminator_steps: int = option(
+        1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
+    )
+    loss: Literal["saturating", "non-saturating", "wasserstein", "relativistic"] = option(
+        "saturating",
+        "What the two networks play for. Open in the paper: G lowers log(1 - D(G(z))) as in its "
+        "value function, or -log D(G(z)). Others: the critic of a Wasserstein GAN, or logits of "
+        "real and generated examples compared.",
+    )
+    adversarial_share: float | None = option(
+        None,
+        "Share of the gradient on what is generated that the adversarial term is scaled to; its "
+        "own size if not given.",
+        at_least=0,
+        at_most=0.99,
+    )
+    gradient_penalty: float = option(
+        0.0,
+        "Weight of the penalty on the discriminator's gradient: at real examples; wasserstein: "
+        "between real and generated ones; relativistic: at both.",
+        at_least=0,
+    )
+    optimizer: Literal["sgd", "adamw"] = option(
+        "sgd", "SGD with the paper's schedules, or AdamW with a cosine to 0."
+    )
+    learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
+    d_learning_rate: float | None = option(
+        None, "The same of the discriminator; that of the generator if not given.", at_least=0
+    )
+    weight_decay: float = option(0.0, "Weight decay of the networks.", at_least=0)
+    learning_rate_decay: float = option(
+        1.00004,
+        "SGD: divides the learning rate after every mini-batch (the released code: 1.000004).",
+        at_least=1,
+    )
+    learning_rate_floor: float = option(
+        1e-6, "SGD: the learning rate falls no further.", at_least=0
+    )
+    momentum_start: float = option(0.5, "SGD: momentum of the first update.", at_least=0, at_most=1)
+    momentum_end: float = option(
+        0.7, "SGD: momentum at the end of its rise.", at_least=0, at_most=1
+    )
+    momentum_epochs: int = option(
+        250,
+        "SGD: epochs over which the momentum rises, linearly (the released code's value).",
+        at_least=1,
+    )
+    average: float = option(
+        0.0,
+        "Decay a step of the running average of the generator's weights, which is what is kept; 0: "
+        "the last weights.",
+        at_least=0,
+        at_most=0.9999,
+    )
