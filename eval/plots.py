@@ -86,7 +86,7 @@ def curve_plot(
         figure, axes = new_axes()
         for name in _cgan_on_top(drawn, lines):
             draw_line(axes, drawn[name]["k"], drawn[name][measure], lines[name])
-        _fit(axes, [value for curve in drawn.values() for value in curve[measure]])
+        fit(axes, [value for curve in drawn.values() for value in curve[measure]])
         axes.xaxis.set_major_locator(FixedLocator([1, 5, 10, 15, 20]))
         name_axes(axes, "k, tags given to a photo", f"{measure}@k")
         said = ", ".join(f"{n} {c[measure][-1]:.3f}" for n, c in drawn.items() if c[measure])
@@ -99,29 +99,31 @@ def loss_plot(log: Sequence[Mapping[str, Any]]) -> Markup | None:
     names = {
         "loss_d_real": Line("series-3"),
         "loss_d_fake": Line("series-3", (3, 1.2)),
+        "loss_d_order": Line("series-2"),
         "loss_g_adversarial": Line("cgan", width=2),
     }
-    return _log_plot(log, names, "losses", "loss")
+    return log_plot(log, names, "losses", "loss")
 
 
 def accuracy_plot(log: Sequence[Mapping[str, Any]]) -> Markup | None:
-    """Draw how often the discriminator is right on real and on generated pairs."""
+    """Draw how often the discriminator is right on real and on generated pairs, or their order."""
     names = {
         "d_accuracy_real": Line("series-1"),
         "d_accuracy_fake": Line("cgan", (3, 1.2), 2),
+        "d_accuracy_order": Line("series-2"),
     }
-    return _log_plot(log, names, "accuracies", "discriminator's accuracy", top=1.0)
+    return log_plot(log, names, "accuracies", "discriminator's accuracy", top=1.0)
 
 
 def dev_plot(log: Sequence[Mapping[str, Any]]) -> Markup | None:
     """Draw P@10 on dev over the updates."""
-    return _log_plot(log, {"P@10": Line("cgan", width=2)}, "dev", "P@10 on dev")
+    return log_plot(log, {"P@10": Line("cgan", width=2)}, "dev", "P@10 on dev")
 
 
 def distinct_plot(log: Sequence[Mapping[str, Any]]) -> Markup | None:
     """Draw how many distinct words the samples of an image hold, over the updates."""
     names = {"distinct_words": Line("cgan", width=2)}
-    return _log_plot(log, names, "distinct", "distinct words among the samples of a photo")
+    return log_plot(log, names, "distinct", "distinct words among the samples of a photo")
 
 
 def tag_plot(per_tag: Sequence[Mapping[str, Any]]) -> Markup | None:
@@ -130,8 +132,8 @@ def tag_plot(per_tag: Sequence[Mapping[str, Any]]) -> Markup | None:
     if not tags:
         return None
     names = [label(printed(tag["word"])) for tag in tags]
-    recalls = [_finite(tag["recall"]) for tag in tags]
-    precisions = [_finite(tag["precision"]) for tag in tags]
+    recalls = [finite(tag["recall"]) for tag in tags]
+    precisions = [finite(tag["precision"]) for tag in tags]
     with drawing():
         figure, axes = new_axes(0.47 + 0.21 * len(tags), left=_label_margin(names), top=0.05)
         places = np.arange(len(tags))
@@ -219,7 +221,7 @@ def _name_point(axes: Axes, x: float, y: float, text: str) -> None:
     )
 
 
-def _log_plot(
+def log_plot(
     log: Sequence[Mapping[str, Any]],
     names: Mapping[str, Line],
     figure_name: str,
@@ -235,7 +237,7 @@ def _log_plot(
         figure, axes = new_axes()
         for name, (updates, values) in series.items():
             draw_line(axes, updates, values, names[name])
-        _fit(axes, [value for _, values in series.values() for value in values], top)
+        fit(axes, [value for _, values in series.values() for value in values], top)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         name_axes(axes, "updates", y)
@@ -249,7 +251,7 @@ def log_series(log: Sequence[Mapping[str, Any]], name: str) -> tuple[list[float]
     Records without the field, or where it is not a number, are left out; of a longer log,
     neighbouring records are averaged.
     """
-    points = [(r["update"], r[name]) for r in log if math.isfinite(_finite(r.get(name)))]
+    points = [(r["update"], r[name]) for r in log if math.isfinite(finite(r.get(name)))]
     if not points:
         return [], []
     means = [np.mean(group, axis=0) for group in np.array_split(points, _n_groups(len(points)))]
@@ -283,7 +285,7 @@ def _cgan_on_top(names: Iterable[str], lines: Mapping[str, Line]) -> list[str]:
     return sorted(names, key=lambda name: lines[name].width)
 
 
-def _fit(axes: Axes, values: Sequence[float], top: float | None = None) -> None:
+def fit(axes: Axes, values: Sequence[float], top: float | None = None) -> None:
     """Show all values from zero up; room is left even where all are the same."""
     highest = max([*values, top or 0.0])
     lowest = min([*values, 0.0])
@@ -311,6 +313,6 @@ def _spread(n: int) -> list[int]:
     return sorted({round(rank) for rank in np.geomspace(1, n, MAX_POINTS).tolist()})
 
 
-def _finite(value: Any) -> float:
+def finite(value: Any) -> float:
     """Return a number, or NaN, which a plot leaves out, for what is none."""
     return float(value) if isinstance(value, int | float) else math.nan

@@ -54,15 +54,15 @@ def write_report(
 
 def render_html(report: Report, log: Log, gallery: Sequence[GalleryPhoto]) -> str:
     """Return the page; the same arguments give the same bytes."""
-    environment = _environment(autoescape=True)
-    environment.filters |= {"printed": printed, "data_uri": _data_uri, "score": _score}
+    environment = new_environment(autoescape=True)
+    environment.filters |= {"printed": printed, "data_uri": data_uri, "score": _score}
     view = _shared_view(report, log) | _figures_view(report, log) | {"gallery": gallery}
     return environment.get_template("report.html.j2").render(view, palette=PALETTE)
 
 
 def render_markdown(report: Report, log: Log) -> str:
     """Return the same tables as GitHub Markdown, without pictures."""
-    environment = _environment(finalize=_escaped_markdown)
+    environment = new_environment(finalize=_escaped_markdown)
     environment.filters |= {"table": markdown_table, "code": _one_line}
     return environment.get_template("report.md.j2").render(_shared_view(report, log))
 
@@ -76,7 +76,8 @@ def markdown_table(table: Table) -> Markup:
     return Markup("\n".join(lines))
 
 
-def _environment(**options: Any) -> Environment:
+def new_environment(**options: Any) -> Environment:
+    """Return what renders the templates, which refuses names that it is not given."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
@@ -110,7 +111,7 @@ def _shared_view(report: Report, log: Log) -> dict[str, Any]:
         **_draws_view(report),
         "tuning": tables.tuning_tables(report),
         "glossary": report.get("metrics", {}),
-        "facts": _fact_tables(report),
+        "facts": fact_tables(report),
         "command": report.get("command"),
     }
 
@@ -131,7 +132,8 @@ def _draws_view(report: Report) -> dict[str, Any]:
     }
 
 
-def _fact_tables(report: Report) -> list[Table]:
+def fact_tables(report: Report) -> list[Table]:
+    """Return the facts of the data, the run and the versions, as far as there are any."""
     sources = {"The data": "data", "The run": "run", "Versions": "versions"}
     found = [tables.fact_table(title, report.get(key, {})) for title, key in sources.items()]
     return [table for table in found if table]
@@ -185,13 +187,34 @@ def _curve_figures(
 
 def _learning_figures(log: Log) -> list[Figure]:
     drawn = {
-        "Losses: the discriminator on real pairs (solid) and generated ones (dashed), the "
-        "generator (orange)": plots.loss_plot(log),
-        "How often the discriminator is right: on real pairs (solid) and generated ones "
-        "(dashed); .5 is guessing": plots.accuracy_plot(log),
         "P@10 on dev, which chose the model": plots.dev_plot(log),
         "Distinct words among the samples of a photo": plots.distinct_plot(log),
     }
+    return game_figures(log, "pairs") + drawn_figures(drawn)
+
+
+def game_figures(log: Log, things: str) -> list[Figure]:
+    """Return how both networks learnt, as far as the log says it; D judges `things`."""
+    losses, rights = _judged(log, "loss_d", things), _judged(log, "d_accuracy", things)
+    drawn = {
+        f"Losses: the discriminator {losses}, the generator (orange)": plots.loss_plot(log),
+        f"How often the discriminator is right: {rights}; .5 is guessing": plots.accuracy_plot(log),
+    }
+    return drawn_figures(drawn)
+
+
+def _judged(log: Log, measure: str, things: str) -> str:
+    """Say on what D was measured: each kind apart, which is which of a pair of them, or both."""
+    apart, order = (any(f"{measure}_{on}" in r for r in log) for on in ("real", "order"))
+    if order and apart:
+        return f"on real {things} (solid), generated ones (dashed) and which is which (purple)"
+    if order:
+        return f"on which of two {things} is the real one (purple)"
+    return f"on real {things} (solid) and generated ones (dashed)"
+
+
+def drawn_figures(drawn: Mapping[str, Markup | None]) -> list[Figure]:
+    """Return the plots that there are; `drawn` has them by caption, None where there is none."""
     return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
 
 
@@ -202,7 +225,7 @@ def _tag_figures(per_tag: Sequence[Mapping[str, Any]]) -> list[Figure]:
             plots.balance_plot(per_tag)
         ),
     }
-    return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
+    return drawn_figures(drawn)
 
 
 def _distribution_figures(part: Mapping[str, Any], lines: Mapping[str, plots.Line]) -> list[Figure]:
@@ -212,11 +235,12 @@ def _distribution_figures(part: Mapping[str, Any], lines: Mapping[str, plots.Lin
         "Cross-entropy by the number of draws with 95 % intervals, and the level of the others; "
         "lower is better": draw_plots.by_draws_plot(part, lines),
     }
-    return [Figure(svg, caption) for caption, svg in drawn.items() if svg]
+    return drawn_figures(drawn)
 
 
-def _data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+def data_uri(picture: bytes, kind: str = "jpeg") -> str:
+    """Return a picture as an address that holds it whole; `kind` is "jpeg" or "png"."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _score(value: float) -> str:

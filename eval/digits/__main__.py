@@ -1,0 +1,52 @@
+"""python -m eval.digits [gan|cgan]: train a GAN on digits, measure it, write the report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from eval.digits.config import DigitsConfig, Kind
+from eval.digits.data import load_data
+from eval.digits.report import write_digits_report
+from eval.digits.samples import draw_pictures
+from eval.digits.study import measure, train
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.runs import RunDir
+
+
+@click.command("eval.digits")
+@click.argument("kind", type=click.Choice(["gan", "cgan"]), default="cgan")
+@config_options(DigitsConfig)
+def main(kind: Kind, **options: Any) -> None:
+    """Train a GAN, or one conditional on the label (cgan), and measure what it generates.
+
+    A call that was cut short goes on with its run when it is made again.
+    """
+    config = DigitsConfig.of(**given(options))
+    data = load_data(config)
+    run = RunDir(config.out)
+    click.echo(f"data: {data.name}, {len(data.train)} digits → {config.out}")
+    generator = train(kind, data, config, run)
+    report = measure(kind, data, config, generator, run)
+    report["command"] = shlex.join(["python", "-m", "eval.digits", *sys.argv[1:]])
+    write_digits_report(config.out, report, run.read_log(), draw_pictures(kind, data, generator))
+    click.echo(summary(report))
+
+
+def summary(report: dict[str, Any]) -> str:
+    """Say what was measured in one line."""
+    likelihood, modes = report["log_likelihood"], report["modes"]
+    accuracy = report.get("condition_accuracy")
+    return (
+        f"log-likelihood {likelihood['mean']:.1f} ± {likelihood['se']:.1f} (sigma "
+        f"{likelihood['sigma']:.3g})"
+        + (f", condition accuracy {accuracy:.3f}" if accuracy is not None else "")
+        + f", FID {report['fid']:.2f}, {modes['covered']} of {modes['of']} modes"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,113 @@
+"""Settings of `python -m eval.digits`; the defaults are arXiv 1411.1784, section 4.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from mmcgan.learning import LearningConfig
+from mmcgan.options import option, shown
+
+Kind = Literal["gan", "cgan"]
+
+# Where a preset differs from the defaults of `DigitsConfig`, which are the paper's.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "wgan-gp": {
+        "loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "discriminator_steps": 5,
+        "noise": "gaussian",
+        "dropout": 0.0,
+        "d_dropout": 0.0,
+        "generator_init": None,
+        "discriminator_init": None,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "average": 0.999,
+        "epochs": 100,
+    },
+    "relativistic": {
+        "loss": "relativistic",
+        "gradient_penalty": 1.0,
+        "noise": "gaussian",
+        "dropout": 0.0,
+        "d_dropout": 0.0,
+        "generator_init": None,
+        "discriminator_init": None,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "average": 0.999,
+        "epochs": 60,
+    },
+}
+
+
+@dataclass(frozen=True)
+class DigitsConfig(LearningConfig):
+    """`python -m eval.digits [gan|cgan]`: digits → a run folder with a report."""
+
+    data: Path | None = option(
+        None, "Folder of MNIST's four IDX files; scikit-learn's 8 x 8 digits if not given."
+    )
+    out: Path = option(Path("digits"), "Run folder, with report.json and report.html.")
+    download: bool = option(False, "Fetch MNIST's files into --data first.")
+    preset: Literal["paper", "wgan-gp", "relativistic"] = option(
+        "paper", "The set of values that the options start from."
+    )
+    loss: Literal["saturating", "non-saturating", "wasserstein", "relativistic"] = option(
+        "non-saturating",
+        "What the two networks play for. Open in the paper; the code of the original GAN has G "
+        "lower -log D(G(z)).",
+    )
+    patience: int = option(
+        1000, "Stop after so many evaluations without a better likelihood.", at_least=1
+    )
+    epochs: int | None = option(50, "Passes over all examples.", at_least=1)
+    condition: Literal["concatenated", "multiplied"] = option(
+        "concatenated",
+        "How the label joins, cgan: one-hot beside noise and image, or a learnt embedding "
+        "multiplied into them.",
+    )
+    noise: Literal["uniform", "gaussian"] = option("uniform", "In the unit hypercube, or normal.")
+    noise_size: int = option(100, "Size of the noise.", at_least=1)
+    noise_units: int = option(200, "Generator: ReLU units after the noise.", at_least=1)
+    label_units: int = option(1000, "Generator: ReLU units after the label.", at_least=1)
+    joint_units: int = option(1200, "Generator: ReLU units of the join.", at_least=1)
+    d_image_units: int = option(
+        240, "Discriminator: maxout units after the image, of 5 pieces.", at_least=1
+    )
+    d_label_units: int = option(
+        50, "Discriminator: maxout units after the label, of 5 pieces.", at_least=1
+    )
+    d_joint_units: int = option(
+        240, "Discriminator: maxout units of the join, of 4 pieces.", at_least=1
+    )
+    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
+    d_dropout: float = option(0.5, "Dropout in the discriminator.", at_least=0, at_most=0.99)
+    generator_init: float | None = option(
+        0.05,
+        "Generator: first weights are uniform in ± this (the released code's value); by the size "
+        "of the layer where a preset leaves it out.",
+        at_least=0,
+    )
+    discriminator_init: float | None = option(
+        0.005, "Discriminator: the same (the released code's value).", at_least=0
+    )
+
+    @classmethod
+    def of(cls, preset: str = "paper", **settings: Any) -> DigitsConfig:
+        """Return the values of `preset`, with `settings` in place of some of them.
+
+        Raises `OptionError` for a preset that there is not, or a value that a field does not take.
+        """
+        return cls(**{**PRESETS.get(preset, {}), "preset": preset, **settings})
+
+    @classmethod
+    def defaults(cls, name: str) -> str:
+        """Return the default of a field, which is the paper's, and those of other presets."""
+        default = next(f.default for f in fields(cls) if f.name == name)
+        others = {p: values[name] for p, values in PRESETS.items() if name in values}
+        said = "; ".join(f"{p}: {'not set' if v is None else v}" for p, v in others.items())
+        return f"  [default: {default}; {said}]" if said else shown(default)

@@ -1,0 +1,98 @@
+"""The networks of arXiv 1411.1784, section 4.1, and the label multiplied in instead of beside."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eval.digits.config import DigitsConfig, Kind
+from eval.digits.data import N_CLASSES
+from eval.digits.game import NoisyGenerator
+from mmcgan.networks import Discriminator, Generator, initialize
+
+PIECES, JOINT_PIECES = 5, 4  # of the discriminator's maxout units (section 4.1)
+
+
+class DigitGenerator(NoisyGenerator):
+    """Noise (B, S, Z) and labels (B,) → images (B, S, P) in [0, 1]."""
+
+    def __init__(self, n_pixels: int, n_classes: int, config: DigitsConfig):
+        """Build it; `n_classes` is 0 where there is no condition."""
+        super().__init__()
+        self.is_uniform = config.noise == "uniform"
+        self.label = Label(n_classes, config.noise_size, config.condition)
+        self.network = Generator(
+            config.noise_size, self.label.size, n_pixels, noise_units=config.noise_units,
+            condition_units=config.label_units, joint_units=config.joint_units,
+            squash=nn.Sigmoid(), dropout=config.dropout,
+        )  # fmt: skip
+
+    def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
+        """Return the images that noise and labels make."""
+        images: Tensor = self.network(*self.label(noise, labels))
+        return images
+
+    def noise(self, n: int, random: torch.Generator | None = None) -> Tensor:
+        """Draw noise (n, 1, Z)."""
+        shape = (n, 1, self.network.noise_size)
+        draw = torch.rand if self.is_uniform else torch.randn
+        return draw(shape, generator=random)
+
+
+class DigitDiscriminator(nn.Module):
+    """Images (B, S, P) and labels (B,) → the logits (B, S) of "this is a real digit"."""
+
+    def __init__(self, n_pixels: int, n_classes: int, config: DigitsConfig):
+        """Build it; `n_classes` is 0 where there is no condition."""
+        super().__init__()
+        self.label = Label(n_classes, n_pixels, config.condition)
+        self.network = Discriminator(
+            n_pixels, self.label.size, example_units=config.d_image_units,
+            condition_units=config.d_label_units, joint_units=config.d_joint_units,
+            joint_pieces=JOINT_PIECES, pieces=PIECES, dropout=config.d_dropout,
+        )  # fmt: skip
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the logits."""
+        images, condition = self.label(images, labels)
+        hidden = None if condition is None else self.network.embed_condition(condition)
+        return self.network.judge(images, hidden)
+
+
+class Label(nn.Module):
+    """How a label joins an input: as a condition beside it, multiplied into it, or not at all.
+
+    Multiplied is the element-wise product with an embedding of the label (Odena et al. 2017 use
+    it for class conditions). `size` is that of the condition beside the input.
+    """
+
+    def __init__(self, n_classes: int, input_size: int, how: str):
+        super().__init__()
+        self.n_classes = n_classes
+        self.size = n_classes if how == "concatenated" else 0
+        self.embedding = None
+        if n_classes and not self.size:
+            self.embedding = nn.Embedding(n_classes, input_size)
+            nn.init.normal_(self.embedding.weight, mean=1.0, std=0.5)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the inputs (B, S, I) with the label in them, and the condition beside them."""
+        if self.embedding is not None:
+            return inputs * self.embedding(labels).unsqueeze(1), None
+        if not self.size:
+            return inputs, None
+        return inputs, nn.functional.one_hot(labels, self.n_classes).to(inputs.dtype)
+
+
+def build_networks(
+    n_pixels: int, kind: Kind, config: DigitsConfig
+) -> tuple[DigitGenerator, DigitDiscriminator]:
+    """Build both networks; the first weights come from the seed."""
+    n_classes = N_CLASSES if kind == "cgan" else 0
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        generator = DigitGenerator(n_pixels, n_classes, config)
+        discriminator = DigitDiscriminator(n_pixels, n_classes, config)
+        initialize(generator, config.generator_init)
+        initialize(discriminator, config.discriminator_init)
+    return generator, discriminator

@@ -1,0 +1,119 @@
+"""A study of digits: a GAN trained into a run folder, and what is measured of its samples."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from eval.digits.classifier import train_judge
+from eval.digits.config import DigitsConfig, Kind
+from eval.digits.data import DigitData, Digits
+from eval.digits.game import LabelledGame
+from eval.digits.measures import measure_samples
+from eval.digits.networks import DigitGenerator, build_networks
+from eval.digits.parzen import SIGMAS, log_densities
+from eval.digits.samples import class_labels, generate
+from mmcgan.errors import OptionError, RunError
+from mmcgan.files import atomic_path, read_json, write_json
+from mmcgan.loop import Validation, fit
+from mmcgan.options import flag
+from mmcgan.runs import RunDir
+from mmcgan.trainer import Trainer
+
+N_WATCHED = 2000  # validation images by which the best networks are chosen while training
+PUBLISHED = {
+    "deep belief network": {"mean": 138, "se": 2},
+    "stacked contractive autoencoder": {"mean": 121, "se": 1.6},
+    "deep generative stochastic network": {"mean": 214, "se": 1.1},
+    "GAN, arXiv 1406.2661": {"mean": 225, "se": 2},
+    "conditional GAN, arXiv 1411.1784": {"mean": 132, "se": 1.8},
+    "conditional GAN with convolutions, a later re-run": {"mean": 283, "se": 2},
+}  # on MNIST
+_NOT_OF_THE_RUN = ("data", "out", "download")
+
+
+def train(kind: Kind, data: DigitData, config: DigitsConfig, run: RunDir) -> DigitGenerator:
+    """Train into `run`, or go on with it, and return the generator of the finished run.
+
+    Raises `OptionError` if the run was started with other settings or data.
+    """
+    generator, discriminator = build_networks(data.train.images.shape[1], kind, config)
+    _freeze(run, {"kind": kind, "data": data.name, "settings": _settings(config)})
+    if not run.is_finished:
+        images, labels = (torch.from_numpy(part) for part in (data.train.images, data.train.labels))
+        game = LabelledGame(generator, discriminator, images, labels, config)
+        watched = Digits(data.validation.images[:N_WATCHED], data.validation.labels[:N_WATCHED])
+        best = fit(Trainer(game, config), lambda networks: validate(networks, watched), run)
+        _save(run, best.networks["generator"], {"best_update": best.update})
+    try:
+        generator.load_state_dict(load_file(run.weights_path))
+    except Exception as reason:  # safetensors and torch raise many kinds for a broken file
+        raise RunError(f"{run.weights_path} is broken ({type(reason).__name__})") from None
+    return generator.eval()
+
+
+def validate(networks: torch.nn.ModuleDict, watched: Digits) -> Validation:
+    """Return the log-likelihood of `watched` under samples, which chooses the networks."""
+    generator = networks["generator"]
+    assert isinstance(generator, DigitGenerator)
+    samples = generate(generator, class_labels())
+    likelihood = float(log_densities(samples, watched.images, SIGMAS).mean(axis=1).max())
+    return Validation(likelihood, {"log_likelihood": likelihood})
+
+
+def measure(
+    kind: Kind, data: DigitData, config: DigitsConfig, generator: DigitGenerator, run: RunDir
+) -> dict[str, Any]:
+    """Return the report of a finished run."""
+    labels = class_labels()
+    samples = generate(generator, labels)
+    return {
+        "kind": kind,
+        "preset": config.preset,
+        "data": {
+            "name": data.name, "height": data.height, "width": data.width,
+            "n_train": len(data.train), "n_validation": len(data.validation),
+            "n_test": len(data.test),
+        },
+        "n_samples": len(samples),
+        **measure_samples(samples, labels.numpy(), data, train_judge(data), kind),
+        "published": PUBLISHED if data.name == "mnist" else {},
+        "run": read_json(run.model_path, RunError) | _settings(config),
+        "versions": {package: version(package) for package in ("torch", "numpy", "prdc")},
+    }  # fmt: skip
+
+
+def _save(run: RunDir, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Write the generator of a run; the weights come last and make the run finished."""
+    write_json(run.model_path, facts)
+    data = save({name: tensor.contiguous() for name, tensor in weights.items()})
+    with atomic_path(run.weights_path) as partial:
+        partial.write_bytes(data)
+    run.finish()
+
+
+def _settings(config: DigitsConfig) -> dict[str, Any]:
+    return {k: v for k, v in config.to_json().items() if k not in _NOT_OF_THE_RUN}
+
+
+def _freeze(run: RunDir, wanted: dict[str, Any]) -> None:
+    """Write what is trained before the first update, or check it against a run that is there."""
+    if not run.is_started:
+        run.write_config(wanted)
+        return
+    frozen = run.read_config()
+    before = {"what": frozen.get("kind"), "--data": frozen.get("data")}
+    now = {"what": wanted["kind"], "--data": wanted["data"]}
+    settings = frozen.get("settings", {})
+    before |= {flag(name): settings.get(name) for name in wanted["settings"]}
+    now |= {flag(name): value for name, value in wanted["settings"].items()}
+    for name, value in now.items():
+        if before[name] != value:
+            raise OptionError(
+                f"{name}: {run.path} was started with {before[name]!r}, this call says {value!r}; "
+                "name another folder with --out"
+            )
