@@ -1,4 +1,4 @@
-"""How widely a system draws on the vocabulary: coverage, diversity, hubs, tag by tag."""
+"""How widely a system draws on the vocabulary: coverage, entropy, diversity, hubs, by tag."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.metrics import CUT, Judged
+from eval.modes import Modes
 from mmcgan.ranking import Ranking
 from mmcgan.vocabulary import Vocabulary
 
 
 def retrieval_counts(ranking: Ranking, n_words: int) -> npt.NDArray[np.int64]:
     """Return (V,): in how many images' top ten each word is."""
-    return np.bincount(ranking.rows[:, :CUT].ravel(), minlength=n_words)
+    return Modes.of(ranking.rows[:, :CUT], n_words).counts
 
 
 def hit_counts(judged: Judged) -> npt.NDArray[np.int64]:
@@ -24,11 +25,12 @@ def hit_counts(judged: Judged) -> npt.NDArray[np.int64]:
 
 
 def breadth(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return coverage, hubs and diversity of the top tens; what is not defined is left out."""
-    counts = retrieval_counts(ranking, len(vocabulary))
-    hub = int(counts.argmax())
+    """Return what is covered of the vocabulary and how evenly; what is not defined is left out."""
+    modes = Modes.of(ranking.rows[:, :CUT], len(vocabulary))
+    counts, hub = modes.counts, int(modes.counts.argmax())
     values = {
-        "coverage": float((counts > 0).mean()),
+        "coverage": modes.coverage,
+        "entropy": modes.entropy,
         "hub_share": float(counts[hub] / counts.sum()),
         "hub_word": vocabulary.words[hub],
         "hub_skewness": skewness(counts),

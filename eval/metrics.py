@@ -263,6 +263,7 @@ DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()} | 
     "ranking all evaluated photos by a label; right is what the annotators said, ties take the "
     "expected value over random order, labels without a relevant photo are left out.",
     "coverage": "Share of the vocabulary that is in the top ten of any photo.",
+    "entropy": "Entropy of the words in the top tens over that of an even spread: 1 is even.",
     "n_plus": "Number of words that are right in the top ten of at least one photo.",
     "diversity": "Mean cosine distance between two words of the same top ten.",
     "hub_share": "Share of all top-ten places that the most retrieved word takes.",

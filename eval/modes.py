@@ -29,6 +29,11 @@ class Modes:
         return int((self.counts > 0).sum())
 
     @property
+    def coverage(self) -> float:
+        """The share of the modes that were generated at all."""
+        return self.n_covered / len(self.counts)
+
+    @property
     def entropy(self) -> float:
         """The entropy of the shares over that of an even spread, log M: 1 is even, 0 one mode."""
         if len(self.counts) < 2 or not self.counts.sum():

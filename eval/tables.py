@@ -144,6 +144,7 @@ def breadth_table(report: Report) -> Table | None:
     ]
     columns = (
         "coverage",
+        "entropy",
         *(f"N+ ({r})" for r in known),
         "diversity",
         "hub",
@@ -256,6 +257,7 @@ def _breadth_cells(system: Mapping[str, Any], known: Sequence[str]) -> tuple[Cel
     counts = [Cell(number(system.get("n_plus", {}).get(relevance))) for relevance in known]
     return (
         Cell(percent(system["coverage"])),
+        Cell(number(system.get("entropy"))),
         *counts,
         Cell(number(system.get("diversity"))),
         Cell(printed(system.get("hub_word") or "–")),

@@ -267,9 +267,11 @@ def test_breadth_of_a_hub():
     # Word 0 is in all three top tens, the others in one each: counts 3, 1, 1, 1 of 6 places.
     # Their standard scores: (1.5, -.5, -.5, -.5)/√.75; mean cube .75/.75^1.5 = 1/√.75.
     found = breadth(ranking([[0, 1], [0, 2], [0, 3]]), vocabulary(USER_WORDS))
+    # Shares 1/2, 1/6, 1/6, 1/6: entropy (log 2 + log 6) / 2 of at most log 4.
     assert found == pytest.approx(
         {
             "coverage": 1.0,
+            "entropy": np.log(12) / 2 / np.log(4),
             "hub_share": 0.5,
             "hub_word": "cat",
             "hub_skewness": 0.75**-0.5,

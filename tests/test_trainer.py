@@ -108,12 +108,18 @@ class PlainGan:
 
     def generate(self, noise, images):
         a = (noise @ self.g["noise_layer.weight"].T + self.g["noise_layer.bias"]).clamp(min=0)
-        b = (images @ self.g["condition_layer.weight"].T + self.g["condition_layer.bias"]).clamp(min=0)
+        b = (images @ self.g["condition_layer.weight"].T + self.g["condition_layer.bias"]).clamp(
+            min=0
+        )
         return torch.cat([a, b], 1) @ self.g["output.weight"].T + self.g["output.bias"]
 
     def probability(self, words, images):
-        a = (words @ self.d["example_layer.0.weight"].T + self.d["example_layer.0.bias"]).clamp(min=0)
-        b = (images @ self.d["condition_layer.0.weight"].T + self.d["condition_layer.0.bias"]).clamp(min=0)
+        a = (words @ self.d["example_layer.0.weight"].T + self.d["example_layer.0.bias"]).clamp(
+            min=0
+        )
+        b = (
+            images @ self.d["condition_layer.0.weight"].T + self.d["condition_layer.0.bias"]
+        ).clamp(min=0)
         pieces = torch.cat([a, b], 1) @ self.d["maxout.linear.weight"].T
         pieces = pieces + self.d["maxout.linear.bias"]
         hidden = torch.stack([pieces[:, i : i + 2].max(1).values for i in range(0, 8, 2)], 1)

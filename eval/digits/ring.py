@@ -31,7 +31,7 @@ NEAR = 3  # standard deviations within which a sample belongs to a bump
 UNITS, NOISE_SIZE = 128, 16
 
 SHARED: dict[str, Any] = {"optimizer": "adamw", "learning_rate": 1e-3, "batch_size": 250,
-                          "average": 0.99, "epochs": 40}  # fmt: skip
+                          "average": 0.99, "epochs": 10}  # fmt: skip
 PLAYS: dict[str, dict[str, Any]] = {
     "saturating": {"loss": "saturating"},
     "non-saturating": {"loss": "non-saturating"},
@@ -96,7 +96,7 @@ def modes_of(points: Tensor) -> Modes:
 
 def play(settings: dict[str, Any], seed: int) -> Modes:
     """Train on the ring, and count the modes of the samples."""
-    config = LearningConfig(**SHARED, **settings, seed=seed)
+    config = LearningConfig(**{**SHARED, **settings}, seed=seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         labels = torch.arange(N_EXAMPLES) % N_MODES
