@@ -235,7 +235,8 @@ def test_classifier_knows_the_embedded_digits(monkeypatch):
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("kind", ["gan", "cgan"])
 def test_every_preset_takes_steps_in_the_projects_trainer(preset, kind):
-    data, config = load_data(DigitsConfig()), small(preset=preset)
+    first = {"generator_init": 0.5, "discriminator_init": 0.5}
+    data, config = load_data(DigitsConfig()), small(preset=preset, **first)
     networks = build_networks(64, kind, config)
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     trainer = Trainer(LabelledGame(*networks, images, labels, config), config)
