@@ -17,7 +17,7 @@ from mmcgan.tagger import Tagger
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 N_DRAWS = 400
-MAX_PHOTOS = 400  # of dev that are looked at
+MAX_PHOTOS = 200  # of dev that are looked at
 PSEUDO_COUNT = 0.1  # draws a word on average that the smoothing adds
 
 
