@@ -12,10 +12,10 @@ import torch
 from sklearn.neighbors import KernelDensity
 
 from eval.digits import classifier, measures, samples, study
-from eval.digits.__main__ import main
+from eval.digits.__main__ import load_data, main
 from eval.digits.classifier import Recognised
 from eval.digits.config import PRESETS, DigitsConfig
-from eval.digits.data import N_CLASSES, load_data
+from eval.digits.data import N_CLASSES
 from eval.digits.game import LabelledGame
 from eval.digits.networks import build_networks
 from eval.digits.parzen import SIGMAS, log_densities, parzen_log_likelihood

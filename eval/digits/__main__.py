@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from data_prep.idx import download_mnist, read_mnist
 from eval.digits.config import DigitsConfig, Kind
-from eval.digits.data import load_data
+from eval.digits.data import DigitData, embedded_digits, mnist
 from eval.digits.report import write_digits_report
 from eval.digits.samples import draw_pictures
 from eval.digits.study import measure, train
 from mmcgan.cli import config_options, given, run_command
+from mmcgan.errors import OptionError
 from mmcgan.runs import RunDir
 
 
@@ -34,6 +36,22 @@ def main(kind: Kind, **options: Any) -> None:
     report["command"] = shlex.join(["python", "-m", "eval.digits", *sys.argv[1:]])
     write_digits_report(config.out, report, run.read_log(), draw_pictures(kind, data, generator))
     click.echo(summary(report))
+
+
+def load_data(config: DigitsConfig) -> DigitData:
+    """Load what the settings name.
+
+    Raises `DataError` for files that are missing or broken, `OptionError` for --download without
+    --data.
+    """
+    if config.data is None:
+        if config.download:
+            raise OptionError("--download: --data must say into which folder")
+        return embedded_digits()
+    if config.download:
+        download_mnist(config.data)
+    training, test = read_mnist(config.data)
+    return mnist((training.images, training.labels), (test.images, test.labels))
 
 
 def summary(report: dict[str, Any]) -> str:

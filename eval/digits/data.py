@@ -9,12 +9,12 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from data_prep.idx import DigitImages, download_mnist, read_mnist
-from eval.digits.config import DigitsConfig
-from mmcgan.errors import DataError, OptionError
+from mmcgan.errors import DataError
 
 N_CLASSES = 10
 N_VALIDATION = 10_000  # the last of MNIST's training images (arXiv 1406.2661)
+LabelledBytes = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+
 SKLEARN_SHARE = 0.2  # of scikit-learn's 1,797 digits, for validation and for test each
 
 
@@ -41,27 +41,19 @@ class DigitData:
     test: Digits
 
 
-def load_data(config: DigitsConfig) -> DigitData:
-    """Load what the settings name.
+def mnist(training: LabelledBytes, test: LabelledBytes) -> DigitData:
+    """Return MNIST, of which the last training images serve for validation.
 
-    Raises `DataError` for files that are missing or broken, `OptionError` for --download without
-    --data.
+    Images are (N, H, W) uint8. Raises `DataError` if there are none left to learn from.
     """
-    if config.download and config.data is None:
-        raise OptionError("--download: --data must say into which folder")
-    if config.data is None:
-        return _sklearn_digits()
-    if config.download:
-        download_mnist(config.data)
-    training, test = read_mnist(config.data)
-    n_train = len(training.labels) - N_VALIDATION
+    images, labels = _rows(training)
+    n_train = len(labels) - N_VALIDATION
     if n_train < 1:
         raise DataError(
-            f"{config.data} has {len(training.labels)} training images; the last {N_VALIDATION} "
-            "serve for validation, so that there must be more"
+            f"there are {len(labels)} training images; the last {N_VALIDATION} serve for "
+            "validation, so that there must be more"
         )
-    height, width = training.images.shape[1:]
-    images, labels = _rows(training)
+    height, width = training[0].shape[1:]
     return DigitData(
         "mnist", height, width,
         Digits(images[:n_train], labels[:n_train]),
@@ -70,12 +62,14 @@ def load_data(config: DigitsConfig) -> DigitData:
     )  # fmt: skip
 
 
-def _rows(digits: DigitImages) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    flat = digits.images.reshape(len(digits.images), -1)
-    return np.divide(flat, 255, dtype=np.float32), digits.labels
+def _rows(digits: LabelledBytes) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    images, labels = digits
+    flat = images.reshape(len(images), -1)
+    return np.divide(flat, 255, dtype=np.float32), labels
 
 
-def _sklearn_digits() -> DigitData:
+def embedded_digits() -> DigitData:
+    """Return scikit-learn's digits."""
     bunch = load_digits()
     images, labels = (bunch.data / 16).astype(np.float32), bunch.target.astype(np.int64)
     rest, test = _split(np.arange(len(labels)), labels, SKLEARN_SHARE)
