@@ -62,6 +62,20 @@ def draw_likelihood(logits: Tensor, tags: Tensor) -> Tensor:
     return -(target * log_p).sum() / len(tags)
 
 
+def sample_likelihood(samples: Tensor, real: Tensor, same: Tensor, width: float) -> Tensor:
+    """-E log p(x), p the mean of Gaussians of `width` around the samples of x's own label.
+
+    `samples` (S, E), `real` (B, E), `same` (B, S) says which have the label of which. As with
+    `draw_likelihood` the mean is inside the logarithm: a real example asks for one sample near to
+    it, not for all, so that modes are kept (Li & Malik 2018, implicit maximum likelihood). Divided
+    by E, and without the constant of the Gaussian.
+    """
+    squares = torch.cdist(real, samples, compute_mode="use_mm_for_euclid_dist").square()
+    exponents = (-squares / (2 * width**2)).masked_fill(~same, -math.inf)
+    log_p = exponents.logsumexp(dim=1) - same.sum(dim=1).log()
+    return -log_p.mean() / samples.shape[1]
+
+
 def critic_real_loss(real_logits: Tensor) -> Tensor:
     """-E D(x): the critic's loss on real examples (Arjovsky et al. 2017, Wasserstein GAN)."""
     return -real_logits.mean()

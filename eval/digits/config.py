@@ -27,6 +27,8 @@ _SMOOTH: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "r1": _SMOOTH | {"gradient_penalty": 1.0},
+    "likelihood": _SMOOTH | {"gradient_penalty": 1.0, "likelihood": 1.0, "adversarial_share": 0.3,
+                             "batch_size": 250, "learning_rate": 1e-3},
     "relativistic": _SMOOTH | {"loss": "relativistic", "gradient_penalty": 1.0},
     "wgan-gp": _SMOOTH | {"loss": "wasserstein", "gradient_penalty": 10.0,
                           "discriminator_steps": 5, "epochs": 100},
@@ -42,7 +44,7 @@ class DigitsConfig(LearningConfig):
     )
     out: Path = option(Path("digits"), "Run folder, with report.json and report.html.")
     download: bool = option(False, "Fetch MNIST's files into --data first.")
-    preset: Literal["paper", "r1", "relativistic", "wgan-gp"] = option(
+    preset: Literal["paper", "r1", "likelihood", "relativistic", "wgan-gp"] = option(
         "paper", "The set of values that the options start from."
     )
     loss: Literal["saturating", "non-saturating", "wasserstein", "relativistic"] = option(
@@ -58,6 +60,9 @@ class DigitsConfig(LearningConfig):
         "concatenated",
         "How the label joins, cgan: one-hot beside noise and image, or a learnt embedding "
         "multiplied into them.",
+    )
+    likelihood: float = option(
+        0.0, "Weight of the likelihood of real digits under a mini-batch's samples.", at_least=0
     )
     noise: Literal["uniform", "gaussian"] = option("uniform", "In the unit hypercube, or normal.")
     noise_size: int = option(100, "Size of the noise.", at_least=1)

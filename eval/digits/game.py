@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from mmcgan.adversarial import ADVERSARIAL, PLAYS, Losses
 from mmcgan.learning import LearningConfig
+from mmcgan.losses import sample_likelihood
+
+WIDTH = 0.2  # of the Gaussians around samples; about what validation chooses on MNIST
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ class LabelledGame:
         examples: Tensor,
         labels: Tensor,
         config: LearningConfig,
+        likelihood: float = 0.0,
     ):
-        """Play with `examples` (N, E) and `labels` (N,)."""
+        """Play with `examples` (N, E) and `labels` (N,); `likelihood` weighs that of samples."""
         self.generator, self.discriminator = generator, discriminator
         self.learners = nn.ModuleDict({"generator": generator})
         self.examples, self.labels, self.config = examples, labels, config
         self.play = PLAYS[config.loss]
+        self.likelihood = likelihood
 
     @property
     def n_examples(self) -> int:
@@ -85,12 +90,17 @@ class LabelledGame:
         )  # fmt: skip
 
     def generator_losses(self, draws: Tensor, batch: LabelledBatch) -> Losses:
-        """Return the one term that G lowers for its draws (B, 1, E)."""
+        """Return the terms that G lowers for its draws (B, 1, E), by name."""
         fake_logits = self.discriminator(draws, batch.labels)
         real_logits = fake_logits
         if self.play.compares:
             real_logits = self.discriminator(batch.real, batch.labels)
-        return {ADVERSARIAL: self.play.generator(fake_logits, real_logits)}
+        losses = {ADVERSARIAL: self.play.generator(fake_logits, real_logits)}
+        if self.likelihood:
+            same = batch.labels.unsqueeze(1) == batch.labels
+            loss = sample_likelihood(draws[:, 0], batch.real[:, 0], same, WIDTH)
+            losses["loss_g_likelihood"] = self.likelihood * loss
+        return losses
 
     def steer(self, gradients: Losses) -> Losses:
         """Return the gradients as they are: the term may move all of an example."""

@@ -44,8 +44,10 @@ def train(kind: Kind, data: DigitData, config: DigitsConfig, run: RunDir) -> Dig
     generator, discriminator = build_networks(data.train.images.shape[1], kind, config)
     _freeze(run, {"kind": kind, "data": data.name, "settings": _settings(config)})
     if not run.is_finished:
-        images, labels = (torch.from_numpy(part) for part in (data.train.images, data.train.labels))
-        game = LabelledGame(generator, discriminator, images, labels, config)
+        images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+        if kind == "gan":
+            labels = torch.zeros_like(labels)
+        game = LabelledGame(generator, discriminator, images, labels, config, config.likelihood)
         watched = Digits(data.validation.images[:N_WATCHED], data.validation.labels[:N_WATCHED])
         best = fit(Trainer(game, config), lambda networks: validate(networks, watched), run)
         _save(run, best.networks["generator"], {"best_update": best.update})
