@@ -16,12 +16,13 @@ from eval.digits.__main__ import load_data, main
 from eval.digits.classifier import Recognised
 from eval.digits.config import PRESETS, DigitsConfig
 from eval.digits.data import N_CLASSES
-from eval.digits.game import LabelledGame
+from eval.digits.game import WIDTH, LabelledGame
 from eval.digits.networks import build_networks
 from eval.digits.parzen import SIGMAS, log_densities, parzen_log_likelihood
 from mmcgan.cli import run_command
 from mmcgan.errors import DataError, OptionError, RunError
 from mmcgan.files import read_json
+from mmcgan.losses import sample_likelihood
 from mmcgan.trainer import Trainer
 
 SMALL = {"noise_units": 8, "label_units": 8, "joint_units": 16, "d_image_units": 8,
@@ -247,6 +248,19 @@ def test_every_preset_takes_steps_in_the_projects_trainer(preset, kind):
     after = [p.detach() for n in networks for p in n.parameters() if p.ndim == 2]
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(torch.isfinite(value) for value in measured.values())
+
+
+def test_likelihood_of_the_samples_is_one_more_term_of_the_generator():
+    data, config = load_data(DigitsConfig()), small(preset="likelihood")
+    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    game = LabelledGame(*build_networks(64, "cgan", config), images, labels, config, 2.0)
+    batch = game.batch(torch.arange(20))
+    draws = game.draw_all(batch)
+    losses = game.generator_losses(draws, batch)
+    same = batch.labels.unsqueeze(1) == batch.labels
+    expected = 2 * sample_likelihood(draws[:, 0], batch.real[:, 0], same, WIDTH)
+    assert set(losses) == {"loss_g_adversarial", "loss_g_likelihood"}
+    assert torch.equal(losses["loss_g_likelihood"], expected)
 
 
 @pytest.fixture(scope="module")

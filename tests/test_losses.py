@@ -11,6 +11,7 @@ from mmcgan.losses import (
     non_saturating_generator_loss,
     real_loss,
     retrieval_loss,
+    sample_likelihood,
     saturating_generator_loss,
     value_function,
 )
@@ -175,3 +176,19 @@ def test_gradient_penalty_can_be_lowered():
     real = torch.arange(10.0).view(5, 1, 2).requires_grad_()
     gradient_penalty(real @ judge, real).backward()
     assert judge.grad.tolist() == pytest.approx([6, -8])
+
+
+def test_sample_likelihood_is_that_of_a_parzen_window_of_the_own_label():
+    samples = torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 5.0]], requires_grad=True)
+    real = torch.tensor([[0.0, 1.0], [5.0, 4.0]])
+    same = torch.tensor([[True, True, False], [False, False, True]])
+    # Squared distances 1 and 2 for the first, 1 for the second; width 1/2, so 2 |x - s|².
+    first = math.log((math.exp(-2) + math.exp(-4)) / 2)
+    loss = sample_likelihood(samples, real, same, 0.5)
+    assert float(loss.detach()) == pytest.approx(-(first - 2) / 2 / 2, rel=1e-5)
+    loss.backward()
+    # The nearer of two samples is moved the more, and each towards the real example.
+    pulls = -samples.grad
+    assert pulls[0, 1] > pulls[1, 1] > 0
+    assert pulls[2, 1] < 0
+    assert torch.isfinite(samples.grad).all()
