@@ -88,14 +88,17 @@ def test_multiplied_label_is_the_element_wise_product_with_its_embedding():
     assert torch.equal(joined[1, 0], noise[1, 0] * generator.label.embedding.weight[5])
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("uniform", 0, 1), ("gaussian", -9, 9)])
-def test_noise_is_of_its_kind(kind, low, high):
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "variance"),
+    [("unit", 0, 1, 1 / 12), ("uniform", -(3**0.5), 3**0.5, 1), ("gaussian", -9, 9, 1)],
+)
+def test_noise_is_of_its_kind(kind, low, high, variance):
     generator, _ = build_networks(64, "gan", small(noise=kind))
     noise = generator.noise(500, torch.Generator().manual_seed(0))
     assert noise.shape == (500, 1, 100)
     assert (noise >= low).all()
     assert (noise <= high).all()
-    assert float(noise.var()) == pytest.approx(1 / 12 if kind == "uniform" else 1, rel=0.05)
+    assert float(noise.var()) == pytest.approx(variance, rel=0.05)
 
 
 # The data.

@@ -64,7 +64,11 @@ class DigitsConfig(LearningConfig):
     likelihood: float = option(
         0.0, "Weight of the likelihood of real digits under a mini-batch's samples.", at_least=0
     )
-    noise: Literal["uniform", "gaussian"] = option("uniform", "In the unit hypercube, or normal.")
+    noise: Literal["unit", "uniform", "gaussian"] = option(
+        "uniform",
+        "Uniform in [0, 1], the unit hypercube that the paper names; uniform in ±√3, of variance "
+        "1, as in the released code; or Gaussian.",
+    )
     noise_size: int = option(100, "Size of the noise.", at_least=1)
     noise_units: int = option(200, "Generator: ReLU units after the noise.", at_least=1)
     label_units: int = option(1000, "Generator: ReLU units after the label.", at_least=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ class DigitGenerator(NoisyGenerator):
     def __init__(self, n_pixels: int, n_classes: int, config: DigitsConfig):
         """Build it; `n_classes` is 0 where there is no condition."""
         super().__init__()
-        self.is_uniform = config.noise == "uniform"
+        self.kind_of_noise = config.noise
         self.label = Label(n_classes, config.noise_size, config.condition)
         self.network = Generator(
             config.noise_size, self.label.size, n_pixels, noise_units=config.noise_units,
@@ -35,8 +37,10 @@ class DigitGenerator(NoisyGenerator):
     def noise(self, n: int, random: torch.Generator | None = None) -> Tensor:
         """Draw noise (n, 1, Z)."""
         shape = (n, 1, self.network.noise_size)
-        draw = torch.rand if self.is_uniform else torch.randn
-        return draw(shape, generator=random)
+        if self.kind_of_noise == "gaussian":
+            return torch.randn(shape, generator=random)
+        unit = torch.rand(shape, generator=random)
+        return unit if self.kind_of_noise == "unit" else (2 * unit - 1) * math.sqrt(3)
 
 
 class DigitDiscriminator(nn.Module):

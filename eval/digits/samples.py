@@ -75,7 +75,7 @@ def _ways(generator: DigitGenerator) -> Tensor:
     first, last = generator.noise(2 * N_CLASSES, _random()).view(2, N_CLASSES, 1, -1)
     share = torch.linspace(0, 1, N_COLUMNS).view(1, -1, 1)
     weights = (1 - share, share)
-    if not generator.is_uniform:
+    if generator.kind_of_noise == "gaussian":
         weights = (torch.cos(share * torch.pi / 2), torch.sin(share * torch.pi / 2))
     ways: Tensor = weights[0] * first + weights[1] * last
     return ways.view(N_CLASSES * N_COLUMNS, 1, -1)
