@@ -101,6 +101,20 @@ def test_noise_is_of_its_kind(kind, low, high, variance):
     assert float(noise.var()) == pytest.approx(variance, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("n_examples", "settings", "epochs"),
+    [
+        (50_000, {}, 40),
+        (1077, {}, 400),
+        (50_000, {"discriminator_steps": 10}, 80),
+        (30, {"epochs": 7}, 7),
+        (30, {}, 4000),
+    ],
+)
+def test_few_digits_are_met_more_often(n_examples, settings, epochs):
+    assert DigitsConfig(**settings).settled(n_examples).epochs == epochs
+
+
 # The data.
 
 

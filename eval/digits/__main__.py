@@ -29,6 +29,7 @@ def main(kind: Kind, **options: Any) -> None:
     """
     config = DigitsConfig.of(**given(options))
     data = load_data(config)
+    config = config.settled(len(data.train))
     run = RunDir(config.out)
     click.echo(f"data: {data.name}, {len(data.train)} digits → {config.out}")
     generator = train(kind, data, config, run)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from mmcgan.learning import LearningConfig
 from mmcgan.options import option, shown
 
 Kind = Literal["gan", "cgan"]
+
+EPOCHS, MIN_UPDATES = 40, 4000
 
 # Where a preset differs from the defaults of `DigitsConfig`, which are the paper's.
 # Dropout makes the gradient of a penalised discriminator noisy, and G needs none of it.
@@ -22,7 +25,6 @@ _SMOOTH: dict[str, Any] = {
     "optimizer": "adamw",
     "learning_rate": 5e-4,
     "average": 0.995,
-    "epochs": 40,
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
@@ -31,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
                              "batch_size": 250, "learning_rate": 1e-3},
     "relativistic": _SMOOTH | {"loss": "relativistic", "gradient_penalty": 1.0},
     "wgan-gp": _SMOOTH | {"loss": "wasserstein", "gradient_penalty": 10.0,
-                          "discriminator_steps": 5, "epochs": 100},
+                          "discriminator_steps": 5},
 }  # fmt: skip
 
 
@@ -55,7 +57,11 @@ class DigitsConfig(LearningConfig):
     patience: int = option(
         1000, "Stop after so many evaluations without a better likelihood.", at_least=1
     )
-    epochs: int | None = option(40, "Passes over all examples.", at_least=1)
+    epochs: int | None = option(
+        None,
+        f"Passes over all examples; if not given {EPOCHS}, or as many as make {MIN_UPDATES} updates.",
+        at_least=1,
+    )
     condition: Literal["concatenated", "multiplied"] = option(
         "concatenated",
         "How the label joins, cgan: one-hot beside noise and image, or a learnt embedding "
@@ -101,6 +107,13 @@ class DigitsConfig(LearningConfig):
         Raises `OptionError` for a preset that there is not, or a value that a field does not take.
         """
         return cls(**{**PRESETS.get(preset, {}), "preset": preset, **settings})
+
+    def settled(self, n_examples: int) -> DigitsConfig:
+        """Return the same with the number of epochs that suits so many examples, if not given."""
+        if self.epochs is not None:
+            return self
+        per_epoch = max(n_examples // self.batch_size, 1) / self.discriminator_steps
+        return replace(self, epochs=max(EPOCHS, math.ceil(MIN_UPDATES / per_epoch)))
 
     @classmethod
     def defaults(cls, name: str) -> str:
