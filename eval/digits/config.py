@@ -59,7 +59,7 @@ class DigitsConfig(LearningConfig):
     )
     epochs: int | None = option(
         None,
-        f"Passes over all examples; if not given {EPOCHS}, or those that {MIN_UPDATES} updates make.",
+        f"Passes over all examples; if not given {EPOCHS}, or what {MIN_UPDATES} updates take.",
         at_least=1,
     )
     condition: Literal["concatenated", "multiplied"] = option(
