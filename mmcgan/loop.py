@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mmcgan.errors import TrainingError
+from mmcgan.errors import RunError, TrainingError
 from mmcgan.runs import RunDir
 from mmcgan.schedules import learning_rate, momentum
 from mmcgan.trainer import Trainer
@@ -111,12 +111,23 @@ def _warn(run: RunDir, update: float, message: str) -> None:
 
 
 def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
-    """Bring trainer and log back to the last checkpoint; do nothing where there is none."""
-    state = run.load_checkpoint()
+    """Bring trainer and log back to the last checkpoint; do nothing where there is none.
+
+    Raises `RunError` if the checkpoint is not of these networks.
+    """
+    state, best = run.load_checkpoint(), Best()
     if state is not None:
-        trainer.load_state_dict(state["trainer"])
+        try:
+            best = Best(**state["best"])
+            trainer.load_state_dict(state["trainer"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as reason:
+            raise RunError(
+                f"the checkpoint of {run.path} is of another version of mmcgan "
+                f"({' '.join(str(reason).split())[:80]}); train into another folder, or delete "
+                "checkpoint.pt to start anew"
+            ) from None
     run.cut_log(after_update=trainer.update)
-    return Best(**state["best"]) if state is not None else Best()
+    return best
 
 
 def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:

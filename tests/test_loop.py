@@ -9,6 +9,7 @@ import torch
 from games import SMALL, assert_same, make_examples, make_photos, make_trainer, modern, weights_of
 from torch import nn
 
+from mmcgan.errors import RunError
 from mmcgan.loop import Best, Validation, fit
 from mmcgan.runs import RunDir
 
@@ -242,3 +243,20 @@ def test_fit_without_a_single_update_left_does_nothing(tmp_path):
     again, best_again = fit_run(tmp_path)
     assert_same(weights_of(first), weights_of(again))
     assert (best.score, np.isfinite(best.score)) == (best_again.score, True)
+
+
+@pytest.mark.parametrize("spoilt", ["name", "shape", "best"])
+def test_checkpoint_of_another_version_is_one_line(tmp_path, spoilt):
+    run, trainer = RunDir(tmp_path), make_trainer()
+    run.write_config({})
+    state = {"trainer": trainer.state_dict(), "best": vars(Best())}
+    if spoilt == "name":
+        state["trainer"]["taggers"] = state["trainer"].pop("learners")
+    elif spoilt == "shape":
+        weights = state["trainer"]["discriminator"]
+        weights["output.bias"] = torch.zeros(3)
+    else:
+        state["best"]["other"] = 1
+    run.save_checkpoint(state)
+    with pytest.raises(RunError, match=r"checkpoint of .* another version"):
+        fit(make_trainer(), validate, run)
