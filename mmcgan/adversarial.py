@@ -113,6 +113,11 @@ class Play:
             losses["loss_d_penalty"] = penalty * held
         return losses, self.right(real_logits, fake_logits)
 
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the term that G lowers for fake (B, S, E); real (B, R, E) where it compares."""
+        fake_logits = judge(fake)
+        return self.generator(fake_logits, judge(real) if self.compares else fake_logits)
+
 
 def _between(real: Tensor, fake: Tensor) -> Tensor:
     """Return random points on the lines from real (B, 1, E) to fake (B, S, E) examples."""

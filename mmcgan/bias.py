@@ -33,7 +33,7 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
     features, tags = features[:n_photos], tags[:n_photos]
     every_word = np.arange(len(model.bias))
     scores = np.concatenate(
-        [ranked.draws.mean_scores(every_word) for ranked in Tagger(model).ranked(features)]
+        [ranked.draws.mean_scores(every_word) for ranked in Tagger(model).ranked_to_tag(features)]
     )
     change = fit_bias(scores, tags)
     return replace(model, bias=model.bias + change + raise_missing(scores + change))

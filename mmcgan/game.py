@@ -17,7 +17,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from mmcgan.adversarial import ADVERSARIAL, PLAYS, Losses
+from mmcgan.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
 from mmcgan.config import TrainConfig
 from mmcgan.losses import draw_likelihood, retrieval_loss
 from mmcgan.neighbours import Neighbours
@@ -174,24 +174,20 @@ class TagGame:
     def discriminator_losses(self, batch: Batch) -> tuple[Losses, Losses]:
         """Return the terms that D lowers, and how often it was right, by name."""
         batch = batch.head(self.config.judged_examples)
-        real = batch.sum_of(self.examples.word_vectors).unsqueeze(1)
         with torch.no_grad():
             fake = self._judged(self.draw(batch.images), batch)
-        hidden = self.discriminator.embed_condition(batch.images)
         return self.play.discriminator_losses(
-            lambda examples: self.discriminator.judge(examples, hidden),
-            real, fake, self.config.gradient_penalty,
-        )  # fmt: skip
+            self._judge_beside(batch), self._real(batch), fake, self.config.gradient_penalty
+        )
 
     def generator_losses(self, draws: Tensor, batch: Batch) -> Losses:
         """Return the terms that G lowers, by name, for its draws (B + U, S, E)."""
         judged = batch.head(self.config.judged_examples)
         own = draws[: len(judged.images)]
-        hidden = self.discriminator.embed_condition(judged.images)
-        fake_logits = self.discriminator.judge(self._judged(own, judged), hidden)
-        real = judged.sum_of(self.examples.word_vectors).unsqueeze(1)
-        real_logits = self.discriminator.judge(real, hidden) if self.play.compares else fake_logits
-        losses = {ADVERSARIAL: self.play.generator(fake_logits, real_logits)}
+        loss = self.play.generator_loss(
+            self._judge_beside(judged), self._real(judged), self._judged(own, judged)
+        )
+        losses = {ADVERSARIAL: loss}
         if not (self.config.retrieval or self.config.likelihood):
             return losses
         columns, weights = self._scored_words(batch)
@@ -233,6 +229,15 @@ class TagGame:
             owners, words, columns, len(self.words.bias), weights.flatten()[neighbour]
         )
         return torch.cat([tags, shares])
+
+    def _judge_beside(self, batch: Batch) -> Judge:
+        """Return how D judges examples (B, S, E) beside the images of a mini-batch."""
+        hidden = self.discriminator.embed_condition(batch.images)
+        return lambda examples: self.discriminator.judge(examples, hidden)
+
+    def _real(self, batch: Batch) -> Tensor:
+        """Return the real example of each photo (B, 1, E): its set of tags."""
+        return batch.sum_of(self.examples.word_vectors).unsqueeze(1)
 
     def _judged(self, draws: Tensor, batch: Batch) -> Tensor:
         """Return what D sees of draws (B, S, E): the vectors, or a draw's set for each member."""

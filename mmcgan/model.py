@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from mmcgan.config import TrainConfig
 from mmcgan.errors import MmcganError, RunError, TrainingError
-from mmcgan.files import atomic_path, read_json, write_json
+from mmcgan.files import read_json, write_json
 from mmcgan.index import WordIndex
 from mmcgan.networks import Generator, MixtureGenerator, build_generator
 from mmcgan.runs import RunDir
@@ -115,10 +115,7 @@ def save_model(run: RunDir, model: Model, config: TrainConfig) -> None:
         "backbone": model.backbone,
         "facts": model.facts,
     })  # fmt: skip
-    # Through memory, so that a full disk is an OSError like anywhere else.
-    data = save({name: t.cpu().contiguous() for name, t in tensors.items()})
-    with atomic_path(run.weights_path) as partial:
-        partial.write_bytes(data)
+    run.write_weights(tensors)
 
 
 def load_model(run: RunDir) -> Model:

@@ -85,23 +85,17 @@ class Generator(nn.Module):
     def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
         """Map noise (1, S, Z), the same for all conditions, and these (N, D) to (N, S, E).
 
-        The same as `forward` on every pair, with the first layers run once a condition or once a
-        draw. Dropout is off.
+        The same as `forward` on every pair where nothing but the output joins the two, with each
+        layer run once a condition or once a draw. Dropout is off.
         """
         noise_hidden = torch.relu(self.noise_layer(noise))
         condition_hidden = torch.relu(self.condition_layer(condition))
-        join: nn.Linear = getattr(self, "joint", self.output)
         n_noise_units = noise_hidden.shape[-1]
         noise_weight, condition_weight = (
-            join.weight[:, :n_noise_units],
-            join.weight[:, n_noise_units:],
-        )
-        from_noise = noise_hidden @ noise_weight.T + join.bias
-        joined = from_noise + (condition_hidden @ condition_weight.T).unsqueeze(1)
-        vectors: Tensor = self.squash(
-            self.output(torch.relu(joined)) if hasattr(self, "joint") else joined
-        )
-        return vectors
+            self.output.weight[:, :n_noise_units], self.output.weight[:, n_noise_units:]
+        )  # fmt: skip
+        from_noise = noise_hidden @ noise_weight.T + self.output.bias
+        return from_noise + (condition_hidden @ condition_weight.T).unsqueeze(1)
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
         """Draw Gaussian noise (n_images, n_draws, Z)."""

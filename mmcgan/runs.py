@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
+from torch import Tensor
 
 from mmcgan.errors import RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
@@ -115,6 +117,13 @@ class RunDir:
                 "start the run anew"
             ) from None
         return state
+
+    def write_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Write the model's weights, which makes the run finished."""
+        # Through memory, so that a full disk is an OSError like anywhere else.
+        data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+        with atomic_path(self.weights_path) as partial:
+            partial.write_bytes(data)
 
     def finish(self) -> None:
         """Remove what only an unfinished run needs."""

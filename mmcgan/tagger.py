@@ -88,8 +88,13 @@ class Tagger:
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
         _check_k(k)
-        batches = (samples for _, samples in self._samples(features, self._n_to_tag))
-        return [tags for batch in batches for tags in self._tags(self.rank(batch).rank(k))]
+        ranked = (self._tags(batch.rank(k)) for batch in self.ranked_to_tag(features))
+        return [tags for batch in ranked for tags in batch]
+
+    def ranked_to_tag(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
+        """Yield the same as `ranked`, from no more draws than the tags take."""
+        for _, samples in self._samples(features, self._n_to_tag):
+            yield self.rank(samples)
 
     def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
         """Yield what the model's rule makes of raw features (N, D), some images at a time."""

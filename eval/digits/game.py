@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mmcgan.adversarial import ADVERSARIAL, PLAYS, Losses
+from mmcgan.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
 from mmcgan.learning import LearningConfig
 from mmcgan.losses import sample_likelihood
 
@@ -85,22 +85,22 @@ class LabelledGame:
         with torch.no_grad():
             fake = self.draw_all(batch)
         return self.play.discriminator_losses(
-            lambda examples: self.discriminator(examples, batch.labels),
-            batch.real, fake, self.config.gradient_penalty,
-        )  # fmt: skip
+            self._judge_beside(batch), batch.real, fake, self.config.gradient_penalty
+        )
 
     def generator_losses(self, draws: Tensor, batch: LabelledBatch) -> Losses:
         """Return the terms that G lowers for its draws (B, 1, E), by name."""
-        fake_logits = self.discriminator(draws, batch.labels)
-        real_logits = fake_logits
-        if self.play.compares:
-            real_logits = self.discriminator(batch.real, batch.labels)
-        losses = {ADVERSARIAL: self.play.generator(fake_logits, real_logits)}
+        loss = self.play.generator_loss(self._judge_beside(batch), batch.real, draws)
+        losses = {ADVERSARIAL: loss}
         if self.likelihood:
             same = batch.labels.unsqueeze(1) == batch.labels
             loss = sample_likelihood(draws[:, 0], batch.real[:, 0], same, WIDTH)
             losses["loss_g_likelihood"] = self.likelihood * loss
         return losses
+
+    def _judge_beside(self, batch: LabelledBatch) -> Judge:
+        """Return how D judges examples (B, S, E) beside the labels of a mini-batch."""
+        return lambda examples: self.discriminator(examples, batch.labels)
 
     def steer(self, gradients: Losses) -> Losses:
         """Return the gradients as they are: the term may move all of an example."""

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from eval.digits.classifier import train_judge
@@ -18,7 +18,7 @@ from eval.digits.networks import DigitGenerator, build_networks
 from eval.digits.parzen import SIGMAS, log_densities
 from eval.digits.samples import class_labels, generate
 from mmcgan.errors import OptionError, RunError
-from mmcgan.files import atomic_path, read_json, write_json
+from mmcgan.files import read_json, write_json
 from mmcgan.loop import Validation, fit
 from mmcgan.options import flag
 from mmcgan.runs import RunDir
@@ -92,9 +92,7 @@ def measure(
 def _save(run: RunDir, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write the generator of a run; the weights come last and make the run finished."""
     write_json(run.model_path, facts)
-    data = save({name: tensor.contiguous() for name, tensor in weights.items()})
-    with atomic_path(run.weights_path) as partial:
-        partial.write_bytes(data)
+    run.write_weights(weights)
     run.finish()
 
 
