@@ -1,9 +1,9 @@
 """python -m eval.open_vocabulary: tags that no photo showed a run, by their word vectors alone.
 
 For a run of the preset `modern` on data prepared with --withhold. The dictionary is the V seen and
-the U withheld words. Every word, seen or not, enters the run's table by a ridge map of its given
-vector (`eval.word_map`); a seen word has its own bias, a withheld one their mean. Photos are those
-of the split that carry any of the words, also those that carry withheld ones alone.
+the U withheld words. Every word, seen or not, enters the run's table by a map of its given vector
+(`eval.word_map`); a seen word has its own bias, a withheld one their mean. Photos are those of the
+split that carry any of the words, also those that carry withheld ones alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ WITHHELD = "withheld"  # the vocabulary of the prepared file
 SEED = 0  # of the folds of the map, the rivals and the bootstrap
 CONSE_TRIES = (1, 5, 10, 50, None)  # best seen words that are combined; None is all
 SYSTEMS = {
-    "cgan": "The run, with every word put into its table by the ridge map.",
+    "cgan": "The run, with every word put into its table by the kernel ridge map.",
     "regression": "Ridge regression to the mean word vector of a photo's tags, then the nearest "
     "words; space and penalty chosen on dev.",
     "conse": "ConSE (Norouzi et al. 2014): the convex combination of the vectors of the MLP's T "
@@ -130,7 +130,7 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
         "split": split,
         "n_words": {"seen": n_seen, "withheld": len(words.withheld)},
         "n_photos": count_photos(relevant, n_seen),
-        "map": {"penalty": word_map.penalty, "tried": word_map.tried},
+        "map": {"chosen": word_map.settings, "stretch": word_map.stretch, "tried": word_map.tried},
         "tuning": tuning,
         "measures": MEASURES,
         "descriptions": SYSTEMS,
@@ -193,7 +193,8 @@ def ask_run(tagger: Tagger, word_map: WordMap, words: Words, features: FloatArra
     own = tagger.model.bias
     assert own is not None  # `check_inputs`
     n_seen = len(words.seen)
-    table = word_map.apply(words.vectors)
+    seen, withheld = words.seen.vectors, words.withheld.vectors
+    table = np.concatenate([word_map.apply(seen), word_map.apply_new(withheld)])
     bias = np.concatenate([own, np.full(len(words.withheld), own.mean(), np.float32)])
     indexes = WordIndex(table[n_seen:], bias[n_seen:]), WordIndex(table, bias)
     ranked: tuple[list[Ranking], list[Ranking]] = ([], [])

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from eval.baselines import Rival
 from eval.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
-from mmcgan.ranking import Ranked, Ranking, count_votes, rank_scores
+from mmcgan.ranking import N_NEIGHBOURS, Ranked, Ranking, count_distinct, count_votes, rank_scores
 from mmcgan.tagger import Tagger
 
 FloatArray = npt.NDArray[np.float32]
@@ -50,12 +50,13 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
         for batch, samples in tagger.samples(features):
             ranked = tagger.rank(samples)
             own.add(ranked)
+            neighbours = ranked.draws.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
             if tagger.model.ranking != "vote":
-                votes.add(count_votes(ranked.draws))
-            draws.append(ranked.draws.nearest)
-            distinct.append(ranked.draws.n_distinct())
+                votes.add(count_votes(ranked.draws, neighbours[..., :N_NEIGHBOURS]))
+            draws.append(neighbours[..., 0])
+            distinct.append(count_distinct(draws[-1]))
             step = max(samples.shape[1] // SET_DRAWS, 1)
-            sets.append(ranked.draws.neighbours(CUT)[:, ::step])
+            sets.append(neighbours[:, ::step, :CUT])
             variances.add(samples)
             bar.update(batch.stop - batch.start)
     return Generated(

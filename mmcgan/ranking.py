@@ -92,12 +92,6 @@ class Draws:
         _, rows = self.index.search(self.queries.reshape(-1, size), k)
         return rows.reshape(n_images, n_draws, rows.shape[1])
 
-    def n_distinct(self) -> npt.NDArray[np.int64]:
-        """Return how many different words are the nearest of an image's draws, (N,)."""
-        ordered = np.sort(self.nearest, axis=1)
-        distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
-        return distinct
-
     def mean_scores(self, rows: npt.NDArray[np.integer]) -> FloatArray:
         """Return the mean score over the draws of the words `rows`, (C,) or (N, C): (N, C)."""
         words = self.index.table[rows]
@@ -194,12 +188,18 @@ class Votes:
 def rank_draws(samples: FloatArray, index: WordIndex, rule: str) -> Ranked:
     """Rank the words for images with generated vectors `samples` (N, S, E) by "vote" or "mean"."""
     draws = Draws(index.queries(samples), index)
-    return Means(draws) if rule == "mean" else count_votes(draws)
+    return Means(draws) if rule == "mean" else count_votes(draws, draws.neighbours(N_NEIGHBOURS))
 
 
-def count_votes(draws: Draws, n_neighbours: int = N_NEIGHBOURS) -> Votes:
-    """Let each draw of N images vote for its `n_neighbours` best words."""
-    neighbours = draws.neighbours(n_neighbours)
+def count_distinct(nearest: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Return how many different words are the nearest (N, S) of an image's draws, (N,)."""
+    ordered = np.sort(nearest, axis=1)
+    distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
+    return distinct
+
+
+def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64]) -> Votes:
+    """Let each draw of N images vote for its `neighbours` (N, S, n)."""
     n_images = len(neighbours)
     per_image = neighbours.shape[1] * neighbours.shape[2]
     images = np.repeat(np.arange(n_images), per_image)

@@ -21,7 +21,7 @@ from mmcgan.loop import Best, Validation, fit
 from mmcgan.model import Model, Standardizer, save_model
 from mmcgan.neighbours import find_neighbours
 from mmcgan.networks import build_networks
-from mmcgan.ranking import Ranking
+from mmcgan.ranking import Ranking, count_distinct
 from mmcgan.runs import RunDir
 from mmcgan.schedules import learning_rate
 from mmcgan.spread import fit_spread
@@ -69,7 +69,9 @@ class Task:
         def validate(taggers: nn.ModuleDict) -> Validation:
             ranked = list(self._tagger(taggers).ranked(features))
             precision = score(Ranking.join([r.rank(10) for r in ranked]), relevant)
-            distinct = float(np.concatenate([r.draws.n_distinct() for r in ranked]).mean())
+            distinct = float(
+                np.concatenate([count_distinct(r.draws.nearest) for r in ranked]).mean()
+            )
             warning = COLLAPSED if distinct < COLLAPSED_WORDS else ""
             return Validation(precision, {"P@10": precision, "distinct_words": distinct}, warning)
 

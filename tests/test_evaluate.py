@@ -10,7 +10,7 @@ from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.evaluate import main
-from mmcgan.ranking import count_votes
+from mmcgan.ranking import N_NEIGHBOURS, count_votes
 from mmcgan.tagger import Tagger
 
 RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
@@ -78,7 +78,8 @@ def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, 
     votes = stored[stored.system == VOTE]
     rows = dataset.rows("val")
     ((_, samples),) = tagger.samples(dataset.features[rows])
-    ranking = count_votes(tagger.rank(samples).draws).rank(10)
+    draws = tagger.rank(samples).draws
+    ranking = count_votes(draws, draws.neighbours(N_NEIGHBOURS)).rank(10)
     for i, row in enumerate(rows):
         mine = votes[votes.image_id == dataset.image_ids[row]].sort_values("rank").head(10)
         words = [tagger.model.vocabulary.words[w] for w in ranking.rows[i]]

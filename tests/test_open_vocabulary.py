@@ -118,7 +118,8 @@ def test_words_that_no_photo_showed_are_found_by_their_vectors(results):
 def test_call_says_how_map_and_rivals_were_chosen(results):
     tried = results["map"]["tried"]
     best = max(tried, key=lambda trial: trial["explained"])
-    assert results["map"]["penalty"] == best["penalty"]
+    assert results["map"]["chosen"] == {name: best[name] for name in ("gamma", "penalty")}
+    assert results["map"]["stretch"] > 0
     assert 0 < best["explained"] <= 1
     assert results["tuning"].keys() == {"mlp", "regression", "conse"}
     tried = results["tuning"]["conse"]["tried"]

@@ -12,6 +12,7 @@ from mmcgan.ranking import (
     Means,
     Ranking,
     Votes,
+    count_distinct,
     count_votes,
     rank_draws,
     rank_scores,
@@ -31,7 +32,8 @@ def cos(degrees: float) -> float:
 
 def votes_of(samples: np.ndarray, index: WordIndex, n_neighbours: int = N_NEIGHBOURS) -> Votes:
     """The votes of `samples` (N, S, E)."""
-    return count_votes(Draws(index.queries(samples), index), n_neighbours)
+    draws = Draws(index.queries(samples), index)
+    return count_votes(draws, draws.neighbours(n_neighbours))
 
 
 def ranked(words: np.ndarray, samples: np.ndarray, n_neighbours: int, depth: int) -> Ranking:
@@ -167,11 +169,11 @@ def test_votes_of_an_image_do_not_depend_on_the_others():
     assert np.array_equal(together.scores, alone.scores)
 
 
-def test_n_distinct_counts_the_nearest_words_of_an_image():
+def test_count_distinct_counts_the_nearest_words_of_an_image():
     words = WordIndex(at(0, 90, 180))
     samples = np.stack([at(1, 2, 3), at(1, 91, 2), at(1, 91, 181)])
-    assert votes_of(samples, words, 2).draws.n_distinct().tolist() == [1, 2, 3]
-    assert votes_of(samples[:, :1], words, 2).draws.n_distinct().tolist() == [1, 1, 1]
+    assert count_distinct(votes_of(samples, words, 2).draws.nearest).tolist() == [1, 2, 3]
+    assert count_distinct(votes_of(samples[:, :1], words, 2).draws.nearest).tolist() == [1, 1, 1]
 
 
 def test_scores_of_gives_shares_and_mean_cosines_of_chosen_words():
