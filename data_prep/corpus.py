@@ -1,83 +1,134 @@
-"""Text sources → token lists for the word vectors, streamed."""
+"""The documents that the skip-gram reads, cleaned once and read many times.
+
+Each text file (`data_prep.documents`) is cleaned by all cores into FOLDER/KEY.txt, a document a
+line, its tokens with spaces between; KEY.json beside it says what was left out. A file that is
+there is whole, and is not made again: a call that was interrupted goes on with the next text file.
+"""
 
 from __future__ import annotations
 
-import re
-import zlib
+import hashlib
+import itertools
+import json
+import multiprocessing
+import os
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
-from smart_open import open as smart_open
+from tqdm import tqdm
 
-from mmcgan.errors import DataError, OptionError
-from mmcgan.vocabulary import normalize_tag
+from data_prep.documents import Batch, Phrases, check_text_file, clean, read_batches
+from mmcgan.errors import DataError
+from mmcgan.files import atomic_path, read_json, write_json
 
-MAX_LINE_LENGTH = 1_000_000  # characters of one document; a longer line is several
+Cleaned = tuple[str, int, Counter[str]]  # lines, how many, and what was left out
 
-_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
+VERSION = 1  # of the cleaning: cleaned files of another one are made again
 
 
 class Corpus:
-    """The documents that the skip-gram reads: tag lists first, then the lines of text files.
+    """Tag lists first, then the documents of text files.
 
-    Each document is a list of tokens, normalised like tags. In running text the words of a
-    phrase that is a known tag ("railway station") are joined to that tag's one token. The corpus
-    can be read any number of times and holds no file in memory.
+    Each document is a list of tokens, normalised like tags. In running text the words of a phrase
+    that is a known tag ("railway station") are joined to that tag's one token. The corpus can be
+    read any number of times and holds no file in memory.
     """
 
     def __init__(
-        self, tag_lists: Sequence[Sequence[str]], text_files: Sequence[Path], phrases: Iterable[str]
+        self,
+        tag_lists: Sequence[Sequence[str]],
+        text_files: Sequence[Path],
+        phrases: Iterable[str],
+        folder: Path,
     ):
-        """Take the tag lists as they are; check that each text file can be opened."""
+        """Take the tag lists as they are; check that each text file can be opened.
+
+        `folder` is where the cleaned files lie.
+        """
         self.tag_lists = tag_lists
         self.text_files = text_files
-        self._phrases = _Phrases(phrases)
+        self.folder = folder
+        self._phrases = sorted({phrase for phrase in phrases if "_" in phrase})
         for path in text_files:
-            next(_lines(path), None)
+            check_text_file(path)
 
     def __iter__(self) -> Iterator[list[str]]:
         yield from (list(tags) for tags in self.tag_lists)
         for path in self.text_files:
-            for line in _lines(path):
-                tokens = self._phrases.join(tokenize(line))
-                if tokens:
-                    yield tokens
+            with self._cleaned(path).open(encoding="utf-8") as lines:
+                yield from (line.split() for line in lines)
+
+    def skipped(self) -> Counter[str]:
+        """Return how much of the text files was left out, by reason."""
+        paths = [self._cleaned(path) for path in self.text_files]
+        return sum((Counter(read_json(_facts_of(path), DataError)) for path in paths), Counter())
+
+    def _cleaned(self, path: Path) -> Path:
+        """Return the cleaned file of a text file, made now if need be."""
+        found = path.stat()
+        facts = [VERSION, str(path.resolve()), found.st_size, found.st_mtime_ns, self._phrases]
+        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        out = self.folder / f"{key}.txt"
+        if not out.exists():
+            clean_file(path, self._phrases, out)
+        return out
 
 
-def tokenize(text: str) -> list[str]:
-    """Split running text into words, each normalised like a tag."""
-    return [token for word in _WORD.findall(text) if (token := normalize_tag(word))]
+def clean_file(path: Path, phrases: Sequence[str], out: Path) -> None:
+    """Write the documents of a text file to `out`, and beside it what was left out."""
+    skipped: Counter[str] = Counter()
+    bar = tqdm(desc=f"cleaning {path.name}", unit="document", unit_scale=True, disable=None)
+    with bar, atomic_path(out) as partial:
+        with partial.open("w", encoding="utf-8") as file:
+            for lines, n_lines, left_out in _clean_all(read_batches(path), phrases):
+                file.write(lines)
+                skipped += left_out
+                bar.update(n_lines)
+        write_json(_facts_of(out), skipped)
 
 
-class _Phrases:
-    """Known tags of several words, found in token lists by their first word, longest first."""
-
-    def __init__(self, tags: Iterable[str]):
-        self._by_first: dict[str, list[list[str]]] = {}
-        for parts in sorted((tag.split("_") for tag in tags if "_" in tag), key=len, reverse=True):
-            self._by_first.setdefault(parts[0], []).append(parts)
-
-    def join(self, tokens: list[str]) -> list[str]:
-        """Replace each known phrase in `tokens` by its one token."""
-        joined, i = [], 0
-        while i < len(tokens):
-            candidates = self._by_first.get(tokens[i], ())
-            parts = next((p for p in candidates if tokens[i : i + len(p)] == p), tokens[i : i + 1])
-            joined.append("_".join(parts))
-            i += len(parts)
-        return joined
+def _facts_of(cleaned: Path) -> Path:
+    return cleaned.with_suffix(".json")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Read the lines of a plain, .gz or .bz2 file; broken UTF-8 is replaced.
+def _clean_all(batches: Iterator[Batch], phrases: Sequence[str]) -> Iterator[Cleaned]:
+    """Clean the batches in their order; where there is more than one, with all cores."""
+    first = list(itertools.islice(batches, 2))
+    n_workers = len(os.sched_getaffinity(0)) if len(first) > 1 else 1
+    batches = itertools.chain(first, batches)
+    if n_workers == 1:
+        known = Phrases(phrases)
+        yield from (_clean_batch(batch, known) for batch in batches)
+        return
+    # A process that is forked beside the threads of torch or faiss may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_workers, context, _start_worker, (phrases,)) as pool:
+        running: deque[Future[Cleaned]] = deque()
+        try:
+            for batch in batches:
+                running.append(pool.submit(_clean_in_worker, batch))
+                if len(running) > 2 * n_workers:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    Raises `OptionError` if the file is missing, `DataError` if it cannot be decompressed.
-    """
-    if not path.is_file():
-        raise OptionError(f"--corpus: {path} is not a file")
-    try:
-        with smart_open(str(path), "rt", encoding="utf-8", errors="replace") as file:
-            while line := file.readline(MAX_LINE_LENGTH):
-                yield line
-    except (OSError, EOFError, zlib.error) as reason:
-        raise DataError(f"--corpus: {path} cannot be read ({reason})") from None
+
+def _clean_batch(batch: Batch, phrases: Phrases) -> Cleaned:
+    documents, skipped = clean(batch, phrases)
+    return "".join(" ".join(tokens) + "\n" for tokens in documents), len(documents), skipped
+
+
+_worker_phrases = Phrases(())  # of a worker process, which gets them once
+
+
+def _start_worker(phrases: Sequence[str]) -> None:
+    global _worker_phrases
+    _worker_phrases = Phrases(phrases)
+
+
+def _clean_in_worker(batch: Batch) -> Cleaned:
+    return _clean_batch(batch, _worker_phrases)

@@ -47,24 +47,19 @@ MAX_NAMED_FAILURES = 1000  # unreadable photos kept by name in the counts
 _PACKAGES = ("mmcgan", "torch", "gensim", "numpy", "pillow", "h5py")
 
 
-def data_dir(config: PrepareConfig) -> Path:
-    """Return the folder of the prepared data."""
-    return config.out or Path("data") / config.dataset
-
-
 def prepare(config: PrepareConfig, command: str) -> Dataset:
     """Make the prepared file, go on with a partial one, or read a finished one.
 
     Raises `OptionError` where the folder holds data of other settings, `DataError` where the
     collection is missing, broken or unfit.
     """
-    folder = data_dir(config)
+    folder = config.folder
     if (folder / FILE_NAME).exists():
         dataset = read_dataset(folder)
         _check_same(dataset.config, config, folder)
-        shutil.rmtree(folder / "partial", ignore_errors=True)  # left by a call killed at its end
+        shutil.rmtree(config.partial, ignore_errors=True)  # left by a call killed at its end
         return dataset
-    frozen = folder / "partial" / "config.json"
+    frozen = config.partial / "config.json"
     if frozen.exists():
         # What a failed call advises: with a higher --max-failed the same work goes on.
         _check_same(read_json(frozen, DataError), config, folder, free=("max_failed",))
@@ -76,11 +71,11 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
     backbone = backbone.with_detail(find_detail(collection.photos, backbone.image_size))
     extracted = extract_features(
-        collection.photos, backbone, folder / "partial", config.batch_size, config.max_failed
+        collection.photos, backbone, config.partial, config.batch_size, config.max_failed
     )
     dataset = build_dataset(collection, extracted, backbone, config, command)
     write_dataset(dataset, folder / FILE_NAME)
-    shutil.rmtree(folder / "partial")
+    shutil.rmtree(config.partial)
     return dataset
 
 
@@ -88,7 +83,7 @@ def read_collection(config: PrepareConfig) -> Collection:
     """Read the raw collection that the settings name."""
     stop_words = read_stop_list(config.stop_list) if config.stop_list else frozenset[str]()
     if config.dataset == "sample":
-        return read_sample(data_dir(config) / "photos", stop_words, config.seed)
+        return read_sample(config.folder / "photos", stop_words, config.seed)
     if config.root is None:
         raise OptionError(f"--root: --dataset {config.dataset} needs the folder of its photos")
     if config.dataset == "folder":

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_prep.corpus import Corpus
+from data_prep.documents import check_text_file
 from data_prep.photos import Photo
 from data_prep.word_vectors import (
     Vectors,
@@ -46,7 +48,8 @@ def check_sources(config: PrepareConfig) -> None:
             "--withhold: the vectors of withheld words come from other text than the tags; name "
             "some with --corpus, or ready vectors with --vectors"
         )
-    Corpus([], config.corpus, [])
+    for path in config.corpus:
+        check_text_file(path)
     if config.vectors:
         read_word_vectors(config.vectors, [])
 
@@ -103,7 +106,7 @@ def _known_elsewhere(words: list[str], config: PrepareConfig) -> list[str]:
     """Return those `words` that the ready vectors hold, or the further text often enough."""
     if config.vectors:
         return list(read_word_vectors(config.vectors, words))
-    text = Corpus([], config.corpus, words)
+    text = Corpus([], config.corpus, words, _corpus_folder(config))
     counts = Counter(token for tokens in text for token in tokens)
     return [word for word in words if counts[word] >= least_count(config)]
 
@@ -131,15 +134,16 @@ def build_vocabularies(
     sources: list[TagSource] = ["user", "user+annotations"] if has_both else ["user"]
     vocabularies: dict[str, Vocabulary] = {}
     counts: dict[str, Any] = {}
+    left_out: dict[str, int] = {}
     for source in sources:
         words = count_words(photos, source, config.min_photos)
-        vectors = _find_vectors(photos, source, [*words, *taken.n_photos], config)
+        vectors, left_out = _find_vectors(photos, source, [*words, *taken.n_photos], config)
         found = vocabularies[source] = _build_vocabulary(words, vectors)
         counts[source] = _count(found, len(words) - len(found))
     if taken.n_photos:
         found = vocabularies["withheld"] = _build_vocabulary(taken.n_photos, vectors)
         counts["withheld"] = _count(found, taken.n_without_vector)
-    return vocabularies, {"vocabulary": counts}
+    return vocabularies, {"vocabulary": counts, "corpus_left_out": left_out}
 
 
 def _build_vocabulary(words: Mapping[str, int], vectors: Vectors) -> Vocabulary:
@@ -160,10 +164,17 @@ def _count(vocabulary: Vocabulary, n_without_vector: int) -> dict[str, int]:
 
 def _find_vectors(
     photos: Sequence[Photo], source: TagSource, words: list[str], config: PrepareConfig
-) -> Vectors:
-    """Read or train the vectors of `words`; the text is that of train + dev alone."""
+) -> tuple[Vectors, dict[str, int]]:
+    """Read or train the vectors of `words`; the tags are those of train + dev alone.
+
+    Beside them is how much of the text files was left out, by reason.
+    """
     if config.vectors:
-        return read_word_vectors(config.vectors, words)
+        return read_word_vectors(config.vectors, words), {}
     tag_lists = [tags_of(photo, source) for photo in photos if photo.split in LEARNT_SPLITS]
-    corpus = Corpus([tags for tags in tag_lists if tags], config.corpus, words)
-    return train_word_vectors(corpus, words, config)
+    corpus = Corpus([t for t in tag_lists if t], config.corpus, words, _corpus_folder(config))
+    return train_word_vectors(corpus, words, config), dict(sorted(corpus.skipped().items()))
+
+
+def _corpus_folder(config: PrepareConfig) -> Path:
+    return config.partial / "corpus"

@@ -79,8 +79,9 @@ class PrepareConfig(Config):
     )
     corpus: tuple[Path, ...] = option(
         (),
-        "Further text for the word vectors, one document a line, plain, .gz or .bz2; "
-        "may be repeated.",
+        "Further text for the word vectors: one document a line, or YFCC100M metadata, plain, .gz "
+        "or .bz2; or a .zip or .tar archive of tag files or JSON, as of MIRFLICKR-1M; may be "
+        "repeated.",
     )
     vectors: Path | None = option(
         None,
@@ -119,6 +120,16 @@ class PrepareConfig(Config):
         0.05, "Give up when more than this share of the photos cannot be read.",
         at_least=0, at_most=1,
     )  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the prepared data."""
+        return self.out or Path("data") / self.dataset
+
+    @property
+    def partial(self) -> Path:
+        """What is kept while they are being made."""
+        return self.folder / "partial"
 
 
 @dataclass(frozen=True)

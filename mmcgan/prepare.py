@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from data_prep.pipeline import data_dir, prepare
+from data_prep.pipeline import prepare
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, Dataset
@@ -22,7 +22,7 @@ def main(**options: Any) -> None:
     The same call goes on with partial output, and does nothing on finished output.
     """
     config = PrepareConfig(**given(options))
-    folder = data_dir(config)
+    folder = config.folder
     click.echo(f"dataset: {config.dataset} ({config.root or 'drawn'}) → {folder / FILE_NAME}")
     command = shlex.join(["python", "-m", "mmcgan.prepare", *sys.argv[1:]])
     click.echo(summarize(prepare(config, command)))
@@ -42,6 +42,7 @@ def summarize(dataset: Dataset) -> str:
     lines += [f"features: {dataset.feature_size} by {dataset.backbone['name']} in "
               f"{dataset.backbone['precision']}"]  # fmt: skip
     lines += [f"left out: {n} {reason}" for reason, n in counts["dropped"].items() if n]
+    lines += [f"left out: {n} {reason}" for reason, n in counts.get("corpus_left_out", {}).items()]
     lines += [f"unreadable: {name}: {reason}" for name, reason in counts["unreadable_photos"]]
     empty = [split for split, n in counts["splits"].items() if not n["tagged"]]
     lines += [f"note: the split {split} has no tagged photo" for split in empty]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from data_prep import corpus as corpus_module
-from data_prep.corpus import Corpus, tokenize
+from data_prep import documents as documents_module
+from data_prep.corpus import Corpus
+from data_prep.documents import tokenize
 from mmcgan.errors import DataError, OptionError
 
 TEXT = "A cat, on the Beach!\n\nRailway station at night\n"
@@ -22,7 +24,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def documents(*paths: Path, phrases: tuple[str, ...] = ()) -> list[list[str]]:
-    return list(Corpus([], paths, phrases))
+    return list(Corpus([], paths, phrases, paths[0].parent / "cleaned"))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_tokenize_gives_words_spelt_like_tags(text, tokens):
 
 def test_corpus_is_the_tags_then_the_lines_any_number_of_times(tmp_path):
     files = [write(tmp_path / "a.txt", TEXT.encode()), write(tmp_path / "b.txt", b"the end")]
-    corpus = Corpus([("sea", "plant_life"), ("cat",)], files, ["plant_life"])
+    corpus = Corpus([("sea", "plant_life"), ("cat",)], files, ["plant_life"], tmp_path)
     expected = [["sea", "plant_life"], ["cat"], *TOKENS, ["the", "end"]]
     assert list(corpus) == expected
     assert list(corpus) == expected
@@ -82,7 +84,7 @@ def test_corpus_of_an_empty_file_is_empty(tmp_path):
 
 
 def test_corpus_cuts_endless_lines_into_documents(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_module, "MAX_LINE_LENGTH", 8)
+    monkeypatch.setattr(documents_module, "MAX_LINE_LENGTH", 8)
     path = write(tmp_path / "t.txt", b"cat dog sea sky\nsun\n")
     assert documents(path) == [["cat", "dog"], ["sea", "sky"], ["sun"]]
 
@@ -92,13 +94,13 @@ def test_corpus_holds_no_more_than_a_piece_of_an_endless_line(tmp_path):
     path = write(tmp_path / "t.txt.gz", gzip.compress((b"x" * 79 + b" ") * n_words))
     lengths = [len(tokens) for tokens in documents(path)]
     assert sum(lengths) == n_words
-    assert max(lengths) == corpus_module.MAX_LINE_LENGTH // 80
+    assert max(lengths) == documents_module.MAX_LINE_LENGTH // 80
 
 
 def test_corpus_says_which_file_is_missing_before_it_is_read(tmp_path):
     for path in (tmp_path / "missing.txt", tmp_path):
         with pytest.raises(OptionError, match=r"--corpus: .* is not a file") as caught:
-            Corpus([], [path], [])
+            Corpus([], [path], [], tmp_path)
         assert str(path) in str(caught.value)
 
 
@@ -121,5 +123,59 @@ def spoilt(data: bytes) -> bytes:
 def test_corpus_refuses_what_cannot_be_unpacked(tmp_path, name, data):
     path = write(tmp_path / name, data)
     with pytest.raises(DataError, match=f"--corpus: .*{name} cannot be read") as caught:
-        list(Corpus([], [path], []))
+        list(Corpus([], [path], [], tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_text_file_is_cleaned_once_and_again_when_it_or_the_phrases_change(tmp_path):
+    path, folder = write(tmp_path / "t.txt", TEXT.encode()), tmp_path / "cleaned"
+    corpus = Corpus([], [path], [], folder)
+    assert list(corpus) == TOKENS
+    (cleaned,) = folder.glob("*.txt")
+    cleaned.write_text("from the cleaned file\n")
+    assert list(corpus) == [["from", "the", "cleaned", "file"]]
+    assert list(Corpus([], [path], ["cat", "one"], folder)) == list(corpus)  # no phrases
+    assert list(Corpus([], [path], ["railway_station"], folder))[1][0] == "railway_station"
+    write(path, TEXT.encode() + b"new\n")
+    assert list(corpus) == [*TOKENS, ["new"]]
+
+
+def test_interrupted_call_goes_on_with_the_next_text_file(tmp_path, monkeypatch):
+    paths = [write(tmp_path / name, TEXT.encode()) for name in ("a.txt", "b.txt")]
+    read = []
+
+    def interrupted(path, *arguments):
+        read.append(path.name)
+        if read == ["a.txt", "b.txt"]:
+            raise KeyboardInterrupt
+        return clean_file(path, *arguments)
+
+    clean_file = corpus_module.clean_file
+    monkeypatch.setattr(corpus_module, "clean_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        documents(*paths)
+    assert documents(*paths) == TOKENS * 2
+    assert read == ["a.txt", "b.txt", "b.txt"]
+
+
+def test_text_file_that_breaks_off_leaves_no_cleaned_file(tmp_path):
+    path = write(tmp_path / "cut.gz", gzip.compress(TEXT.encode() * 20_000)[:-20])
+    with pytest.raises(DataError, match=r"cut\.gz cannot be read"):
+        documents(path)
+    assert list((tmp_path / "cleaned").iterdir()) == []
+
+
+def test_many_lines_are_cleaned_by_several_processes_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_module.os, "sched_getaffinity", lambda pid: {0, 1})
+    n_lines = 3 * documents_module.BATCH_LINES
+    path = write(tmp_path / "t.txt", b"".join(b"new york %d\n" % i for i in range(n_lines)))
+    expected = [["new_york", str(i)] for i in range(n_lines)]
+    assert documents(path, phrases=("new_york",)) == expected
+
+
+def test_corpus_says_what_it_left_out(tmp_path):
+    lines = ["\t".join(["x"] * n) for n in (25, 24, 25, 3)]
+    path = write(tmp_path / "t.tsv", "\n".join(lines).encode())
+    corpus = Corpus([], [path, path], [], tmp_path / "cleaned")
+    assert corpus.skipped() == {documents_module.COLUMNS: 4}
+    assert list(corpus) == [["x", "x", "x"]] * 4

@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_prep import pipeline
 from data_prep.photos import Collection, split_of
-from data_prep.pipeline import data_dir, prepare, read_collection
+from data_prep.pipeline import prepare, read_collection
 from mmcgan.backbone import Backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, Truth, read_dataset
@@ -85,13 +85,13 @@ def config(tmp_path: Path) -> PrepareConfig:
 
 
 def files_of(config: PrepareConfig) -> list[str]:
-    return sorted(path.name for path in data_dir(config).iterdir())
+    return sorted(path.name for path in config.folder.iterdir())
 
 
 def test_prepare_writes_one_file_that_holds_everything(config, backbone):
     dataset = prepare(config, COMMAND)
     assert files_of(config) == [FILE_NAME]
-    found = read_dataset(data_dir(config))
+    found = read_dataset(config.folder)
     assert found.dataset_id == dataset.dataset_id
     ids = found.image_ids.tolist()
     assert ids == sorted(ids)
@@ -137,17 +137,17 @@ def test_prepare_gives_the_same_data_every_time(config, backbone, tmp_path):
 
 def test_prepare_does_nothing_on_finished_output(config, backbone):
     first = prepare(config, COMMAND)
-    before = (data_dir(config) / FILE_NAME).stat().st_mtime_ns
+    before = (config.folder / FILE_NAME).stat().st_mtime_ns
     again = prepare(config, "another command")
     assert again.dataset_id == first.dataset_id
     assert again.command == COMMAND
     assert backbone.n_loads == 1
-    assert (data_dir(config) / FILE_NAME).stat().st_mtime_ns == before
+    assert (config.folder / FILE_NAME).stat().st_mtime_ns == before
 
 
 def test_prepare_knows_its_finished_output_in_another_place(config, backbone, tmp_path):
     first = prepare(config, COMMAND)
-    data_dir(config).rename(tmp_path / "moved")
+    config.folder.rename(tmp_path / "moved")
     moved = prepare(replace(config, out=tmp_path / "moved"), COMMAND)
     assert moved.dataset_id == first.dataset_id
     assert backbone.n_loads == 1
@@ -170,7 +170,7 @@ def test_prepare_refuses_other_settings_for_the_same_folder(
         prepare(config, COMMAND)
     with pytest.raises(OptionError, match=f"^{option}: .*was prepared with .*--out") as caught:
         prepare(replace(config, **options), COMMAND)
-    assert str(data_dir(config)) in str(caught.value)
+    assert str(config.folder) in str(caught.value)
 
 
 def interrupt(config: PrepareConfig, backbone: TinyBackbone, after: int = 8) -> None:
@@ -202,16 +202,16 @@ def test_prepare_sees_no_more_detail_than_the_photos_have(config, backbone, tmp_
 @pytest.mark.parametrize("content", ["", "{", "[]", "3"])
 def test_prepare_says_that_its_frozen_settings_are_broken(config, backbone, content):
     interrupt(config, backbone)
-    (data_dir(config) / "partial" / "config.json").write_text(content)
+    (config.folder / "partial" / "config.json").write_text(content)
     with pytest.raises(DataError) as caught:
         prepare(config, COMMAND)
-    assert str(data_dir(config)) in str(caught.value)
+    assert str(config.folder) in str(caught.value)
 
 
 def test_prepare_on_a_full_disk_leaves_no_file_and_goes_on_later(config, backbone, full_disk):
     with full_disk(3000), pytest.raises(OSError) as caught:
         prepare(config, COMMAND)
-    assert caught.value.filename == str(data_dir(config) / FILE_NAME)
+    assert caught.value.filename == str(config.folder / FILE_NAME)
     assert files_of(config) == ["partial"]
     prepare(config, COMMAND)
     assert backbone.n_photos == 30
@@ -220,7 +220,7 @@ def test_prepare_on_a_full_disk_leaves_no_file_and_goes_on_later(config, backbon
 
 def test_prepare_refuses_a_broken_finished_file(config, backbone):
     prepare(config, COMMAND)
-    path = data_dir(config) / FILE_NAME
+    path = config.folder / FILE_NAME
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match="not a whole prepared file"):
         prepare(config, COMMAND)
@@ -254,7 +254,7 @@ def test_prepare_takes_collections_without_val_and_test(config, backbone, tmp_pa
     found = prepare(replace(config, root=root, max_failed=0.5), COMMAND)
     assert found.thumbnails == {}
     assert found.counts["splits"]["val"] == {"photos": 0, "tagged": 0}
-    assert read_dataset(data_dir(config)).thumbnails == {}
+    assert read_dataset(config.folder).thumbnails == {}
     with pytest.raises(DataError, match="the split test of"):
         found.require("train", "test")
 
@@ -265,7 +265,7 @@ def refused_before_the_work(
     with pytest.raises(error, match=message):
         prepare(config, COMMAND)
     assert backbone.n_loads == 0
-    assert not (data_dir(config) / FILE_NAME).exists()
+    assert not (config.folder / FILE_NAME).exists()
 
 
 def test_prepare_refuses_photos_without_any_tag(config, backbone):
@@ -328,10 +328,10 @@ def test_read_collection_draws_the_sample_beside_the_prepared_file(tmp_path, mon
     assert drawn == (tmp_path / "photos", frozenset(), 3)
 
 
-def test_data_dir_is_named_after_the_collection():
-    assert data_dir(PrepareConfig()) == Path("data/sample")
-    assert data_dir(PrepareConfig(dataset="folder", root=Path("x"))) == Path("data/folder")
-    assert data_dir(PrepareConfig(out=Path("here"))) == Path("here")
+def test_folder_is_named_after_the_collection():
+    assert PrepareConfig().folder == Path("data/sample")
+    assert PrepareConfig(dataset="folder", root=Path("x")).folder == Path("data/folder")
+    assert PrepareConfig(out=Path("here")).folder == Path("here")
 
 
 def with_labels_and_truth(collection: Collection) -> Collection:

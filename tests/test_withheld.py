@@ -44,7 +44,13 @@ def config(tmp_path: Path) -> PrepareConfig:
     text = tmp_path / "text.txt"
     text.write_text("A bird, a cat and a dog eat ice cream by the sea.\n" * 2 + "The sky.\n")
     return PrepareConfig(
-        min_photos=2, word_size=4, word_epochs=3, corpus=(text,), withhold=0.4, seed=1
+        min_photos=2,
+        word_size=4,
+        word_epochs=3,
+        corpus=(text,),
+        withhold=0.4,
+        seed=1,
+        out=tmp_path / "out",
     )
 
 
@@ -215,4 +221,4 @@ def test_prepare_refuses_to_withhold_without_other_text_before_the_work(folder_c
     unknown.write_text("nothing of the kind\n")
     with pytest.raises(DataError, match="--withhold: other text has vectors for 0 of the"):
         prepare(replace(folder_config, corpus=(unknown,)), COMMAND)
-    assert not folder_config.out.exists()
+    assert not (folder_config.out / "dataset.h5").exists()

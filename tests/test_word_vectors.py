@@ -27,7 +27,7 @@ TABLE = np.round(np.random.default_rng(0).normal(size=(4, 5)), 3).astype(np.floa
 
 def train(lists: Sequence[Sequence[str]], words: Sequence[str], **options: int) -> Vectors:
     settings = PrepareConfig(**(CONFIG.to_json() | options))
-    return train_word_vectors(Corpus(lists, [], []), words, settings)
+    return train_word_vectors(Corpus(lists, [], [], Path("unused")), words, settings)
 
 
 def test_train_gives_vectors_of_the_words_that_are_frequent_enough():
@@ -69,14 +69,15 @@ def test_train_depends_on_the_seed():
 
 def test_train_gives_the_same_vectors_in_every_process():
     script = (
-        "import sys\n"
+        "from pathlib import Path\n"
         "from data_prep.corpus import Corpus\n"
         "from data_prep.word_vectors import train_word_vectors\n"
         "from mmcgan.config import PrepareConfig\n"
         "lists = [[f'word{i % 7}', f'other{i % 5}', 'often'] for i in range(60)]\n"
         "words = sorted({word for words in lists for word in words})\n"
         "config = PrepareConfig(word_size=6, word_epochs=3)\n"
-        "vectors = train_word_vectors(Corpus(lists, [], []), words, config)\n"
+        "corpus = Corpus(lists, [], [], Path('unused'))\n"
+        "vectors = train_word_vectors(corpus, words, config)\n"
         "print([(word, vectors[word].tolist()) for word in words])\n"
     )
     started = [

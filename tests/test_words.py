@@ -68,7 +68,8 @@ def test_build_vocabularies_has_words_unit_vectors_and_counts():
     assert user.n_photos.tolist() == [2, 3, 2]
     assert (user.vectors.shape, user.vectors.dtype) == ((3, 4), np.float32)
     assert np.allclose(np.linalg.norm(user.vectors, axis=1), 1, atol=1e-6)
-    assert counts == {"vocabulary": {"user": {"words": 3, "words_without_vector": 0}}}
+    assert counts["vocabulary"] == {"user": {"words": 3, "words_without_vector": 0}}
+    assert counts["corpus_left_out"] == {}
 
 
 def test_build_vocabularies_gives_each_kind_of_tags_vectors_of_its_own():
@@ -92,7 +93,7 @@ def test_build_vocabularies_learns_nothing_from_val_and_test():
 def test_build_vocabularies_learns_from_a_corpus_too(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat by the sea\n" * 20)
-    config = PrepareConfig(**(CONFIG.to_json() | {"corpus": (text,)}))
+    config = PrepareConfig(**(CONFIG.to_json() | {"corpus": (text,), "out": tmp_path / "out"}))
     found, _ = build_vocabularies(PHOTOS, [], config)
     alone, _ = build_vocabularies(PHOTOS, [], CONFIG)
     assert found["user"].words == alone["user"].words
