@@ -171,22 +171,24 @@ class _Source:
 def _start(source: _Source, runtime: str, precision: str) -> Backbone:
     weights_sha256 = hash_weights(source.network)
     module = PixelNetwork(source.network, source.mean, source.std)
-    runtime, run = build_runtime(module, source.image_size, runtime, precision)
+    facts = {
+        "name": source.name,
+        "weights_sha256": weights_sha256,
+        "image_size": source.image_size,
+        "mean": list(source.mean),
+        "std": list(source.std),
+    }
+    runtime, run = build_runtime(module, source.image_size, runtime, precision, facts)
     probe = run(np.zeros((1, source.image_size, source.image_size, 3), np.uint8))
     if probe.ndim != 2:
         raise OptionError(
             f"--backbone {source.name}: gives an output of shape {probe.shape[1:]} a photo, "
             "it must be one vector"
         )
-    record = {
-        "name": source.name,
-        "weights_sha256": weights_sha256,
+    record = facts | {
         "feature_size": probe.shape[1],
-        "image_size": source.image_size,
         "resize": RESIZE,
         "detail": None,
-        "mean": list(source.mean),
-        "std": list(source.std),
         "runtime": runtime,
         "precision": precision,
     }

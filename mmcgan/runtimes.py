@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from mmcgan.converted import read_or_convert
 from mmcgan.errors import DependencyError, OptionError
 
 RuntimeName = Literal["openvino", "torch"]
@@ -53,12 +55,17 @@ class PixelNetwork(nn.Module):
 
 
 def build_runtime(
-    module: PixelNetwork, image_size: int, runtime: str, precision: str
+    module: PixelNetwork,
+    image_size: int,
+    runtime: str,
+    precision: str,
+    facts: dict[str, Any] | None = None,
 ) -> tuple[RuntimeName, Runtime]:
     """Make `module` run on square pixels of side `image_size`; return what runs it, and how.
 
     `runtime` is "openvino", "torch" or "auto": torch on a CUDA GPU, else OpenVINO where it is
-    installed and can run this network in this precision, else torch. Raises `OptionError` for
+    installed and can run this network in this precision, else torch. What OpenVINO makes of a
+    module that `facts` (JSON) say all about is kept for the next time. Raises `OptionError` for
     another value, and `DependencyError` or `OptionError` where OpenVINO is asked for and missing
     or unfit.
     """
@@ -66,10 +73,10 @@ def build_runtime(
     _check_choice("--precision", precision, ("float32", "bfloat16"))
     module = module.eval().requires_grad_(False)
     if runtime == "openvino":
-        return "openvino", _openvino_runtime(module, image_size, precision)
+        return "openvino", _openvino_runtime(module, image_size, precision, facts)
     if runtime == "auto" and not torch.cuda.is_available() and _has_openvino():
         try:
-            return "openvino", _openvino_runtime(module, image_size, precision)
+            return "openvino", _openvino_runtime(module, image_size, precision, facts)
         except OptionError:  # this network, or this precision on this CPU: torch can do both
             pass
     return "torch", _torch_runtime(module, precision)
@@ -102,7 +109,9 @@ def _torch_runtime(module: PixelNetwork, precision: str) -> Runtime:
     return run
 
 
-def _openvino_runtime(module: PixelNetwork, image_size: int, precision: str) -> Runtime:
+def _openvino_runtime(
+    module: PixelNetwork, image_size: int, precision: str, facts: dict[str, Any] | None
+) -> Runtime:
     """Compile the module for the CPU, for any batch size."""
     ov = _import_openvino()
     core = ov.Core()
@@ -114,7 +123,9 @@ def _openvino_runtime(module: PixelNetwork, image_size: int, precision: str) -> 
             "or --runtime torch, which is slower"
         )
     hint = {"INFERENCE_PRECISION_HINT": _OPENVINO_PRECISION[precision]}
-    compiled = core.compile_model(_convert(ov, module, image_size), "CPU", hint)
+    convert = partial(_convert, ov, module, image_size)
+    network = read_or_convert(ov, facts, convert) if facts else convert()
+    compiled = core.compile_model(network, "CPU", hint)
     one_at_a_time = threading.Lock()
 
     def run(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -1,0 +1,52 @@
+"""Networks converted for OpenVINO, kept in the user's cache folder.
+
+Tracing and converting a network takes seconds of a first photo's time; reading what it came to, a
+tenth of one. What is kept can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from platformdirs import user_cache_path
+
+_FILE_NAME = "network.xml"  # and its weights beside it
+
+
+def cache_folder() -> Path:
+    """Return the folder of what is kept."""
+    return user_cache_path("mmcgan", appauthor=False) / "openvino"
+
+
+def read_or_convert(ov: ModuleType, facts: dict[str, Any], convert: Callable[[], Any]) -> Any:
+    """Return the converted network that `facts` (JSON) name, made by `convert` where none is kept.
+
+    Without a folder that can be written to, nothing is kept.
+    """
+    text = json.dumps({**facts, "openvino": ov.__version__}, sort_keys=True)
+    folder = cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
+    with contextlib.suppress(RuntimeError):  # it is not there, or not whole
+        return ov.Core().read_model(folder / _FILE_NAME)
+    network = convert()
+    with contextlib.suppress(OSError, RuntimeError):
+        _keep(ov, network, folder)
+        # As it will be the next time: one that was read may round differently.
+        network = ov.Core().read_model(folder / _FILE_NAME)
+    return network
+
+
+def _keep(ov: ModuleType, network: Any, folder: Path) -> None:
+    """Write a network into `folder`, which is whole or not there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as partial:
+        ov.save_model(network, Path(partial) / _FILE_NAME, compress_to_fp16=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(partial).rename(folder)
