@@ -101,11 +101,21 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
     It runs on what is best here, which need not be what it ran on before. Raises `RunError` if
     the record is broken or the weights that are installed here are others.
     """
+    source = _restore_source(record)
+    return _start(source, "auto", str(record["precision"])).with_detail(_detail_of(record))
+
+
+def restore_network(record: dict[str, Any]) -> PixelNetwork:
+    """Load the network of `record` again as a torch module of pixels. Raises as above."""
+    return _on_pixels(_restore_source(record))
+
+
+def _restore_source(record: dict[str, Any]) -> _Source:
     try:
         name, weights, resize = (str(record[key]) for key in ("name", "weights_sha256", "resize"))
-        size, precision = int(record["image_size"]), str(record["precision"])
+        size, _ = int(record["image_size"]), str(record["precision"])
         mean, std = tuple(record["mean"]), tuple(record["std"])
-        detail = _detail_of(record)
+        _detail_of(record)
     except (KeyError, TypeError, ValueError):
         raise RunError("the record of the backbone is broken; prepare the data again") from None
     if resize != RESIZE:
@@ -119,8 +129,7 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
             f"the weights of {name} that are installed here are not those that the features were "
             "made with; install the same version, or prepare the data again"
         )
-    source = _Source(name, network, size, mean, std)
-    return _start(source, "auto", precision).with_detail(detail)
+    return _Source(name, network, size, mean, std)
 
 
 def hash_weights(network: nn.Module) -> str:
@@ -168,9 +177,13 @@ class _Source:
     std: tuple[float, ...]
 
 
+def _on_pixels(source: _Source) -> PixelNetwork:
+    return PixelNetwork(source.network, source.mean, source.std)
+
+
 def _start(source: _Source, runtime: str, precision: str) -> Backbone:
     weights_sha256 = hash_weights(source.network)
-    module = PixelNetwork(source.network, source.mean, source.std)
+    module = _on_pixels(source)
     facts = {
         "name": source.name,
         "weights_sha256": weights_sha256,

@@ -296,3 +296,16 @@ class TagConfig(Config):
     k: int = option(10, "Tags a photo.", at_least=1)
     json: bool = option(False, "One JSON object a photo, a line each.")
     seed: int = option(0, "Seed of the noise.", at_least=0)
+
+
+@dataclass(frozen=True)
+class ExportConfig(Config):
+    """`python -m mmcgan.export`: a run → ONNX files."""
+
+    run: Path | None = option(
+        None,
+        "Run folder; the newest finished one under runs/, or else the model that ships with "
+        "mmcgan.",
+    )
+    out: Path = option(Path("export"), "Folder of the files.")
+    seed: int = option(0, "Seed of the noise.", at_least=0)

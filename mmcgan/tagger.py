@@ -93,7 +93,7 @@ class Tagger:
 
     def ranked_to_tag(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
         """Yield the same as `ranked`, from no more draws than the tags take."""
-        for _, samples in self._samples(features, self._n_to_tag):
+        for _, samples in self._samples(features, self.n_to_tag):
             yield self.rank(samples)
 
     def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
@@ -115,7 +115,7 @@ class Tagger:
         return self._samples(features, self.n_samples)
 
     @property
-    def _n_to_tag(self) -> int:
+    def n_to_tag(self) -> int:
         """How many draws say the tags: of a mixture's mean draw, one a member without its noise."""
         generator = self.model.generator
         if self.model.ranking == "mean" and isinstance(generator, MixtureGenerator):

@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("mmcgan", "data_prep", "eval")
-ENTRY_POINTS = {f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "web")}
+ENTRY_POINTS = {
+    f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "export", "web")
+}
 ENTRY_POINTS |= {"eval.digits.__main__"}
 MAX_LINES = 400
 

@@ -1,0 +1,163 @@
+"""python -m mmcgan.export: a run → files that run without Python.
+
+OUT/backbone.onnx   pixels (B, H, W, 3) uint8 → features (B, D)
+OUT/generator.onnx  features (B, D) → vectors (B, S, E), with the noise of the seed inside
+OUT/words.onnx      vectors (B, S, E) → scores (B, V) and tie_breaks (B, V) of the words
+OUT/tagger.json     how a photo becomes pixels, the V words, and how they are ranked
+
+All in float32. The tags are those of `mmcgan.tag`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmcgan.backbone import restore_network
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import ExportConfig
+from mmcgan.errors import DependencyError
+from mmcgan.files import atomic_path, write_json
+from mmcgan.model import Model
+from mmcgan.ranking import N_NEIGHBOURS
+from mmcgan.runs import default_model
+from mmcgan.tagger import Tagger
+
+FORMAT_VERSION = 1
+OPSET = 18
+
+
+@click.command("mmcgan.export")
+@config_options(ExportConfig)
+def main(**options: Any) -> None:
+    """Write a run as ONNX files and a JSON description, for tools that know no Python."""
+    config = ExportConfig(**given(options))
+    run = config.run or default_model()
+    click.echo(f"run: {run} → {config.out}")
+    paths = export(Tagger.load(run, config.seed), config.out)
+    click.echo("\n".join(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)" for path in paths))
+
+
+class Generate(nn.Module):
+    """Raw features (B, D) → the vectors (B, S, E) that a model draws from the noise of a seed."""
+
+    mean: Tensor
+    scale: Tensor
+    noise: Tensor
+
+    def __init__(self, model: Model, n_samples: int, seed: int):
+        super().__init__()
+        self.generator = model.generator
+        random = torch.Generator().manual_seed(seed)
+        self.register_buffer("noise", model.generator.noise(1, n_samples, random))
+        self.register_buffer("mean", torch.from_numpy(model.standardizer.mean))
+        self.register_buffer("scale", torch.from_numpy(model.standardizer.scale))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the vectors (B, S, E)."""
+        vectors: Tensor = self.generator.sample(self.noise, (features - self.mean) / self.scale)
+        return vectors
+
+
+class Rank(nn.Module):
+    """Vectors (B, S, E) → scores and tie breaks (B, V) of the words; see `mmcgan.ranking`."""
+
+    table: Tensor
+    bias: Tensor
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.rule, self.has_bias = model.ranking, model.bias is not None
+        vectors = torch.from_numpy(model.vocabulary.vectors)
+        bias = torch.zeros(len(vectors)) if model.bias is None else torch.from_numpy(model.bias)
+        self.register_buffer("table", vectors)
+        self.register_buffer("bias", bias)
+
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores and the tie breaks (B, V)."""
+        queries = vectors if self.has_bias else normalize(vectors, dim=-1)
+        means = queries.mean(dim=1) @ self.table.T + self.bias
+        if self.rule == "mean":
+            return means.sigmoid() if self.has_bias else means, torch.zeros_like(means)
+        n_neighbours = min(N_NEIGHBOURS, len(self.table))
+        nearest = (queries @ self.table.T + self.bias).topk(n_neighbours, dim=-1).indices
+        votes = nearest.flatten(start_dim=1)
+        shares = torch.zeros_like(means).scatter_add(1, votes, torch.ones_like(votes).float())
+        return shares / (vectors.shape[1] * n_neighbours), means
+
+
+def export(tagger: Tagger, out: Path) -> list[Path]:
+    """Write the files of a tagger into `out`, the description last; return their paths.
+
+    Raises `DependencyError` without the packages that write ONNX.
+    """
+    model = tagger.model
+    network = restore_network(model.backbone)
+    size = int(model.backbone["image_size"])
+    pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    features = torch.zeros(2, len(model.standardizer.mean))
+    vectors = torch.zeros(2, tagger.n_to_tag, model.vocabulary.vector_size)
+    generate = Generate(model, tagger.n_to_tag, tagger.seed)
+    paths = [out / f"{name}.onnx" for name in ("backbone", "generator", "words")]
+    _write_onnx(network, pixels, "pixels", ["features"], paths[0])
+    _write_onnx(generate, features, "features", ["vectors"], paths[1])
+    _write_onnx(Rank(model), vectors, "vectors", ["scores", "tie_breaks"], paths[2])
+    paths.append(out / "tagger.json")
+    write_json(paths[-1], describe(tagger))
+    return paths
+
+
+def describe(tagger: Tagger) -> dict[str, Any]:
+    """Return all that the graphs do not hold, as JSON."""
+    backbone = tagger.model.backbone
+    return {
+        "format_version": FORMAT_VERSION,
+        "pixels": {
+            "mode": "RGB, upright (turned as its EXIF orientation says), transparency on white",
+            "resize": backbone["resize"],
+            "detail": backbone.get("detail"),
+            "size": backbone["image_size"],
+            "steps": "1. If detail is a number and the shorter side has more pixels: the centre "
+            "square, resized to detail × detail. 2. The centre square, resized to size × size. "
+            "Both bicubic with antialiasing; values 0 to 255, no normalisation.",
+        },
+        "words": list(tagger.model.vocabulary.words),
+        "ranking": "By score, then tie break, both descending, then the order of the words.",
+        "score": "the probability that the photo carries the word"
+        if tagger.model.bias is not None
+        else "the mean cosine" if tagger.model.ranking == "mean" else "the share of the votes",
+        "backbone": backbone,
+    }  # fmt: skip
+
+
+def _write_onnx(
+    module: nn.Module, example: Tensor, given_name: str, results: Sequence[str], path: Path
+) -> None:
+    """Write a module of one tensor, whose first dimension may be any."""
+    batch = {0: torch.export.Dim("batch", min=1)}
+    with atomic_path(path) as partial, warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # about versions of opsets: tests compare the tags
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            torch.onnx.export(
+                module.eval(), (example,), partial, input_names=[given_name],
+                output_names=list(results), dynamic_shapes=(batch,), opset_version=OPSET,
+                dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+        except ImportError:
+            raise DependencyError(
+                "the packages that write ONNX are not installed: pip install 'mmcgan[export]'"
+            ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
