@@ -21,7 +21,7 @@ from mmcgan.tagger import Tagger
 FloatArray = npt.NDArray[np.float32]
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
-MAX_RAISE = 0.6  # logits that a word may get to reach the best tags of one photo
+MAX_RAISE = 0.8  # logits that a word may get to reach the best tags of one photo
 MAX_SCORES = 2**26  # of dev photos together; with very many words, fewer photos
 BEST = 10  # tags a photo
 
