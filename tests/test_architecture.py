@@ -16,7 +16,7 @@ PACKAGES = ("mmcgan", "data_prep", "eval")
 ENTRY_POINTS = {
     f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "export", "web")
 }
-ENTRY_POINTS |= {"eval.digits.__main__"}
+ENTRY_POINTS |= {"eval.digits.__main__", "eval.benchmark.__main__"}
 MAX_LINES = 400
 
 

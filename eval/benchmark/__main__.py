@@ -1,0 +1,39 @@
+"""python -m eval.benchmark: how fast it is, beside others and beside the machine's limits.
+
+Needs no data but what it makes. All figures of a row are measured in turn in the same call, and
+are medians; they are of this machine, with as many threads as the libraries take by themselves.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from eval.benchmark.rows import Row, as_markdown
+from eval.benchmark.search import search_rows
+from eval.benchmark.tagging import tagging_rows
+from mmcgan.cli import run_command
+from mmcgan.files import write_json
+
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {"search": search_rows, "tagging": tagging_rows}
+
+
+@click.command("eval.benchmark")
+@click.argument("groups", nargs=-1, type=click.Choice(list(GROUPS)))
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the rows.")
+def main(groups: tuple[str, ...], json_path: Path | None) -> None:
+    """Measure the GROUPS, all if none is named, and print a table."""
+    rows = []
+    for group in groups or tuple(GROUPS):
+        click.echo(f"measuring {group}", err=True)
+        rows += list(GROUPS[group]())
+    click.echo(as_markdown(rows), nl=False)
+    if json_path:
+        write_json(json_path, [row.as_json() for row in rows])
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
