@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import faiss
 import numpy as np
@@ -120,3 +120,12 @@ def test_index_lies_in_memory_with_a_build_that_knows_no_gpu(monkeypatch):
     del module.get_num_gpus
     monkeypatch.setitem(sys.modules, "faiss", module)
     assert isinstance(WordIndex(some_words())._index, faiss.IndexFlatIP)
+
+
+@pytest.mark.parametrize(("default", "wanted"), [(128_000, 3 * 800), (20, 20)])
+def test_few_queries_are_searched_by_matrix_products(monkeypatch, default, wanted):
+    limits = SimpleNamespace(distance_compute_blas_threshold=default)
+    faiss = SimpleNamespace(cvar=limits, omp_get_max_threads=lambda: 3)
+    monkeypatch.setitem(sys.modules, "faiss", faiss)
+    assert import_faiss() is faiss
+    assert limits.distance_compute_blas_threshold == wanted
