@@ -74,18 +74,26 @@ def test_words_that_no_photo_or_every_photo_carries(n_photos, share):
     assert (np.sign(change) == (1 if share else -1)).all()
 
 
-def test_raise_missing_brings_a_word_just_into_the_best_of_one_photo():
-    scores = np.zeros((2, BEST + 3), np.float32)
-    scores[:, :BEST] = np.arange(BEST) + 1.0  # the last of the best has 1
-    scores[0, BEST] = 0.9
-    scores[1, BEST] = 0.5
-    scores[:, BEST + 1] = 1 - MAX_RAISE - 0.5
-    scores[1, BEST + 2] = 3.0  # in the best of the second photo, whose last place has 2
-    raised = raise_missing(scores)
-    assert raised[BEST] == pytest.approx(0.1, abs=1e-6)
-    assert raised[BEST + 1] == pytest.approx(MAX_RAISE)
-    assert raised[BEST + 2] == 0
+def missing_by(*gaps: float) -> np.ndarray:
+    """Scores of two photos: ten words are the best ones, others miss the last place by `gaps`."""
+    best = np.tile(np.arange(BEST, dtype=np.float32) + 1, (2, 1))
+    others = np.tile(1 - np.array(gaps, np.float32), (2, 1))
+    others[0] -= 1  # the second photo is the nearer one
+    return np.concatenate([best, others], axis=1)
+
+
+def test_raise_missing_brings_half_of_the_words_into_the_best_of_a_photo():
+    gaps = [0.1, 0.2, *(0.5 + i / 100 for i in range(BEST))]  # of 22 words 12 miss, 10 do not
+    raised = raise_missing(missing_by(*gaps))
     assert (raised[:BEST] == 0).all()
+    # The median of all gaps is between the 11th and the 12th: .1 and .2.
+    assert raised[BEST:] == pytest.approx([0.1, *[0.15] * 11], abs=1e-6)
+
+
+def test_raise_missing_has_a_limit():
+    gaps = [0.5, *(MAX_RAISE + 1 + i for i in range(2 * BEST))]
+    raised = raise_missing(missing_by(*gaps))
+    assert raised[BEST:] == pytest.approx([0.5, *[MAX_RAISE] * 2 * BEST], abs=1e-6)
 
 
 def test_raise_missing_changes_nothing_where_all_words_are_given():
