@@ -53,12 +53,12 @@ def fit_word_map(given: FloatArray, learnt: FloatArray, draws: FloatArray, seed:
     metric = draws.T @ draws / np.float32(len(draws))  # (E', E')
     order = np.random.default_rng(seed).permutation(len(given))
     folds = np.array_split(order, min(N_FOLDS, len(given)))
+    total = _squares(_means_of_others(learnt, folds) - learnt, metric)
     tried: list[dict[str, Any]] = []
     stretches: list[float] = []
     for gamma, penalty in itertools.product(GAMMAS, PENALTIES):
-        predicted, means = _predict_held_out(given, learnt, folds, gamma, penalty)
-        residual, total = (_squares(v - learnt, metric) for v in (predicted, means))
-        explained = 1 - residual / total if total > 0 else 0.0
+        predicted = _predict_held_out(given, learnt, folds, gamma, penalty)
+        explained = 1 - _squares(predicted - learnt, metric) / total if total > 0 else 0.0
         tried.append({"gamma": gamma, "penalty": penalty, "explained": explained})
         stretches.append(_mean_length(learnt) / max(_mean_length(predicted), 1e-6))
     best = max(range(len(tried)), key=lambda i: tried[i]["explained"])
@@ -79,17 +79,21 @@ def _predict_held_out(
     folds: list[npt.NDArray[np.int64]],
     gamma: float,
     penalty: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the vectors (V, E') that maps fitted without each word's fold give it.
-
-    Beside them the means (V, E') of the words that these maps were fitted on.
-    """
-    predicted, means = np.empty_like(learnt), np.empty_like(learnt)
+) -> FloatArray:
+    """Return the vectors (V, E') that maps fitted without each word's fold give it."""
+    predicted = np.empty_like(learnt)
     for held_out in folds:
         kept = np.setdiff1d(np.arange(len(given)), held_out)
         predicted[held_out] = fit_map(given[kept], learnt[kept], gamma, penalty)(given[held_out])
-        means[held_out] = learnt[kept].mean(axis=0)
-    return predicted, means
+    return predicted
+
+
+def _means_of_others(learnt: FloatArray, folds: list[npt.NDArray[np.int64]]) -> FloatArray:
+    """Return for each word the mean (V, E') of the words outside its fold."""
+    means = np.empty_like(learnt)
+    for held_out in folds:
+        means[held_out] = np.delete(learnt, held_out, axis=0).mean(axis=0)
+    return means
 
 
 def _squares(differences: FloatArray, metric: FloatArray) -> float:

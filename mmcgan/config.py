@@ -285,27 +285,27 @@ class EvaluateConfig(Config):
 
 
 @dataclass(frozen=True)
-class TagConfig(Config):
-    """`python -m mmcgan PHOTO…`: photos → ranked tags."""
+class ModelConfig(Config):
+    """What says which model answers, and with which noise."""
 
     run: Path | None = option(
         None,
         "Run folder; the newest finished one under runs/, or else the model that ships with "
         "mmcgan.",
     )
-    k: int = option(10, "Tags a photo.", at_least=1)
-    json: bool = option(False, "One JSON object a photo, a line each.")
     seed: int = option(0, "Seed of the noise.", at_least=0)
 
 
 @dataclass(frozen=True)
-class ExportConfig(Config):
+class TagConfig(ModelConfig):
+    """`python -m mmcgan PHOTO…`: photos → ranked tags."""
+
+    k: int = option(10, "Tags a photo.", at_least=1)
+    json: bool = option(False, "One JSON object a photo, a line each.")
+
+
+@dataclass(frozen=True)
+class ExportConfig(ModelConfig):
     """`python -m mmcgan.export`: a run → ONNX files."""
 
-    run: Path | None = option(
-        None,
-        "Run folder; the newest finished one under runs/, or else the model that ships with "
-        "mmcgan.",
-    )
     out: Path = option(Path("export"), "Folder of the files.")
-    seed: int = option(0, "Seed of the noise.", at_least=0)

@@ -57,8 +57,7 @@ class Generate(nn.Module):
     def __init__(self, model: Model, n_samples: int, seed: int):
         super().__init__()
         self.generator = model.generator
-        random = torch.Generator().manual_seed(seed)
-        self.register_buffer("noise", model.generator.noise(1, n_samples, random))
+        self.register_buffer("noise", model.noise(n_samples, seed))
         self.register_buffer("mean", torch.from_numpy(model.standardizer.mean))
         self.register_buffer("scale", torch.from_numpy(model.standardizer.scale))
 

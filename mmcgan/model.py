@@ -79,12 +79,15 @@ class Model:
         depend on the images beside it. Of S draws, as many are made as are a multiple of K.
         """
         device = next(self.generator.parameters()).device
-        random = torch.Generator().manual_seed(seed)
-        noise = self.generator.noise(1, n_samples, random)
+        noise = self.noise(n_samples, seed)
         inputs = torch.from_numpy(self.standardizer(features))
         with torch.inference_mode():
             samples: Tensor = self.generator.sample(noise.to(device), inputs.to(device))
         return samples.cpu().numpy()
+
+    def noise(self, n_samples: int, seed: int) -> Tensor:
+        """Return the noise (1, S, Z) of a seed that every image meets."""
+        return self.generator.noise(1, n_samples, torch.Generator().manual_seed(seed))
 
     def build_index(self) -> WordIndex:
         """Return the search over the model's words."""

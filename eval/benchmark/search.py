@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,8 @@ def search_rows(n_words: int = N_WORDS, repeats: int = 9) -> Iterator[Row]:
     for what, queries in (("exact_one", draws[:N_SAMPLES]), ("exact_batch", draws)):
         seconds = median_seconds(
             {
-                "ours": lambda q=queries: index.search(q, N_NEIGHBOURS),  # type: ignore[misc]
-                "numpy": lambda q=queries: numpy_search(words, q, N_NEIGHBOURS),  # type: ignore[misc]
+                "ours": partial(index.search, queries, N_NEIGHBOURS),
+                "numpy": partial(numpy_search, words, queries, N_NEIGHBOURS),
             },
             repeats if what == "exact_one" else max(repeats // 3, 1),
         )
