@@ -27,7 +27,7 @@ from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import ExportConfig
 from mmcgan.errors import DependencyError
 from mmcgan.files import atomic_path, write_json
-from mmcgan.model import Model
+from mmcgan.model import Model, Sampler
 from mmcgan.ranking import N_NEIGHBOURS
 from mmcgan.runs import default_model
 from mmcgan.tagger import Tagger
@@ -48,23 +48,20 @@ def main(**options: Any) -> None:
 
 
 class Generate(nn.Module):
-    """Raw features (B, D) → the vectors (B, S, E) that a model draws from the noise of a seed."""
+    """Raw features (B, D) → the vectors (B, S, E) that the ranking of a model takes."""
 
     mean: Tensor
     scale: Tensor
-    noise: Tensor
 
-    def __init__(self, model: Model, n_samples: int, seed: int):
+    def __init__(self, model: Model, sampler: Sampler):
         super().__init__()
-        self.generator = model.generator
-        self.register_buffer("noise", model.noise(n_samples, seed))
+        self.generator, self.sampler = model.generator, sampler
         self.register_buffer("mean", torch.from_numpy(model.standardizer.mean))
         self.register_buffer("scale", torch.from_numpy(model.standardizer.scale))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the vectors (B, S, E)."""
-        vectors: Tensor = self.generator.sample(self.noise, (features - self.mean) / self.scale)
-        return vectors
+        return self.sampler((features - self.mean) / self.scale)
 
 
 class Rank(nn.Module):
@@ -104,8 +101,8 @@ def export(tagger: Tagger, out: Path) -> list[Path]:
     size = int(model.backbone["image_size"])
     pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     features = torch.zeros(2, len(model.standardizer.mean))
-    vectors = torch.zeros(2, tagger.n_to_tag, model.vocabulary.vector_size)
-    generate = Generate(model, tagger.n_to_tag, tagger.seed)
+    generate = Generate(model, model.sampler_to_tag(tagger.n_samples, tagger.seed))
+    vectors = generate(features)
     paths = [out / f"{name}.onnx" for name in ("backbone", "generator", "words")]
     _write_onnx(network, pixels, "pixels", ["features"], paths[0])
     _write_onnx(generate, features, "features", ["vectors"], paths[1])

@@ -8,6 +8,7 @@ model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_sc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ from mmcgan.runs import RunDir
 from mmcgan.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 1
+
+Sampler = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,32 @@ class Model:
         Every image meets the same S draws of noise, those of `seed`, so that its vectors do not
         depend on the images beside it. Of S draws, as many are made as are a multiple of K.
         """
-        device = next(self.generator.parameters()).device
-        noise = self.noise(n_samples, seed)
-        inputs = torch.from_numpy(self.standardizer(features))
-        with torch.inference_mode():
-            samples: Tensor = self.generator.sample(noise.to(device), inputs.to(device))
-        return samples.cpu().numpy()
+        return self._generate(self.sampler(n_samples, seed), features)
 
-    def noise(self, n_samples: int, seed: int) -> Tensor:
-        """Return the noise (1, S, Z) of a seed that every image meets."""
-        return self.generator.noise(1, n_samples, torch.Generator().manual_seed(seed))
+    def sample_to_tag(
+        self, features: npt.NDArray[np.float32], n_samples: int, seed: int
+    ) -> npt.NDArray[np.float32]:
+        """Generate the same as `sample`, but no more vectors than the ranking needs."""
+        return self._generate(self.sampler_to_tag(n_samples, seed), features)
+
+    def sampler(self, n_samples: int, seed: int) -> Sampler:
+        """Return what maps standardised features (N, D) to the vectors of `sample`."""
+        noise = self.generator.noise(1, n_samples, torch.Generator().manual_seed(seed))
+        return lambda inputs: self.generator.sample(noise.to(inputs.device), inputs)
+
+    def sampler_to_tag(self, n_samples: int, seed: int) -> Sampler:
+        """Return the same for `sample_to_tag`: a mixture knows its mean draw without noise."""
+        if self.ranking == "mean" and isinstance(self.generator, MixtureGenerator):
+            return self.generator.centres
+        return self.sampler(n_samples, seed)
+
+    def _generate(
+        self, sampler: Sampler, features: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        device = next(self.generator.parameters()).device
+        with torch.inference_mode():
+            inputs = torch.from_numpy(self.standardizer(features)).to(device)
+            return sampler(inputs).cpu().numpy()
 
     def build_index(self) -> WordIndex:
         """Return the search over the model's words."""

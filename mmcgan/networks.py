@@ -147,6 +147,14 @@ class MixtureGenerator(nn.Module):
 
     sample = forward
 
+    def centres(self, image_features: Tensor) -> Tensor:
+        """Map features (B, D) to the mean (B, K, E) of each member's draws: those without noise."""
+        centres = []
+        for member in self.members:
+            assert isinstance(member, Member)
+            centres.append(member.output(member.locate(image_features)))
+        return torch.stack(centres, dim=1)
+
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
         """Draw Gaussian noise (n_images, n_draws, Z) in pairs z, -z within each member's draws.
 
@@ -175,10 +183,14 @@ class Member(nn.Module):
 
     def forward(self, image_features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the location (B, H), before the output, and the gate (B, U) of images (B, D)."""
-        location = torch.relu(self.trunk(self.input_dropout(image_features)))
-        location = self.dropout(location)
+        location = self.locate(image_features)
         # The spread reads what the trunk knows of the image and does not shape it.
         return location, nn.functional.softplus(self.gate(location.detach()))
+
+    def locate(self, image_features: Tensor) -> Tensor:
+        """Return the location (B, H), before the output, of images (B, D)."""
+        location: Tensor = self.dropout(torch.relu(self.trunk(self.input_dropout(image_features))))
+        return location
 
 
 class WordTable(nn.Module):

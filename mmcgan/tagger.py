@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,6 @@ from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
-from mmcgan.networks import MixtureGenerator
 from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
 
@@ -27,6 +26,7 @@ BATCH_SIZE = 64  # photos whose samples are in memory at once
 PHOTO_BATCH = 16  # photos that are decoded and go through the backbone together
 
 PhotoSource = str | Path | bytes
+Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
 
 
 class Tag(NamedTuple):
@@ -93,7 +93,7 @@ class Tagger:
 
     def ranked_to_tag(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
         """Yield the same as `ranked`, from no more draws than the tags take."""
-        for _, samples in self._samples(features, self.n_to_tag):
+        for _, samples in self._samples(features, self.model.sample_to_tag):
             yield self.rank(samples)
 
     def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
@@ -112,18 +112,10 @@ class Tagger:
 
         Raises `DataError` if the features are not of the size that the model was trained on.
         """
-        return self._samples(features, self.n_samples)
-
-    @property
-    def n_to_tag(self) -> int:
-        """How many draws say the tags: of a mixture's mean draw, one a member without its noise."""
-        generator = self.model.generator
-        if self.model.ranking == "mean" and isinstance(generator, MixtureGenerator):
-            return generator.n_members
-        return self.n_samples
+        return self._samples(features, self.model.sample)
 
     def _samples(
-        self, features: npt.NDArray[np.float32], n_samples: int
+        self, features: npt.NDArray[np.float32], sample: Sample
     ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         expected = len(self.model.standardizer.mean)
         if features.ndim != 2 or features.shape[1] != expected:
@@ -132,7 +124,7 @@ class Tagger:
             )
         for start in range(0, len(features), BATCH_SIZE):
             batch = slice(start, min(start + BATCH_SIZE, len(features)))
-            yield batch, self.model.sample(features[batch], n_samples, self.seed)
+            yield batch, sample(features[batch], self.n_samples, self.seed)
 
     def _tags(self, ranking: Ranking) -> list[list[Tag]]:
         words = self.model.vocabulary.words

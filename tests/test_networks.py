@@ -257,17 +257,13 @@ def test_mixture_that_learns_its_words_draws_among_its_hidden_units():
         assert torch.allclose(centre[:, k], hidden, atol=1e-6)
 
 
-def locations(generator, features):
-    return torch.stack([m.output(m(features)[0]) for m in generator.members], dim=1)
-
-
 @pytest.mark.parametrize("n_draws", [6, 30, 300])
 def test_mean_of_a_members_paired_draws_is_its_location(n_draws):
     generator, features = make_mixture(), torch.randn(4, 7)
     samples = generator(generator.noise(4, n_draws), features).unflatten(1, (3, -1))
-    away = (samples - locations(generator, features).unsqueeze(2)).detach().norm(dim=-1)
+    away = (samples - generator.centres(features).unsqueeze(2)).detach().norm(dim=-1)
     assert float(away.min()) > 0.01  # no draw is the location itself, their mean is
-    assert torch.allclose(samples.mean(dim=2), locations(generator, features), atol=1e-5)
+    assert torch.allclose(samples.mean(dim=2), generator.centres(features), atol=1e-5)
 
 
 @pytest.mark.parametrize("n_draws", [3, 9, 33])
@@ -275,8 +271,8 @@ def test_odd_draws_of_a_member_have_one_at_its_location(n_draws):
     generator, features = make_mixture(), torch.randn(4, 7)
     noise = generator.noise(4, n_draws)
     samples = generator(noise, features).unflatten(1, (3, -1))
-    assert torch.allclose(samples[:, :, -1], locations(generator, features), atol=1e-6)
-    assert torch.allclose(samples.mean(dim=2), locations(generator, features), atol=1e-5)
+    assert torch.allclose(samples[:, :, -1], generator.centres(features), atol=1e-6)
+    assert torch.allclose(samples.mean(dim=2), generator.centres(features), atol=1e-5)
     assert not noise.unflatten(1, (3, -1))[:, :, -1].any()
 
 
@@ -309,7 +305,7 @@ def test_mixture_makes_as_many_draws_as_are_a_multiple_of_its_members(asked, mad
 @pytest.mark.parametrize("scale", [0.0, 0.5, 4.0])
 def test_spread_scales_the_distances_from_the_location(scale):
     generator, features = make_mixture(), torch.randn(4, 7)
-    noise, centres = generator.noise(4, 12), locations(generator, features).unsqueeze(2)
+    noise, centres = generator.noise(4, 12), generator.centres(features).unsqueeze(2)
     before = generator(noise, features).unflatten(1, (3, 4)) - centres
     generator.spread.fill_(scale)
     after = generator(noise, features).unflatten(1, (3, 4)) - centres
