@@ -5,6 +5,7 @@ Files in the work folder
     features.f32    raw float32 rows of D values, appended a batch at a time, in the order of the
                     photos; a row of NaN for a photo that cannot be read
     failures.jsonl  {"row", "name", "reason"} a line for each of those, written before its row
+    readable.f32    the other rows, written at the end where there are failures
 Killed at any moment, an extraction loses at most the batch that was being computed: what is on
 disk is cut back to whole batches and goes on from there, to the same features bit for bit.
 """
@@ -29,6 +30,7 @@ from tqdm import tqdm
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.feature_rows import chunks
 from mmcgan.files import read_json, write_json, write_text
 from mmcgan.images import open_photo, shorter_side
 
@@ -44,8 +46,8 @@ Features = npt.NDArray[np.float32]
 class Extracted:
     """Features of the photos that could be read, and the photos that could not.
 
-    `features` (N', D) float32, all finite; `rows` (N',) int64, their places among the photos;
-    `failures` the name and the reason of each of the others.
+    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',) int64, their places
+    among the photos; `failures` the name and the reason of each of the others.
     """
 
     features: Features
@@ -208,12 +210,21 @@ class _Store:
         self.n_rows += len(features)
 
     def read(self) -> Extracted:
-        """Return all that was stored."""
-        features = np.fromfile(self._features_path, np.float32).reshape(-1, self._feature_size)
-        rows = np.flatnonzero(np.isfinite(features).all(axis=1))
-        return Extracted(
-            features[rows], rows, [self.failures[row] for row in sorted(self.failures)]
-        )
+        """Return all that was stored; the features stay on disk."""
+        rows = np.setdiff1d(np.arange(self.n_rows), list(self.failures))
+        features = self._map(self._features_path, self.n_rows)
+        if self.failures:
+            readable = self.work_dir / "readable.f32"
+            with readable.open("wb") as file:
+                for part in chunks(len(rows), self._row_bytes):
+                    file.write(features[rows[part]].tobytes())
+            features = self._map(readable, len(rows))
+        return Extracted(features, rows, [self.failures[row] for row in sorted(self.failures)])
+
+    def _map(self, path: Path, n_rows: int) -> Features:
+        shape = n_rows, self._feature_size
+        # An empty file cannot be mapped.
+        return np.memmap(path, np.float32, "r", 0, shape) if n_rows else np.empty(shape, np.float32)
 
     def _check_job(self, found: Any, wanted: dict[str, Any]) -> None:
         if found == wanted:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmcgan.config import TrainConfig
+from mmcgan.feature_rows import Rows
 from mmcgan.networks import MixtureGenerator, WordTable
 
 MAX_PHOTOS = 4096  # whose logits say which directions matter
@@ -20,18 +21,23 @@ ITERATIONS, OVERSAMPLING = 4, 32  # of the subspace iteration (Halko et al. 2011
 
 
 def condense(
-    generator: MixtureGenerator, words: WordTable, features: Tensor, config: TrainConfig
+    generator: MixtureGenerator,
+    words: WordTable,
+    features: Rows,
+    n_seen: int,
+    config: TrainConfig,
 ) -> tuple[MixtureGenerator, WordTable]:
     """Return the same mixture with outputs into one space, and its one word table.
 
-    `features` (N, D) are standardised; `generator` is in evaluation mode. Logits of the mean of
-    the draws stay as they are, but for what lies outside the E principal components.
+    `features` (N, D) are standardised, the first `n_seen` of them say which directions matter;
+    `generator` is in evaluation mode. Logits of the mean of the draws stay as they are, but for
+    what lies outside the E principal components.
     """
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         n_photos = min(MAX_PHOTOS, max(MAX_LOGITS // len(words.bias), 1))
-        step = -(-len(features) // n_photos)
-        logits = mean_logits(generator, words, features[::step])
+        photos = features[: n_seen : -(-n_seen // n_photos)]
+        logits = mean_logits(generator, words, photos)
         mean = logits.mean(dim=0)
         directions = _principal_directions(logits - mean, config.vector_size)  # (V, E)
         condensed = MixtureGenerator(features.shape[1], directions.shape[1], config)
@@ -42,15 +48,14 @@ def condense(
         condensed.load_state_dict(generator.state_dict() | outputs)
         # What the mean has outside of the directions is the same for every photo: a bias.
         bias = mean - directions @ (directions.T @ (mean - words.bias))
-    return condensed.to(features.device).eval(), WordTable(directions.unsqueeze(0), bias)
+    return condensed.to(photos.device).eval(), WordTable(directions.unsqueeze(0), bias)
 
 
 def mean_logits(generator: MixtureGenerator, words: WordTable, features: Tensor) -> Tensor:
     """Return the logits (N, V) of the mean draw for `features` (N, D)."""
     parts = []
     for batch in torch.split(features, BATCH):
-        locations = torch.stack([member(batch)[0] for member in generator.members], dim=1)
-        parts.append(words(locations).mean(dim=1))
+        parts.append(words(generator.centres(batch)).mean(dim=1))
     return torch.cat(parts)
 
 

@@ -37,7 +37,6 @@ Contents; N images, D feature size, V words, E word-vector size, T thumbnails, C
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +51,8 @@ from scipy import sparse
 
 from mmcgan.config import TagSource
 from mmcgan.errors import DataError
-from mmcgan.files import atomic_path
+from mmcgan.feature_rows import chunks_of
+from mmcgan.large_array import map_array, write_around
 from mmcgan.vocabulary import Vocabulary
 
 FILE_NAME = "dataset.h5"
@@ -129,7 +129,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A prepared file in memory; see the module's docstring for the shapes."""
+    """A prepared file, all but the features in memory; the module's docstring has the shapes."""
 
     name: str
     image_ids: npt.NDArray[Any]
@@ -212,16 +212,15 @@ class Dataset:
             arrays += [vocabulary.vectors]
             names += [source, vocabulary.words]
         for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for part in chunks_of(array):
+                digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(json.dumps(names).encode())
         return digest.hexdigest()
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
     """Write the prepared file; it appears under its name only when it is whole."""
-    # Through memory: on a full disk HDF5 itself brings the whole process down.
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    with write_around(path, "features", dataset.features) as file:
         file.attrs.update(
             format=FORMAT,
             format_version=FORMAT_VERSION,
@@ -235,7 +234,6 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
         )
         _write_array(file, "image_id", dataset.image_ids)
         file["split"] = dataset.split
-        file["features"] = dataset.features
         for source, table in dataset.tags.items():
             _write_array(file, f"tags/{source}/words", table.words)
             file[f"tags/{source}/indptr"] = table.matrix.indptr.astype(np.int64)
@@ -250,8 +248,6 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
             _write_array(file, "truth/words", dataset.truth.words)
             file["truth/probability"] = dataset.truth.probability
             file["truth/annotation_probability"] = dataset.truth.annotation_probability
-    with atomic_path(path) as partial:
-        partial.write_bytes(buffer.getbuffer())
 
 
 def read_dataset(data_dir: Path) -> Dataset:
@@ -322,7 +318,7 @@ def _read(file: h5py.File) -> Dataset:
         command=str(file.attrs["command"]),
         image_ids=_read_array(file["image_id"]),
         split=file["split"][:],
-        features=file["features"][:],
+        features=map_array(file["features"]),
         tags={source: _read_tags(group, n_images) for source, group in file["tags"].items()},
         vocabularies={
             source: Vocabulary(
@@ -382,8 +378,8 @@ def _check_table(name: str, table: npt.NDArray[Any], path: Path) -> None:
             f"{path}: {name} is {table.dtype} of shape {table.shape}, it must be float32 of two "
             f"dimensions; {_AGAIN}"
         )
-    if not np.isfinite(table).all():
-        n_bad = int((~np.isfinite(table)).any(axis=1).sum())
+    n_bad = sum(int((~np.isfinite(part)).any(axis=1).sum()) for part in chunks_of(table))
+    if n_bad:
         raise DataError(
             f"{path}: {name} has {n_bad} of {len(table)} rows with values that are not finite; "
             f"{_AGAIN}"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mmcgan.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
 from mmcgan.config import TrainConfig
+from mmcgan.feature_rows import Rows
 from mmcgan.losses import draw_likelihood, retrieval_loss
 from mmcgan.neighbours import Neighbours
 from mmcgan.networks import Discriminator, Generator, MixtureGenerator, WordTable
@@ -35,13 +36,13 @@ RETRIEVAL = "loss_g_retrieval"
 class Examples:
     """What is learnt from.
 
-    `image_features` (N, D) standardised, the tagged photos first; `word_vectors` (V, E) as the
-    discriminator sees them; `pairs` (P, 2) int64, rows of a tagged image and of a word, those of
-    an image beside each other; `neighbours` similar tagged photos of each untagged one, where
-    asked for.
+    `image_features` (N, D) standardised, the tagged photos first, read when they are needed;
+    `word_vectors` (V, E) as the discriminator sees them; `pairs` (P, 2) int64, rows of a tagged
+    image and of a word, those of an image beside each other; `neighbours` similar tagged photos
+    of each untagged one, where asked for.
     """
 
-    image_features: Tensor
+    image_features: Rows
     word_vectors: Tensor
     pairs: Tensor
     neighbours: Neighbours | None = None

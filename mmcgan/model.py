@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mmcgan.config import TrainConfig
 from mmcgan.errors import MmcganError, RunError, TrainingError
+from mmcgan.feature_rows import Standardizer
 from mmcgan.files import read_json, write_json
 from mmcgan.index import WordIndex
 from mmcgan.networks import Generator, MixtureGenerator, build_generator
@@ -30,29 +31,6 @@ from mmcgan.vocabulary import Vocabulary, unit_rows
 FORMAT_VERSION = 1
 
 Sampler = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Standardizer:
-    """Features with mean 0 and variance 1 over the photos that it was fitted on.
-
-    `mean` and `scale` are (D,) float32; a feature that never varies is only centred.
-    """
-
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
-
-    @classmethod
-    def fit(cls, features: npt.NDArray[np.float32]) -> Standardizer:
-        """Fit on `features` (N, D)."""
-        deviation = features.std(axis=0, dtype=np.float64)
-        scale = np.where(deviation > 1e-6, deviation, 1.0)
-        return cls(features.mean(axis=0, dtype=np.float64).astype(np.float32),
-                   scale.astype(np.float32))  # fmt: skip
-
-    def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Standardise `features` (N, D)."""
-        return (features - self.mean) / self.scale
 
 
 @dataclass(frozen=True)

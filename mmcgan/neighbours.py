@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mmcgan.feature_rows import Rows, chunks
 from mmcgan.index import import_faiss
 from mmcgan.vocabulary import unit_rows
 
@@ -42,19 +43,28 @@ class Neighbours:
         return self.rows[photos], self.weights[photos]
 
 
-def find_neighbours(features: FloatArray, n_tagged: int, seed: int) -> Neighbours:
+def find_neighbours(features: Rows, n_tagged: int, seed: int) -> Neighbours:
     """Find the nearest among the first `n_tagged` photos of each of the others, by cosine.
 
     `features` (N, D) are standardised.
     """
     faiss = import_faiss()
-    unit = unit_rows(features)
     pool = np.arange(n_tagged)
     if n_tagged > MAX_POOL:
         pool = np.sort(np.random.default_rng(seed).choice(n_tagged, MAX_POOL, replace=False))
-    index = faiss.IndexFlatIP(unit.shape[1])
-    index.add(unit[pool])
-    cosines, places = index.search(unit[n_tagged:], min(N_NEIGHBOURS, len(pool)))
-    weights = np.exp((cosines - cosines[:, :1]) / TEMPERATURE)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return Neighbours(torch.from_numpy(pool[places]), torch.from_numpy(weights.astype(np.float32)))
+    n_photos, size = features.shape
+    index = faiss.IndexFlatIP(size)
+    for part in chunks(len(pool), 4 * size):
+        index.add(_unit(features, pool[part]))
+    rows, weights = [], []
+    for part in chunks(n_photos - n_tagged, 4 * size):
+        asked = n_tagged + np.arange(part.start, part.stop)
+        cosines, places = index.search(_unit(features, asked), min(N_NEIGHBOURS, len(pool)))
+        weight = np.exp((cosines - cosines[:, :1]) / TEMPERATURE)
+        weights.append((weight / weight.sum(axis=1, keepdims=True)).astype(np.float32))
+        rows.append(pool[places])
+    return Neighbours(*(torch.from_numpy(np.concatenate(found)) for found in (rows, weights)))
+
+
+def _unit(features: Rows, rows: npt.NDArray[np.int64]) -> FloatArray:
+    return unit_rows(features[torch.from_numpy(rows)].cpu().numpy())

@@ -16,9 +16,10 @@ from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import DataError
+from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.game import Examples, TagGame
 from mmcgan.loop import Best, Validation, fit
-from mmcgan.model import Model, Standardizer, save_model
+from mmcgan.model import Model, save_model
 from mmcgan.neighbours import find_neighbours
 from mmcgan.networks import build_networks
 from mmcgan.ranking import Ranking, count_distinct
@@ -121,8 +122,8 @@ class Task:
         generator, words = taggers["generator"], taggers["words"]
         if self.config.learns_spaces:
             examples = self.game.examples
-            learnt_from = examples.image_features[: examples.n_tagged]
-            generator, words = condense(generator, words, learnt_from, self.config)  # type: ignore[arg-type]
+            seen = examples.image_features, examples.n_tagged
+            generator, words = condense(generator, words, *seen, self.config)  # type: ignore[arg-type]
         if self.config.retrieval:
             table, bias = (p.detach().cpu().numpy() for p in words.parameters())
             vocabulary = Vocabulary(vocabulary.words, table[0], vocabulary.n_photos)
@@ -152,19 +153,20 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
         )
     splits = ("train", "dev") if config.refit else ("train",)
     rows = np.sort(np.concatenate([dataset.rows(split) for split in splits]))
-    standardizer = Standardizer.fit(dataset.features[rows])
+    standardizer = Standardizer.fit(dataset.features, rows)
     matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))
     untagged = dataset.untagged_rows("train") if config.untagged else rows[:0]
-    features = standardizer(dataset.features[np.concatenate([rows, untagged])])
+    seen = np.concatenate([rows, untagged])
+    features = StandardizedRows(dataset.features, seen, standardizer, device)
     neighbours = None
     if len(untagged):
         neighbours = find_neighbours(features, len(rows), config.seed).to(device)
     examples = Examples(
-        torch.from_numpy(features).to(device),
+        features,
         torch.from_numpy(words).to(device),
         torch.from_numpy(np.stack(matrix.nonzero(), axis=1).astype(np.int64)).to(device),
         neighbours,

@@ -39,7 +39,7 @@ def logits_of(generator: MixtureGenerator, words: WordTable, noise: Tensor, x: T
 @pytest.mark.parametrize("size", [4, 9])
 def test_with_all_directions_every_draw_keeps_its_logits(size):
     config, generator, words = mixture(vector_size=size)
-    condensed, table = condense(generator, words, photos(), config)
+    condensed, table = condense(generator, words, photos(), N_PHOTOS, config)
     assert table.vectors.shape == (1, N_WORDS, 4)  # no more than there are words
     noise, x = generator.noise(1, 8), photos(5)
     expected = logits_of(generator, words, noise, x)
@@ -51,7 +51,7 @@ def test_with_all_directions_every_draw_keeps_its_logits(size):
 def test_the_mean_logits_keep_their_principal_components(size):
     config, generator, words = mixture(vector_size=size)
     x = photos()
-    condensed, table = condense(generator, words, x, config)
+    condensed, table = condense(generator, words, x, len(x), config)
     full = mean_logits(generator, words, x)
     kept = logits_of(condensed, table, torch.zeros(1, 2, 3), x).mean(dim=1)
     # Eckart & Young: what is lost is the sum of the squares of the left out singular values.
@@ -64,13 +64,13 @@ def test_the_mean_logits_keep_their_principal_components(size):
 
 def test_words_are_orthonormal_directions():
     config, generator, words = mixture(vector_size=3)
-    table = condense(generator, words, photos(), config)[1].vectors[0]
+    table = condense(generator, words, photos(), N_PHOTOS, config)[1].vectors[0]
     assert torch.allclose(table.T @ table, torch.eye(3), atol=1e-5)
 
 
 def test_fewer_photos_than_components_are_enough():
     config, generator, words = mixture(vector_size=3)
-    condensed, table = condense(generator, words, photos(2), config)
+    condensed, table = condense(generator, words, photos(2), 2, config)
     assert table.vectors.shape == (1, N_WORDS, 2)
     assert condensed.sample(condensed.noise(1, 4), photos(3)).shape == (3, 4, 2)
 
@@ -85,7 +85,7 @@ def test_of_many_photos_or_words_a_part_is_looked_at(monkeypatch, limit, value, 
         condense_module, "mean_logits", lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x)
     )
     config, generator, words = mixture()
-    condense(generator, words, photos(35), config)
+    condense(generator, words, photos(35), 35, config)
     assert seen == [expected]
 
 
@@ -95,10 +95,10 @@ def test_condensing_is_the_same_every_time_and_leaves_everything_as_it_was():
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    first = condense(generator, words, photos(), config)[1]
+    first = condense(generator, words, photos(), N_PHOTOS, config)[1]
     assert torch.equal(torch.rand(1), expected)
     torch.manual_seed(2)
-    again = condense(generator, words, photos(), config)[1]
+    again = condense(generator, words, photos(), N_PHOTOS, config)[1]
     assert torch.equal(first.vectors, again.vectors)
     after = generator.state_dict() | words.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in kept.items())
@@ -116,5 +116,5 @@ def test_mean_logits_are_those_of_each_photo_alone(monkeypatch):
 def test_condensed_mixture_has_the_spread_of_the_one_it_comes_from():
     config, generator, words = mixture()
     generator.spread.fill_(1.4)
-    condensed, _ = condense(generator, words, photos(), replace(config, seed=9))
+    condensed, _ = condense(generator, words, photos(), N_PHOTOS, replace(config, seed=9))
     assert float(condensed.spread) == pytest.approx(1.4)

@@ -19,7 +19,7 @@ def at(*degrees: float) -> np.ndarray:
 
 def weights_of(features: np.ndarray, n_tagged: int, seed: int = 0) -> np.ndarray:
     """Each untagged photo's weight of every tagged photo, (N - n_tagged, n_tagged)."""
-    found = find_neighbours(features, n_tagged, seed)
+    found = find_neighbours(torch.from_numpy(features), n_tagged, seed)
     table = np.zeros((len(features) - n_tagged, n_tagged))
     for row, (photos, weights) in enumerate(zip(found.rows, found.weights, strict=True)):
         np.add.at(table[row], photos.numpy(), weights.numpy())
@@ -53,7 +53,7 @@ def test_neighbours_equal_a_plain_search(n_photos, n_tagged):
 
 
 def test_untagged_photos_have_tagged_neighbours():
-    found = find_neighbours(at(0, 90, 10, 80), n_tagged=2, seed=0)
+    found = find_neighbours(torch.from_numpy(at(0, 90, 10, 80)), n_tagged=2, seed=0)
     assert found.rows.shape == (2, 2)
     assert set(found.rows.flatten().tolist()) <= {0, 1}
     assert weights_of(at(0, 90, 10, 80), 2).argmax(axis=1).tolist() == [0, 1]
@@ -78,7 +78,7 @@ def test_of_many_photos_a_random_choice_is_searched(monkeypatch):
 
 
 def test_neighbours_of_some_photos_are_their_rows():
-    found = find_neighbours(at(0, 60, 90, 120, 80), 2, seed=0)
+    found = find_neighbours(torch.from_numpy(at(0, 60, 90, 120, 80)), 2, seed=0)
     rows, weights = found.of(torch.tensor([2, 0]))
     assert torch.equal(rows, found.rows[[2, 0]])
     assert torch.equal(weights, found.weights[[2, 0]])

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from mmcgan import spread as spread_module
 from mmcgan.config import TrainConfig
-from mmcgan.model import Model, Standardizer
+from mmcgan.feature_rows import Standardizer
+from mmcgan.model import Model
 from mmcgan.networks import MixtureGenerator, build_generator
 from mmcgan.spread import N_DRAWS, SCALES, fit_spread
 from mmcgan.tagger import Tagger

@@ -55,7 +55,7 @@ def test_examples_are_the_tagged_photos_of_train_with_their_tags(make_dataset):
     task = task_of(dataset, "paper", tags="user+annotations")
     examples, rows = task.trainer.game.examples, dataset.rows("train")
     assert examples.n_tagged == len(examples.image_features) == len(rows)
-    features = examples.image_features.numpy()
+    features = examples.image_features[:].numpy()
     assert np.allclose(features.mean(axis=0), 0, atol=1e-5)
     assert np.allclose(features.std(axis=0), 1, atol=1e-5)
     assert np.allclose(features, task.standardizer(dataset.features[rows]))
@@ -124,7 +124,7 @@ def test_refit_learns_from_train_and_dev(make_dataset):
     examples = task.trainer.game.examples
     assert examples.n_tagged == len(rows) > len(dataset.rows("train"))
     assert np.allclose(
-        examples.image_features.numpy(), task.standardizer(dataset.features[rows]), atol=1e-6
+        examples.image_features[:].numpy(), task.standardizer(dataset.features[rows]), atol=1e-6
     )
     assert np.allclose(task.standardizer.mean, dataset.features[rows].mean(axis=0), atol=1e-6)
 

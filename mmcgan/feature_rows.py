@@ -1,0 +1,98 @@
+"""Image features, which may be more than memory holds: some rows are read at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+CHUNK_BYTES = 2**24  # of the rows that are in memory at once
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def chunks(n_rows: int, row_bytes: int) -> Iterator[slice]:
+    """Yield slices of `n_rows` rows that together hold about `CHUNK_BYTES`."""
+    step = max(CHUNK_BYTES // max(row_bytes, 1), 1)
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def chunks_of(table: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the rows of `table`, some at a time."""
+    for rows in chunks(len(table), table[:1].nbytes):
+        yield table[rows]
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Features with mean 0 and variance 1 over the photos that it was fitted on.
+
+    `mean` and `scale` are (D,) float32; a feature that never varies is only centred.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def fit(cls, features: FloatArray, rows: npt.NDArray[np.int64]) -> Standardizer:
+        """Fit on the chosen `rows` (N,) of `features` (M, D)."""
+        parts = [rows[part] for part in chunks(len(rows), features[:1].nbytes)]
+        mean = sum(features[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
+        squares = sum(((features[part] - mean) ** 2).sum(axis=0) for part in parts)
+        deviation = np.sqrt(squares / len(rows))
+        scale = np.where(deviation > 1e-6, deviation, 1.0)
+        return cls(np.asarray(mean, np.float32), scale.astype(np.float32))
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """Standardise `features` (N, D)."""
+        return (features - self.mean) / self.scale
+
+
+class Rows(Protocol):
+    """The standardised features (N, D) of N images: a tensor, or what makes one when asked."""
+
+    @property
+    def shape(self) -> Any:
+        """(N, D)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: Any, /) -> Tensor:
+        """Return the rows `chosen`, (B,) or a slice: (B, D)."""
+
+
+class StandardizedRows:
+    """Chosen rows of stored features, standardised when they are asked for.
+
+    `features` (M, D) are raw and may lie on disk; `rows` (N,) are those that are seen here.
+    """
+
+    def __init__(
+        self,
+        features: FloatArray,
+        rows: npt.NDArray[np.int64],
+        standardizer: Standardizer,
+        device: torch.device,
+    ):
+        self.features, self.rows = features, rows
+        self.standardizer, self.device = standardizer, device
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        return len(self.rows), self.features.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
+        """Return the rows `chosen` (B,), places among those that are seen: (B, D)."""
+        places = chosen if isinstance(chosen, slice) else chosen.cpu().numpy()
+        found = self.standardizer(self.features[self.rows[places]])
+        return torch.from_numpy(found).to(self.device)
