@@ -1,4 +1,8 @@
-"""The faiss index over the words: nearest by cosine, or best by inner product and bias."""
+"""The faiss index over the words: nearest by cosine, or best by inner product and bias.
+
+The search is exact, but for the nearest of a very large vocabulary, which are sought in the
+clusters near a query (`mmcgan.clusters`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.clusters import MAX_NEIGHBOURS, exact_of, read_or_cluster
 from mmcgan.errors import DependencyError
 from mmcgan.vocabulary import unit_rows
 
@@ -17,7 +22,7 @@ BLAS_FROM = 800  # queries × size, for each thread
 
 
 class WordIndex:
-    """Exact search over V word vectors; on the GPU where faiss has one.
+    """Search over V word vectors; on the GPU where faiss has one.
 
     Without a bias, words are unit vectors and the score of a word is its cosine with the query.
     With a bias, the score is ⟨query, word⟩ + bias, a search by inner product in which the bias
@@ -34,11 +39,23 @@ class WordIndex:
         self.table = np.ascontiguousarray(
             word_vectors if bias is None else np.column_stack([word_vectors, bias]), np.float32
         )
-        self._index = _on_gpu(faiss, faiss.IndexFlatIP(self.table.shape[1]))
-        self._index.add(self.table)
+        has_gpu = getattr(faiss, "get_num_gpus", lambda: 0)() > 0
+        self._clusters = None if self.has_bias or has_gpu else read_or_cluster(faiss, self.table)
+        if self._clusters is not None:
+            self._exact = exact_of(faiss, self._clusters)
+            return
+        self._exact = faiss.IndexFlatIP(self.table.shape[1])
+        if has_gpu:
+            self._exact = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, self._exact)
+        self._exact.add(self.table)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self.table)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every search is exact; else, that for few neighbours is in clusters."""
+        return self._clusters is None
 
     def queries(self, vectors: FloatArray) -> FloatArray:
         """Return generated vectors (…, E) as what is searched for: unit rows, or with a 1 added."""
@@ -52,9 +69,14 @@ class WordIndex:
 
         `queries` (Q, E or E + 1) are those of `queries`; of fewer than k words, all.
         """
-        scores, rows = self._index.search(
-            np.ascontiguousarray(queries, np.float32), min(k, len(self))
-        )
+        queries, k = np.ascontiguousarray(queries, np.float32), min(k, len(self))
+        if self._clusters is None or k > MAX_NEIGHBOURS:
+            scores, rows = self._exact.search(queries, k)
+            return scores, rows
+        scores, rows = self._clusters.search(queries, k)
+        short = (rows < 0).any(axis=1)  # the clusters near it hold fewer than k words
+        if short.any():
+            scores[short], rows[short] = self._exact.search(queries[short], k)
         return scores, rows
 
 
@@ -83,10 +105,3 @@ def _prefer_matrix_products(faiss: Any) -> None:
         limits.distance_compute_blas_threshold = (  # type: ignore[union-attr]
             BLAS_FROM * faiss.omp_get_max_threads()
         )
-
-
-def _on_gpu(faiss: Any, index: Any) -> Any:
-    """Move the index to the first GPU if this build of faiss and this machine have one."""
-    if getattr(faiss, "get_num_gpus", lambda: 0)() == 0:
-        return index
-    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

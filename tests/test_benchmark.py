@@ -11,6 +11,7 @@ import pytest
 from eval.benchmark import __main__ as benchmark
 from eval.benchmark import search, tagging, timing
 from eval.benchmark.rows import Row, as_markdown
+from mmcgan import clusters
 from mmcgan.cli import run_command
 from mmcgan.index import WordIndex
 from mmcgan.vocabulary import unit_rows
@@ -62,15 +63,19 @@ def test_numpy_finds_the_same_words():
 
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
+    monkeypatch.setattr(search, "N_SPREAD", 2)
     few = {
-        "search": lambda: search.search_rows(n_words=50, repeats=1),
+        "search": lambda: search.search_rows(n_words=50, n_large=600, repeats=1),
         "tagging": lambda: tagging.tagging_rows(repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
-    names = ["exact_one", "exact_batch", "import", "first_tag", "tag_one"]
+    names = [
+        "exact_one", "exact_batch", "search_speed", "search_agreement",
+        "import", "first_tag", "tag_one",
+    ]  # fmt: skip
     assert [row["what"] for row in rows] == names
     for row in rows:
         assert row.keys() - {"why"} == {
@@ -80,3 +85,32 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
         assert row["rival"] > 0
         assert ("why" in row) == (row["ratio"] < row["target"])
     assert all(f"`{name}`" in capsys.readouterr().out for name in names[:1])
+
+
+def test_large_dictionary_is_clustered_and_its_tags_are_the_same(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(clusters, "MIN_WORDS", 3000)
+    monkeypatch.setattr(search, "TREE", ((10, 0.12), (60, 0.22), (400, 0.4)))
+    monkeypatch.setattr(search, "N_SPREAD", 3)
+    speed, agreement = search._clustered_rows(4000, repeats=1)
+    assert len(list(clusters.cache_folder().iterdir())) == 1
+    assert (speed.what, speed.target) == ("search_speed", 10)
+    assert (agreement.what, agreement.target) == ("search_agreement", 0.99)
+    assert 0.9 <= agreement.ratio <= 1
+
+
+def test_tree_of_words_has_near_and_far_neighbours():
+    words = search.tree_of_words(3000, np.random.default_rng(0))
+    assert np.allclose(np.linalg.norm(words, axis=1), 1, atol=1e-5)
+    cosines = np.sort(words[::30] @ words.T, axis=1)
+    assert 0.3 < cosines[:, -2].mean() < 0.9
+    assert abs(cosines.mean()) < 0.1
+
+
+def test_draws_of_a_photo_lie_near_several_words():
+    random = np.random.default_rng(0)
+    words = search.tree_of_words(3000, random)
+    draws = search.draws_of_photos(words, 2, random)
+    assert draws.shape == (2, search.N_SAMPLES, search.SIZE)
+    nearest = (draws[0] @ words.T).argmax(axis=1)
+    assert 3 <= len(set(nearest)) <= search.N_MEANT

@@ -110,7 +110,7 @@ def faiss_with_gpus(n_gpus: int) -> ModuleType:
 def test_index_lies_on_the_gpu_where_there_is_one(monkeypatch, n_gpus, kind):
     monkeypatch.setitem(sys.modules, "faiss", faiss_with_gpus(n_gpus))
     index = WordIndex(some_words())
-    assert isinstance(index._index, kind)
+    assert isinstance(index._exact, kind)
     assert len(index) == 40
     assert index.search(some_words()[3:4], 1)[1].tolist() == [[3]]
 
@@ -119,7 +119,7 @@ def test_index_lies_in_memory_with_a_build_that_knows_no_gpu(monkeypatch):
     module = faiss_with_gpus(1)
     del module.get_num_gpus
     monkeypatch.setitem(sys.modules, "faiss", module)
-    assert isinstance(WordIndex(some_words())._index, faiss.IndexFlatIP)
+    assert isinstance(WordIndex(some_words())._exact, faiss.IndexFlatIP)
 
 
 @pytest.mark.parametrize(("default", "wanted"), [(128_000, 3 * 800), (20, 20)])
