@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float32]
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
 MAX_RAISE = 1.0  # logits; of a huge vocabulary half the words are not to be had
-MAX_SCORES = 2**26  # of dev photos together; with very many words, fewer photos
+MAX_SCORES = 2**24  # of dev photos together; with very many words, fewer photos
 BEST = 10  # tags a photo
 
 

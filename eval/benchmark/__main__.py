@@ -12,19 +12,26 @@ from pathlib import Path
 
 import click
 
+from eval.benchmark.plots import draw_growth
 from eval.benchmark.rows import Row, as_markdown
+from eval.benchmark.scale import scale_rows
 from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
 from mmcgan.cli import run_command
 from mmcgan.files import write_json
 
-GROUPS: dict[str, Callable[[], Iterator[Row]]] = {"search": search_rows, "tagging": tagging_rows}
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "search": search_rows,
+    "tagging": tagging_rows,
+    "scale": scale_rows,
+}
 
 
 @click.command("eval.benchmark")
 @click.argument("groups", nargs=-1, type=click.Choice(list(GROUPS)))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the rows.")
-def main(groups: tuple[str, ...], json_path: Path | None) -> None:
+@click.option("--plots", type=click.Path(path_type=Path), help="Draw how costs grow in there.")
+def main(groups: tuple[str, ...], json_path: Path | None, plots: Path | None) -> None:
     """Measure the GROUPS, all if none is named, and print a table."""
     rows = []
     for group in groups or tuple(GROUPS):
@@ -33,6 +40,8 @@ def main(groups: tuple[str, ...], json_path: Path | None) -> None:
     click.echo(as_markdown(rows), nl=False)
     if json_path:
         write_json(json_path, [row.as_json() for row in rows])
+    if plots:
+        draw_growth(rows, plots)
 
 
 if __name__ == "__main__":

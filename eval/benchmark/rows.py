@@ -12,7 +12,8 @@ class Row:
     """One comparison, made so that a larger `ratio` is better.
 
     `ours` and `rival` are in `unit`; where `better` is "less", ratio = rival / ours, else
-    ours / rival. `why` says what bounds a row that is short of its target.
+    ours / rival. `why` says what bounds a row that is short of its target; `points` are sizes and
+    costs, for rows that say how a cost grows.
     """
 
     what: str
@@ -23,6 +24,7 @@ class Row:
     better: Literal["more", "less"]
     target: float
     why: str = ""
+    points: tuple[tuple[float, float], ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -37,7 +39,7 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON; `why` only where it is short of its target."""
         found = asdict(self) | {"ratio": self.ratio}
-        del found["better"]
+        del found["better"], found["points"]
         if self.reached:
             del found["why"]
         return found
