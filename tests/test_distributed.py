@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch.distributed as dist
 from conftest import SMALL_MODERN
 from games import assert_same, make_game
 from playing_ranks import CONFIGS, play, some_untagged
+from torchrun import TESTS, said, torchrun
 
 from mmcgan import distributed
 from mmcgan import game as game_module
@@ -31,25 +30,8 @@ from mmcgan.tagger import Tagger
 from mmcgan.train import main
 from mmcgan.trainer import balance
 
-TESTS = Path(__file__).parent
 TIES = {"d_accuracy_order"}  # equal sets of words are told apart by rounding errors
 TOLERANCE = 1e-5  # relative, of weights and measures of some tens of updates in single precision
-
-
-def torchrun(*command: str | Path, environment: dict[str, str] | None = None):
-    """Run a command as two ranks, each with one thread."""
-    paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-         *map(str, command)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths} | (environment or {}),
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
-def said(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """What mmcgan itself said on stderr, without torchrun's report."""
-    return [line for line in result.stderr.splitlines() if line.startswith("mmcgan.train:")]
 
 
 # One process.
@@ -220,9 +202,7 @@ def test_rank_that_dies_ends_the_job_which_resumes_to_the_model_of_one_process(t
     data, _ = trained
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     options = ["--data", str(data), *MODERN, "--resume", "--out"]
-    result = torchrun(
-        TESTS / "dying_rank.py", *options, cut, environment={"DYING_RANK": "1"}
-    )  # fmt: skip
+    result = torchrun(TESTS / "dying_train.py", *options, cut)
     assert result.returncode != 0
     assert "Signal 9 (SIGKILL) received" in result.stderr
     assert [re.sub(r";.*", "", line) for line in said(result)] == [
