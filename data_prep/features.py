@@ -6,6 +6,7 @@ Files in the work folder
                     photos; a row of NaN for a photo that cannot be read
     failures.jsonl  {"row", "name", "reason"} a line for each of those, written before its row
     readable.f32    the other rows, written at the end where there are failures
+    r0of2/ …        the work folder of each rank, where several share the work (`data_prep.shares`)
 Killed at any moment, an extraction loses at most the batch that was being computed: what is on
 disk is cut back to whole batches and goes on from there, to the same features bit for bit.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +33,7 @@ from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.feature_rows import chunks
-from mmcgan.files import read_json, write_json, write_text
+from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.images import open_photo, shorter_side
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
@@ -88,17 +90,53 @@ def extract_features(
     `max_failed` of all photos failed, or if `work_dir` holds another job; `OSError` if the disk
     is full. Either way, and after Ctrl-C, what is done is kept.
     """
+    most_failed = max_failed, len(photos)
+    return store_features(photos, backbone, work_dir, batch_size, most_failed).read()
+
+
+def store_features(
+    photos: Sequence[Photo],
+    backbone: Backbone,
+    work_dir: Path,
+    batch_size: int,
+    most_failed: tuple[float, int],
+) -> _Store:
+    """Do the work of `extract_features`; `most_failed` is a share, and of how many photos."""
     store = _Store(work_dir, backbone.feature_size)
-    store.begin(_describe_job(photos, backbone), len(photos), batch_size)
+    store.begin(describe_job(photos, backbone), len(photos), batch_size)
     with tqdm(
         total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
     ) as progress:
-        _check_failures(store, len(photos), max_failed)
+        _check_failures(store, *most_failed)
         for batch in _decode_in_batches(photos[store.n_rows :], backbone, batch_size):
             store.append(*_compute(batch, backbone))
             progress.update(len(batch))
-            _check_failures(store, len(photos), max_failed)
-    return store.read()
+            _check_failures(store, *most_failed)
+    return store
+
+
+def join_features(
+    shares: dict[Path, Sequence[Photo]], backbone: Backbone, work_dir: Path, batch_size: int
+) -> None:
+    """Join the features in other work folders, each of its photos, in `work_dir`.
+
+    There `extract_features` of all the photos, one share after the other, finds its work done.
+    Raises `DataError` where a folder does not hold all features of its photos.
+    """
+    parts = []
+    for folder, photos in shares.items():
+        part = _Store(folder, backbone.feature_size)
+        part.begin(describe_job(photos, backbone), len(photos), batch_size)
+        if part.n_rows < len(photos):
+            raise DataError(
+                f"{folder} does not hold the features of all its {len(photos)} photos; all "
+                "machines of a job need the same data folder, on a disk that they share"
+            )
+        parts.append(part)
+    photos = [photo for share in shares.values() for photo in share]
+    whole = _Store(work_dir, backbone.feature_size)
+    whole.begin(describe_job(photos, backbone), len(photos), batch_size)
+    whole.replace_by(parts)
 
 
 @dataclass(frozen=True)
@@ -153,7 +191,7 @@ def _compute(batch: Sequence[_Decoded], backbone: Backbone) -> tuple[Features, d
     return features, failures
 
 
-def _check_failures(store: _Store, n_photos: int, max_failed: float) -> None:
+def _check_failures(store: _Store, max_failed: float, n_photos: int) -> None:
     failed = store.failures
     if len(failed) <= max_failed * n_photos:
         return
@@ -165,7 +203,7 @@ def _check_failures(store: _Store, n_photos: int, max_failed: float) -> None:
     )
 
 
-def _describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
+def describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
     """Return what the features depend on; what runs the backbone may change on the way."""
     names = json.dumps([[photo.image_id, photo.name] for photo in photos])
     return {
@@ -208,6 +246,18 @@ class _Store:
         _append(self._features_path, features.tobytes())
         self.failures |= found
         self.n_rows += len(features)
+
+    def replace_by(self, parts: Sequence[_Store]) -> None:
+        """Hold the rows of `parts`, one after the other, in place of one's own."""
+        self.n_rows, self.failures = 0, {}
+        for part in parts:
+            self.failures |= {self.n_rows + row: found for row, found in part.failures.items()}
+            self.n_rows += part.n_rows
+        write_text(self._failures_path, _failure_lines(self.failures))
+        with atomic_path(self._features_path) as partial, partial.open("wb") as joined:
+            for part in parts:
+                with part._features_path.open("rb") as file:
+                    shutil.copyfileobj(file, joined)
 
     def read(self) -> Extracted:
         """Return all that was stored; the features stay on disk."""

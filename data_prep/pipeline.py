@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data_prep.features import Extracted, extract_features, find_detail
+from data_prep.features import Extracted, find_detail
 from data_prep.folder import read_folder
 from data_prep.mirflickr import download, read_mirflickr
 from data_prep.photos import Collection, Photo
 from data_prep.sample import read_sample
+from data_prep.shares import extract_shared
 from data_prep.text import read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
 from mmcgan.backbone import Backbone, load_backbone
@@ -35,6 +36,7 @@ from mmcgan.dataset import (
     read_dataset,
     write_dataset,
 )
+from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_json, write_json
 from mmcgan.images import open_photo
@@ -47,9 +49,10 @@ MAX_NAMED_FAILURES = 1000  # unreadable photos kept by name in the counts
 _PACKAGES = ("mmcgan", "torch", "gensim", "numpy", "pillow", "h5py")
 
 
-def prepare(config: PrepareConfig, command: str) -> Dataset:
+def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Dataset:
     """Make the prepared file, go on with a partial one, or read a finished one.
 
+    Of several ranks each computes the features of its share, and the first does all the rest.
     Raises `OptionError` where the folder holds data of other settings, `DataError` where the
     collection is missing, broken or unfit.
     """
@@ -64,18 +67,22 @@ def prepare(config: PrepareConfig, command: str) -> Dataset:
         # What a failed call advises: with a higher --max-failed the same work goes on.
         _check_same(read_json(frozen, DataError), config, folder, free=("max_failed",))
     check_sources(config)
-    collection = read_collection(config)
+    collection = ranks.after_first(read_collection, config)
     photos, _ = withhold_words(collection.photos, config)
     count_words(photos, "user", config.min_photos)  # fail before the long work
-    write_json(frozen, config.to_json())
-    backbone = load_backbone(config.backbone, config.runtime, config.precision)
-    backbone = backbone.with_detail(find_detail(collection.photos, backbone.image_size))
-    extracted = extract_features(
-        collection.photos, backbone, config.partial, config.batch_size, config.max_failed
+    if ranks.is_first:
+        write_json(frozen, config.to_json())
+    backbone = ranks.after_first(_load_backbone, collection, config)
+    extracted = extract_shared(
+        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks
     )
+    if extracted is None:
+        ranks.wait()  # until the first has written it
+        return read_dataset(folder)
     dataset = build_dataset(collection, extracted, backbone, config, command)
     write_dataset(dataset, folder / FILE_NAME)
     shutil.rmtree(config.partial)
+    ranks.wait()
     return dataset
 
 
@@ -91,6 +98,11 @@ def read_collection(config: PrepareConfig) -> Collection:
     if config.download:
         download(config.root)
     return read_mirflickr(config.root, stop_words)
+
+
+def _load_backbone(collection: Collection, config: PrepareConfig) -> Backbone:
+    backbone = load_backbone(config.backbone, config.runtime, config.precision)
+    return backbone.with_detail(find_detail(collection.photos, backbone.image_size))
 
 
 def build_dataset(

@@ -66,25 +66,38 @@ def _value_type(hint: Any) -> Any:
     return click.Path(path_type=Path) if hint is Path else hint
 
 
-def run_command(command: click.Command, args: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status; errors go to stderr, one line each."""
+def _say_on_stderr(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def run_command(
+    command: click.Command,
+    args: Sequence[str] | None = None,
+    say: Callable[[str], None] = _say_on_stderr,
+) -> int:
+    """Run a command and return its exit status; `say` is given what went wrong, as one line."""
+
+    def fail(message: str, status: int) -> int:
+        say(f"{command.name}: error: {' '.join(message.split())}")
+        return status
+
     # Pillow warns about oddities of a photo's metadata, of no use to whoever reads the tags.
     warnings.filterwarnings("ignore", module="PIL")
     try:
         status = command.main(args=args, standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        return _fail(command, _usage_line(error), error.exit_code)
+        return fail(_usage_line(error), error.exit_code)
     except MmcganError as error:
-        return _fail(command, str(error), error.exit_status)
+        return fail(str(error), error.exit_status)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(command, "interrupted; what was done so far is kept", INTERRUPTED)
+        return fail("interrupted; what was done so far is kept", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(command, f"{where}{error.strerror or error}", 1)
+        return fail(f"{where}{error.strerror or error}", 1)
 
 
 def _usage_line(error: click.ClickException) -> str:
@@ -93,8 +106,3 @@ def _usage_line(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{error.param.opts[0]}: {error.message}"
     return error.format_message()
-
-
-def _fail(command: click.Command, message: str, status: int) -> int:
-    click.echo(f"{command.name}: error: {' '.join(message.split())}", err=True)
-    return status

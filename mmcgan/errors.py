@@ -35,5 +35,9 @@ class TrainingError(MmcganError):
     """Training cannot go on: a loss or a weight is no longer a number."""
 
 
+class RankError(MmcganError):
+    """Another process of a distributed job has ended, or works on something else."""
+
+
 class DependencyError(MmcganError):
     """An optional package is needed and not installed. The message names the command."""

@@ -5,6 +5,9 @@ generator made for that photo. The preset `modern` plays for tag sets: real is t
 vectors of a photo's tags, fake that of as many words, the best ones of a single draw. Both are the
 same code: a pair is a photo with a set of one tag.
 
+Where several ranks train together (`mmcgan.distributed`), mini-batches are whole ones; draws,
+losses and gradients are of a rank's own rows, and the losses add up to those of the whole.
+
 Shapes: B examples, U untagged photos beside them, S draws an example, K members, D feature size,
 E word-vector size, V words, C words that an update scores, P (photo, tag) pairs.
 """
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 
 from mmcgan.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
 from mmcgan.config import TrainConfig
+from mmcgan.distributed import ALONE, Ranks
 from mmcgan.feature_rows import Rows
 from mmcgan.losses import draw_likelihood, retrieval_loss
 from mmcgan.neighbours import Neighbours
@@ -75,6 +79,8 @@ class Examples:
 class Batch:
     """Some examples: `images` (B, D), and their tags as pairs of an example and a word.
 
+    Of a mini-batch that ranks share, `images` are a rank's own; all else is that of the whole.
+
     `owners` (P,) are places in the batch, `words` (P,) rows of the vocabulary. `rows` (B,) are
     the images' rows, `untagged` (U,) those of untagged photos that are looked at beside them.
     """
@@ -85,11 +91,18 @@ class Batch:
     rows: Tensor
     untagged: Tensor
 
-    def head(self, n: int | None) -> Batch:
-        """Return the first n examples alone, without untagged photos; all if n is None."""
-        kept = self.owners < (len(self.images) if n is None else n)
-        owners, words = self.owners[kept], self.words[kept]
-        return Batch(self.images[:n], owners, words, self.rows[:n], self.untagged[:0])
+    def head(self, n: int | None, ranks: Ranks = ALONE) -> Batch:
+        """Return the first n examples alone, without untagged photos; all if n is None.
+
+        Of them only this rank's own, with their own tags.
+        """
+        n = len(self.rows) if n is None else n
+        kept = self.owners < n
+        owners, words, rows = self.owners[kept], self.words[kept], ranks.own(self.rows[:n])
+        if ranks.size > 1:
+            kept = owners % ranks.size == ranks.rank
+            owners, words = owners[kept] // ranks.size, words[kept]
+        return Batch(self.images[: len(rows)], owners, words, rows, self.untagged[:0])
 
     @property
     def sizes(self) -> Tensor:
@@ -113,11 +126,12 @@ class TagGame:
         discriminator: Discriminator,
         examples: Examples,
         config: TrainConfig,
+        ranks: Ranks = ALONE,
     ):
         self.generator, self.words, self.discriminator = generator, words, discriminator
         # What tags: the generator and the words it aims at.
         self.learners = nn.ModuleDict({"generator": generator, "words": words})
-        self.examples, self.config = examples, config
+        self.examples, self.config, self.ranks = examples, config, ranks
         self.play = PLAYS[config.loss]
 
     @property
@@ -139,6 +153,12 @@ class TagGame:
         return min(self.config.batch_size, max(self.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS))
 
     @property
+    def n_judged(self) -> int:
+        """Examples of a mini-batch whose draws are judged."""
+        n_examples = min(self.batch_size, self.n_examples)
+        return min(n_examples, self.config.judged_examples or n_examples)
+
+    @property
     def device(self) -> torch.device:
         """Where the examples are."""
         return self.examples.pairs.device
@@ -152,43 +172,51 @@ class TagGame:
         else:
             rows = chosen
             owners, words = examples.tags_of(rows)
-        return Batch(examples.image_features[rows], owners, words, rows, self._pick_untagged(rows))
+        images = examples.image_features[self.ranks.own(rows)]
+        return Batch(images, owners, words, rows, self._pick_untagged(rows))
 
     def _pick_untagged(self, rows: Tensor) -> Tensor:
         """Return as many untagged photos a tagged one as the settings say, at random."""
         n_untagged = len(self.examples.image_features) - self.examples.n_tagged
         n_wanted = self.config.untagged if n_untagged else 0
-        picked = torch.randint(max(n_untagged, 1), (n_wanted,)) + self.examples.n_tagged
-        return picked.to(rows.device)
+        picked = torch.randint(max(n_untagged, 1), (n_wanted,), generator=self.ranks.random)
+        return (picked + self.examples.n_tagged).to(rows.device)
 
-    def draw(self, images: Tensor) -> Tensor:
-        """Generate vectors (B, S, E) for images (B, D)."""
-        noise = self.generator.noise(len(images), self.config.draws)
+    def draw(self, images: Tensor, n_all: int | None = None) -> Tensor:
+        """Generate vectors (B, S, E) for images (B, D), which are a rank's own of `n_all`."""
+        n_all = len(images) if n_all is None else n_all
+        noise = self.ranks.own(self.generator.noise(n_all, self.config.draws, self.ranks.random))
         draws: Tensor = self.generator(noise.to(images.device), images)
         return draws
 
     def draw_all(self, batch: Batch) -> Tensor:
         """Generate vectors (B + U, S, E) for the examples and the untagged photos beside them."""
-        untagged = self.examples.image_features[batch.untagged]
-        return self.draw(torch.cat([batch.images, untagged]))
+        n_tagged, n_untagged = len(batch.rows), len(batch.untagged)
+        untagged = self.examples.image_features[self.ranks.own(batch.untagged, n_tagged)]
+        return self.draw(torch.cat([batch.images, untagged]), n_tagged + n_untagged)
 
     def discriminator_losses(self, batch: Batch) -> tuple[Losses, Losses]:
         """Return the terms that D lowers, and how often it was right, by name."""
-        batch = batch.head(self.config.judged_examples)
+        n_judged = len(batch.rows[: self.config.judged_examples])
+        own = batch.head(n_judged, self.ranks)
         with torch.no_grad():
-            fake = self._judged(self.draw(batch.images), batch)
-        return self.play.discriminator_losses(
-            self._judge_beside(batch), self._real(batch), fake, self.config.gradient_penalty
+            fake = self._judged(self.draw(own.images, n_judged), own)
+        losses, right = self.play.discriminator_losses(
+            self._judge_beside(own), self._real(own), fake, self.config.gradient_penalty
         )
+        share = len(own.images) / n_judged  # 1 where a process is alone
+        return _scaled(losses, share), _scaled(right, share)
 
     def generator_losses(self, draws: Tensor, batch: Batch) -> Losses:
         """Return the terms that G lowers, by name, for its draws (B + U, S, E)."""
-        judged = batch.head(self.config.judged_examples)
-        own = draws[: len(judged.images)]
+        n_judged = len(batch.rows[: self.config.judged_examples])
+        own = batch.head(n_judged, self.ranks)
+        own_draws = draws[: len(own.images)]
         loss = self.play.generator_loss(
-            self._judge_beside(judged), self._real(judged), self._judged(own, judged)
+            self._judge_beside(own), self._real(own), self._judged(own_draws, own)
         )
-        losses = {ADVERSARIAL: loss}
+        share = len(own.images) / n_judged
+        losses = {ADVERSARIAL: share * loss}
         if not (self.config.retrieval or self.config.likelihood):
             return losses
         columns, weights = self._scored_words(batch)
@@ -197,13 +225,15 @@ class TagGame:
             n_images, _, size = draws.shape
             means = draws.view(n_images, self.generator.n_members, -1, size).mean(2)  # (B, K, E)
             target = self._completed(tags, batch, columns)
-            loss = retrieval_loss(self.words(means, columns), target, weights)
+            loss = retrieval_loss(
+                self.words(means, columns), self.ranks.own(target), weights, target.sum()
+            )
             losses[RETRIEVAL] = self.config.retrieval * loss
         if self.config.likelihood:
-            scores = self.words(own, columns, frozen=True)
+            scores = self.words(own_draws, columns, frozen=True)
             scores = scores / self.config.likelihood_temperature
-            loss = draw_likelihood(scores, tags[: len(own)])
-            losses["loss_g_likelihood"] = self.config.likelihood * loss
+            loss = draw_likelihood(scores, self.ranks.own(tags[:n_judged]))
+            losses["loss_g_likelihood"] = self.config.likelihood * share * loss
         return losses
 
     def steer(self, gradients: Losses) -> Losses:
@@ -261,10 +291,15 @@ class TagGame:
         is_own[batch.words] = True
         own, others = is_own.nonzero()[:, 0], (~is_own).nonzero()[:, 0]
         n_others = max(MAX_SCORED_WORDS - len(own), 1)
-        picked = others[torch.randperm(len(others))[:n_others].to(device)]
+        order = torch.randperm(len(others), generator=self.ranks.random)
+        picked = others[order[:n_others].to(device)]
         weights = torch.ones(len(own) + len(picked), device=device)
         weights[len(own) :] = len(others) / max(len(picked), 1)
         return torch.cat([own, picked]), weights
+
+
+def _scaled(losses: Losses, factor: float) -> Losses:
+    return {name: factor * value for name, value in losses.items()}
 
 
 def _tag_matrix(

@@ -64,9 +64,10 @@ def fit(
     """Train to the last epoch or until it gets no better; log and checkpoint on the way.
 
     `validate` is given the networks to generate with. Goes on from the checkpoint of `run` where
-    it has one. Returns the best networks, or the last ones with `keep_last`. A run whose losses
-    are no longer numbers ends with the best networks before that, and says so; if there are none
-    yet, `TrainingError` is raised.
+    it has one; where several ranks train, the first one's validation is that of all. Returns the
+    best networks, or the last ones with `keep_last`. A run whose losses are no longer numbers ends
+    with the best networks before that, and says so; if there are none yet, `TrainingError` is
+    raised.
     """
     best = _load_checkpoint(trainer, run)
     bar = tqdm(desc="train", total=trainer.n_updates, initial=trainer.update, unit="update",
@@ -80,7 +81,7 @@ def fit(
                     raise
                 _warn(run, trainer.update, str(error))
                 break
-            validation = validate(trainer.evaluated.eval())
+            validation = trainer.ranks.of_first(validate, trainer.evaluated.eval())
             trainer.evaluated.train()
             is_best = best.take(validation.score, trainer, keep_last)
             _record(run, trained, validation, is_best)
@@ -113,7 +114,8 @@ def _warn(run: RunDir, update: float, message: str) -> None:
 def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
     """Bring trainer and log back to the last checkpoint; do nothing where there is none.
 
-    Raises `RunError` if the checkpoint is not of these networks.
+    Raises `RunError` if the checkpoint is not of these networks, `RankError` if the ranks do not
+    have the same one.
     """
     state, best = run.load_checkpoint(), Best()
     if state is not None:
@@ -126,6 +128,7 @@ def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
                 f"({' '.join(str(reason).split())[:80]}); train into another folder, or delete "
                 "checkpoint.pt to start anew"
             ) from None
+    trainer.ranks.agree(trainer.update, "checkpoint")
     run.cut_log(after_update=trainer.update)
     return best
 

@@ -38,16 +38,20 @@ def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
     return real_loss(fake_logits)
 
 
-def retrieval_loss(logits: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
+def retrieval_loss(
+    logits: Tensor, tags: Tensor, weights: Tensor, n_tags: Tensor | None = None
+) -> Tensor:
     """-log P(tags), every word on its own, a tag: binary cross-entropy over all V words.
 
     `logits` (B, K, V) are those of each member's mean draw, `tags` (B, V) 0/1; `weights` (V,) say
     for how many words each column stands. The sum over words is divided by the mean number of
-    tags, so that it does not grow with either.
+    tags, so that it does not grow with either; `n_tags` is their number in all, where `tags` are
+    some rows of a larger batch's.
     """
     expanded = tags.unsqueeze(1).expand_as(logits)
     loss = binary_cross_entropy_with_logits(logits, expanded, weights, reduction="sum")
-    return loss / (logits.shape[1] * tags.sum().clamp(min=1))
+    n_tags = tags.sum() if n_tags is None else n_tags
+    return loss / (logits.shape[1] * n_tags.clamp(min=1))
 
 
 def draw_likelihood(logits: Tensor, tags: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -12,6 +14,10 @@ from data_prep.pipeline import prepare
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, Dataset
+from mmcgan.distributed import current_ranks, run_on_ranks
+
+# Ranks that have done their share wait for the slowest, and for the word vectors of the first.
+PATIENCE = timedelta(hours=12)
 
 
 @click.command("mmcgan.prepare")
@@ -25,7 +31,7 @@ def main(**options: Any) -> None:
     folder = config.folder
     click.echo(f"dataset: {config.dataset} ({config.root or 'drawn'}) → {folder / FILE_NAME}")
     command = shlex.join(["python", "-m", "mmcgan.prepare", *sys.argv[1:]])
-    click.echo(summarize(prepare(config, command)))
+    click.echo(summarize(prepare(config, command, current_ranks())))
 
 
 def summarize(dataset: Dataset) -> str:
@@ -50,4 +56,4 @@ def summarize(dataset: Dataset) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_on_ranks(partial(run_command, main), PATIENCE))

@@ -130,6 +130,15 @@ class RunDir:
         self._checkpoint_path.unlink(missing_ok=True)
 
 
+class FollowedRun(RunDir):
+    """A run folder that another process writes: it is read, and nothing is written."""
+
+    def _leave(self, *args: Any, **kwargs: Any) -> None:
+        """Leave it to the process that writes."""
+
+    write_config = log = cut_log = save_checkpoint = write_weights = finish = _leave
+
+
 def newest_finished_run(parent: Path = RUNS) -> Path:
     """Return the finished run folder under `parent` whose model is the newest.
 

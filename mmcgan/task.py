@@ -15,6 +15,7 @@ from mmcgan.bias import with_fitted_bias
 from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
+from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.game import Examples, TagGame
@@ -80,9 +81,13 @@ class Task:
         return validate
 
     def train(self, run: RunDir, score: Score) -> Best:
-        """Train into `run`, whose settings are frozen, judged by `score` on dev; finish it."""
+        """Train into `run`, whose settings are frozen, judged by `score` on dev; finish it.
+
+        Of several ranks the first one does what comes after the training.
+        """
         best = fit(self.trainer, self.validation(score), run, keep_last=self.config.refit)
-        self.save(run, best)
+        if self.trainer.ranks.is_first:
+            self.save(run, best)
         return best
 
     def save(self, run: RunDir, best: Best) -> None:
@@ -137,11 +142,14 @@ class Task:
         return Tagger(self._model(taggers, {}), seed=self.config.seed)
 
 
-def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
+def build_task(
+    dataset: Dataset, config: TrainConfig, tags: TagSource, ranks: Ranks = ALONE
+) -> Task:
     """Build the examples and the networks for the settings of a run.
 
     Raises `DataError` where train or dev is empty, the vocabulary has a single word, or `tags`
-    asks for annotations that the data does not have.
+    asks for annotations that the data does not have; `OptionError` where there are too few
+    examples for `ranks`.
     """
     dataset.require("train", "dev")
     if tags not in dataset.vocabularies:
@@ -172,12 +180,18 @@ def build_task(dataset: Dataset, config: TrainConfig, tags: TagSource) -> Task:
         torch.from_numpy(np.stack(matrix.nonzero(), axis=1).astype(np.int64)).to(device),
         neighbours,
     )
-    game = _build_game(examples, vocabulary, matrix, config)
-    return Task(dataset, config, tags, vocabulary, standardizer, game, Trainer(game, config))
+    game = _build_game(examples, vocabulary, matrix, config, ranks)
+    trainer = Trainer(game, config, ranks)
+    ranks.require(game.n_judged)
+    return Task(dataset, config, tags, vocabulary, standardizer, game, trainer)
 
 
 def _build_game(
-    examples: Examples, vocabulary: Vocabulary, tags: sparse.csr_array, config: TrainConfig
+    examples: Examples,
+    vocabulary: Vocabulary,
+    tags: sparse.csr_array,
+    config: TrainConfig,
+    ranks: Ranks,
 ) -> TagGame:
     n_images = tags.shape[0]
     frequency = torch.tensor((tags.sum(axis=0) + 1) / (n_images + 2), dtype=torch.float32)
@@ -187,4 +201,4 @@ def _build_game(
         vocabulary.vector_size, config,
     )  # fmt: skip
     generator, words, discriminator = (n.to(examples.pairs.device) for n in networks)
-    return TagGame(generator, words, discriminator, examples, config)  # type: ignore[arg-type]
+    return TagGame(generator, words, discriminator, examples, config, ranks)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TrainConfig
 from mmcgan.dataset import Dataset, newest_data, read_dataset
+from mmcgan.distributed import current_ranks, run_on_ranks
 from mmcgan.errors import OptionError, RunError
 from mmcgan.index import import_faiss
 from mmcgan.options import flag
-from mmcgan.runs import RunDir, newest_unfinished_run, next_run
+from mmcgan.runs import FollowedRun, RunDir, newest_unfinished_run, next_run
 from mmcgan.tagger import Tagger
 from mmcgan.task import build_task
 
@@ -33,8 +35,9 @@ def main(**options: Any) -> None:
 
     With --resume, goes on with a partial run and does nothing on a finished one.
     """
-    chosen = given(options)
-    run = RunDir(_choose_run(chosen))
+    chosen, ranks = given(options), current_ranks()
+    path = ranks.of_first(_choose_run, chosen)
+    run = RunDir(path) if ranks.is_first else FollowedRun(path)
     config = _choose_config(run, chosen)
     data_dir = config.data or newest_data()
     click.echo(f"data: {data_dir} → run: {run.path}")
@@ -45,12 +48,15 @@ def main(**options: Any) -> None:
     dataset = read_dataset(data_dir)
     tags = config.tags or dataset.tag_sources[-1]
     config = replace(config, data=data_dir, tags=tags)
-    task = build_task(dataset, config, tags)
+    task = build_task(dataset, config, tags, ranks)
     click.echo(task.describe())
     if config.dry_run:
         return
+    ranks.agree([config.to_json(), dataset.dataset_id], "data and run")
     _freeze(run, config, dataset)
     best = task.train(run, mean_precision)
+    if not ranks.is_first:
+        return
     warn_of_failed_checks(run, dataset)
     click.echo(
         f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
@@ -114,4 +120,4 @@ def _freeze(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_on_ranks(partial(run_command, main)))

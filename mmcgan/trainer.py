@@ -1,8 +1,9 @@
 """The alternating training of generator and discriminator: one whole update on one screen.
 
 Everything random in an update is seeded by (seed, update): the order of the examples by (seed,
-epoch), noise and dropout by (seed, update). So a run that goes on from a checkpoint takes the
-very steps that an uninterrupted one takes, and no state of a random generator is stored.
+epoch), noise and dropout by (seed, update); where several ranks train, dropout by (seed, update,
+rank). So a run that goes on from a checkpoint takes the very steps that an uninterrupted one takes,
+and no state of a random generator is stored.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mmcgan.adversarial import ADVERSARIAL, Game, Losses
+from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import TrainingError
 from mmcgan.learning import LearningConfig
 from mmcgan.schedules import momentum, rate_factor
@@ -27,8 +29,8 @@ DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 class Trainer:
     """The networks of a game and their optimisers; `update` counts generator updates."""
 
-    def __init__(self, game: Game, config: LearningConfig):
-        self.game, self.config = game, config
+    def __init__(self, game: Game, config: LearningConfig, ranks: Ranks = ALONE):
+        self.game, self.config, self.ranks = game, config, ranks
         self.learners = game.learners.train()
         self.discriminator = game.discriminator.train()
         self.optimizer_g = _build_optimizer(self.learners, config.learning_rate, config)
@@ -74,7 +76,7 @@ class Trainer:
 
     def step(self) -> Losses:
         """Take one update: k discriminator steps, then one generator step. Returns its measures."""
-        torch.manual_seed(_mixed_seed(self.config.seed, self.update))
+        self.ranks.seed(_mixed_seed(self.config.seed, self.update))
         self._set_schedules()
         for i in range(self.config.discriminator_steps):
             batch = self._batch(self.update * self.config.discriminator_steps + i)
@@ -88,11 +90,13 @@ class Trainer:
     def _discriminator_step(self, batch: Any) -> Losses:
         """Raise V(D, G) by one step of D."""
         losses, right = self.game.discriminator_losses(batch)
-        self._check_finite(losses)
+        measures = self.ranks.total(losses | right)
+        self._check_finite({name: measures[name] for name in losses})
         self.optimizer_d.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self.ranks.sum_gradients(self.discriminator)
         self.optimizer_d.step()
-        return {**losses, **right}
+        return measures
 
     def _generator_step(self, batch: Any) -> Losses:
         """Lower the generator's terms by one step of G.
@@ -105,15 +109,17 @@ class Trainer:
         draws = self.game.draw_all(batch)
         seen = draws.detach().requires_grad_()
         losses = self.game.generator_losses(seen, batch)
-        self._check_finite(losses)
+        measures = self.ranks.total(losses)
+        self._check_finite(measures)
         gradients = {name: _gradient_at(seen, loss) for name, loss in losses.items()}
         gradients = self.game.steer(gradients)
-        weight, share = balance(gradients, self.config.adversarial_share)
+        weight, share = balance(gradients, self.config.adversarial_share, self.ranks)
         gradients[ADVERSARIAL] = weight * gradients[ADVERSARIAL]
         draws.backward(torch.stack(list(gradients.values())).sum(0))  # type: ignore[no-untyped-call]
+        self.ranks.sum_gradients(self.learners)
         self.optimizer_g.step()
         self.discriminator.requires_grad_(True)
-        return {**losses, "adversarial_gradient_share": share}
+        return {**measures, "adversarial_gradient_share": share}
 
     def _check_finite(self, losses: Losses) -> None:
         """Raise `TrainingError` if a loss is not finite."""
@@ -172,13 +178,13 @@ class Trainer:
         return parts | ({"average": self.average} if self.average else {})
 
 
-def balance(gradients: Losses, share: float | None) -> tuple[float, Tensor]:
+def balance(gradients: Losses, share: float | None, ranks: Ranks = ALONE) -> tuple[float, Tensor]:
     """Return the weight of the adversarial gradient, and its share of all gradients by norm.
 
     With a `share` the weight makes it that; without, the weight is 1. The share is NaN where no
     term has a gradient, as happens to the saturating loss when D is sure.
     """
-    norms = {name: float(gradient.norm()) for name, gradient in gradients.items()}
+    norms = ranks.norms(gradients)
     own = norms.pop(ADVERSARIAL)
     others = sum(norms.values())
     weight = 1.0

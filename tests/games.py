@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmcgan.config import TrainConfig
+from mmcgan.distributed import ALONE, Ranks
 from mmcgan.game import Examples, TagGame
 from mmcgan.networks import build_networks
 from mmcgan.trainer import Trainer
@@ -54,7 +55,9 @@ def random_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def make_game(config: TrainConfig = SMALL, examples: Examples | None = None) -> TagGame:
+def make_game(
+    config: TrainConfig = SMALL, examples: Examples | None = None, ranks: Ranks = ALONE
+) -> TagGame:
     """The game of `config` for `examples`, all of `make_examples` if not given."""
     examples = examples or make_examples()
     vectors = examples.word_vectors
@@ -62,7 +65,7 @@ def make_game(config: TrainConfig = SMALL, examples: Examples | None = None) -> 
     networks = build_networks(
         examples.image_features.shape[1], vectors.clone(), frequency, vectors.shape[1], config
     )
-    return TagGame(*networks, examples, config)
+    return TagGame(*networks, examples, config, ranks)
 
 
 def make_trainer(config: TrainConfig = SMALL, examples: Examples | None = None) -> Trainer:
