@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from data_prep.archives import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, read_file
+from data_prep.archives import MAX_IMAGE_BYTES, MAX_TEXT_BYTES
 from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.files import read_file
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 TABLE_NAME = "tags.csv"

@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are whole."""
+"""Files that appear under their final name only when they are whole, and are read within limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmcgan.errors import MmcganError
+from mmcgan.errors import DataError, MmcganError
 
 
 @contextmanager
@@ -51,3 +51,20 @@ def read_json(path: Path, error: type[MmcganError]) -> Any:
         raise error(f"{path} is missing") from None
     except (OSError, ValueError) as reason:
         raise error(f"{path} cannot be read as JSON: {reason}") from None
+
+
+def read_file(path: Path, limit: int, error: type[MmcganError] = DataError) -> bytes:
+    """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as reason:
+        raise error(f"{path} cannot be read: {reason.strerror}") from None
+    return within(data, limit, str(path), error)
+
+
+def within(data: bytes, limit: int, label: str, error: type[MmcganError]) -> bytes:
+    """Return `data`, read with one byte beyond `limit` to spare; raise `error` if it is longer."""
+    if len(data) > limit:
+        raise error(f"{label} holds more than {limit / 2**20:g} MiB, the most that is read")
+    return data
