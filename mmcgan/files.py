@@ -18,7 +18,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     If the block raises, the temporary file is removed and `path` is as it was.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
@@ -30,6 +30,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say what it had no room for
         raise
+
+
+def partial_path(path: Path) -> Path:
+    """Return the temporary name under which `path` is written."""
+    return path.with_name(path.name + ".partial")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import PhotoError
 
+MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
 
 _DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] = (
