@@ -187,6 +187,9 @@ def test_marks_are_known_in_a_packet_that_another_program_wrote_anew():
     assert record(anew) == record(data)
     assert put(anew, "sea", "sun", prefix="auto|") == anew
     assert unmark(anew, "a.xmp") is None
+    mine = anew.replace(b"<rdf:Bag>", b"<rdf:Bag><rdf:li>mine</rdf:li>", 1)
+    assert put(mine, "sea", "sun", prefix="auto|") == mine
+    assert keywords(unmark(mine, "a.xmp")) == ["mine"]
     rated = anew.replace(
         b"</rdf:RDF>", b"<rdf:Description xmp:Rating='3' xmlns:xmp='u'/></rdf:RDF>"
     )

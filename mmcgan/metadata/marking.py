@@ -77,7 +77,7 @@ def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> 
         model=xml_safe(marks.model),
         time=marks.time.isoformat(timespec="seconds"),
         prefix=prefix,
-        made=base is None,
+        made=base is None or (old is not None and old.made),
         replaced=_empty_subject(clean),
     )
     if old == replace(record, time=old.time if old else ""):
