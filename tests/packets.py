@@ -126,7 +126,8 @@ STYLES |= {
 } | {
     f"{name}, BOM": b"\xef\xbb\xbf" + data for name, data in STYLES.items()
 }  # fmt: skip
-STYLES["lightroom, UTF-16"] = b"\xff\xfe" + LIGHTROOM.decode().encode("utf-16-le")
+UTF_16 = '<?xml version="1.0" encoding="UTF-16"?>\n' + LIGHTROOM.decode()
+STYLES["lightroom, UTF-16"] = b"\xff\xfe" + UTF_16.encode("utf-16-le")
 STYLES["darktable, Latin-1"] = (
     DARKTABLE.replace(b"UTF-8", b"ISO-8859-1").replace(b"sharpen", "schärfen".encode("latin-1"))
 )  # fmt: skip

@@ -8,12 +8,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from packets import DIGIKAM, LIGHTROOM, marks, packet, subject
 from PIL import Image, PngImagePlugin, TiffImagePlugin
+from test_metadata_packet import BOMB, EXTERNAL
 
 from mmcgan.metadata import keywords, read_keywords
 from mmcgan.metadata.marking import mark
-from tests.packets import DIGIKAM, LIGHTROOM, marks, packet, subject
-from tests.test_metadata_packet import BOMB, EXTERNAL
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 XP = "Sea;Blue sky; b/w".encode("utf-16-le") + b"\0\0"

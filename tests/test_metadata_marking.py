@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from packets import DC, LIGHTROOM, RDF, STYLES, TIME, marks, packet, subject
 
 from mmcgan.errors import MetadataError
 from mmcgan.metadata.marking import automatic_words, mark, unmark
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
-from tests.packets import DC, LIGHTROOM, RDF, STYLES, TIME, marks, packet, subject
 
 NONE = frozenset()
 PREFIXED = packet(subject("sea")).replace(b"rdf:", b"r:").replace(b":rdf=", b":r=")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from packets import DC, LIGHTROOM, RDF, STYLES, UTF_16, subject
+from packets import packet as small
 
 from mmcgan.errors import MetadataError
 from mmcgan.metadata import elements, packet
 from mmcgan.metadata.elements import parse, tag_name
 from mmcgan.metadata.names import keyword_path, tag_texts, xml_safe
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, decoded
-from tests.packets import DC, LIGHTROOM, RDF, STYLES, subject
-from tests.packets import packet as small
 
 BOMB = b"""<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
@@ -151,7 +151,7 @@ def test_a_packet_without_properties_is_empty():
 
 
 def test_decoded_shows_whatever_it_is_given():
-    assert decoded(STYLES["lightroom, UTF-16"]) == LIGHTROOM.decode()
+    assert decoded(STYLES["lightroom, UTF-16"]) == UTF_16
     assert decoded(b"\xef\xbb\xbf<a>\xff</a>") == "<a>\ufffd</a>"
 
 

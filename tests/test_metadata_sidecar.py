@@ -8,13 +8,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from packets import LIGHTROOM, STYLES, marks, packet, subject
+from test_metadata_keywords import encode
 
 from mmcgan import files
 from mmcgan.errors import MetadataError
 from mmcgan.metadata import find_sidecars, plan_removal, plan_sidecar
 from mmcgan.metadata.packet import Packet
-from tests.packets import LIGHTROOM, STYLES, marks, packet, subject
-from tests.test_metadata_keywords import encode
 
 PHOTO = encode("JPEG", packet(subject("embedded")))
 
