@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mmcgan.errors import DataError, MmcganError
+from mmcgan.files import read_file, within
+from mmcgan.images import MAX_IMAGE_BYTES
 
-MAX_IMAGE_BYTES = 256 * 2**20
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_RATIO = 200  # photos shrink by a few per cent and text tenfold; only a bomb by more
 RATIO_FREE_BYTES = 2**20  # a small file of blanks may well shrink by more
@@ -110,7 +111,7 @@ class ZipSource:
                 data = member.read(limit + 1)
         except (*_BROKEN, OSError) as reason:
             raise error(f"{self.path}/{name} cannot be unpacked: {_line(reason)}") from None
-        return _within(data, limit, f"{self.path}/{name}", error)
+        return within(data, limit, f"{self.path}/{name}", error)
 
     def close(self) -> None:
         """Close the archive."""
@@ -128,22 +129,6 @@ def find_sources(root: Path, depth: int, skip: frozenset[str] = frozenset()) -> 
     folder = FolderSource(root, depth, skip)
     archives = [n for n in folder.names() if n.lower().endswith(".zip") and n.count("/") <= 1]
     return [*(ZipSource(root / name) for name in archives), folder]
-
-
-def read_file(path: Path, limit: int, error: type[MmcganError] = DataError) -> bytes:
-    """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as reason:
-        raise error(f"{path} cannot be read: {reason.strerror}") from None
-    return _within(data, limit, str(path), error)
-
-
-def _within(data: bytes, limit: int, label: str, error: type[MmcganError]) -> bytes:
-    if len(data) > limit:
-        raise error(f"{label} holds more than {limit / 2**20:g} MiB, the most that is read")
-    return data
 
 
 def _walk(path: Path, depth: int, skip: frozenset[str]) -> Iterator[str]:

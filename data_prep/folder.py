@@ -1,7 +1,8 @@
-"""Any tree of photos, with tags in text files beside them and in tables.
+"""Any tree of photos, with tags in text files beside them, in tables, and in metadata.
 
 `photo.txt` or `photo.jpg.txt` beside a photo holds its tags, one a line or with commas between;
-a `tags.csv` in any folder has the columns `file` (a path from that folder) and `tags`. What
+a `tags.csv` in any folder has the columns `file` (a path from that folder) and `tags`. What photo
+software writes is read from the photos and their XMP sidecars (`mmcgan.metadata.keywords`). What
 several of them say about a photo is merged. Hidden files and folders are not looked at, nor is
 what lies outside the tree.
 """
@@ -16,10 +17,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from data_prep.archives import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, read_file
+from tqdm import tqdm
+
+from data_prep.archives import MAX_TEXT_BYTES
 from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.files import read_file
+from mmcgan.images import MAX_IMAGE_BYTES
+from mmcgan.metadata.keywords import read_keywords
+from mmcgan.metadata.sidecar import sidecar_names
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 TABLE_NAME = "tags.csv"
@@ -44,7 +51,8 @@ def read_folder(root: Path, stop_words: frozenset[str], seed: int) -> Collection
         known = " ".join(sorted(SUFFIXES))
         raise DataError(f"no photo under {root}; a photo's name ends in one of {known}")
     sources = _keyword_sources(files, paths, dropped)
-    photos = (_read_photo(path, root, sources, stop_words, seed, dropped) for path in paths)
+    bar = tqdm(paths, desc="keywords", unit="photo", disable=None)
+    photos = (_read_photo(path, root, sources, stop_words, seed, dropped) for path in bar)
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
 
 
@@ -99,6 +107,7 @@ def _keyword_sources(
     return [
         partial(_texts_beside, files=frozenset(files), dropped=dropped),
         _texts_in_tables(files, frozenset(photos), dropped),
+        partial(_texts_in_metadata, files=frozenset(files), dropped=dropped),
     ]
 
 
@@ -151,3 +160,10 @@ def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str]]:
             yield cells[file], ",".join([cells[tags], *cells[len(columns) :]])
     except csv.Error as reason:
         raise DataError(f"{path}, line {rows.line_num}: {reason}") from None
+
+
+def _texts_in_metadata(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
+    """Return the keywords in a photo and in its XMP sidecars."""
+    found = read_keywords(path, [sidecar for sidecar in sidecar_names(path) if sidecar in files])
+    dropped["blocks of metadata that are broken or unsafe"] += len(found.problems)
+    return list(found.texts)

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from data_prep.archives import (
-    MAX_IMAGE_BYTES,
     MAX_TEXT_BYTES,
     Member,
     Source,
@@ -26,6 +25,7 @@ from data_prep.download import fetch_file
 from data_prep.photos import Collection, Photo, clean_tags
 from data_prep.text import decode_text
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.images import MAX_IMAGE_BYTES
 from mmcgan.vocabulary import normalize_tag
 
 HOME = "https://press.liacs.nl/mirflickr/mirflickr25k.v3b/"

@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from data_prep.archives import MAX_IMAGE_BYTES, read_file
 from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.scenes import DRAWING_VERSION, draw_scene
 from mmcgan.dataset import Truth
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.files import atomic_path, read_json, write_json
+from mmcgan.files import atomic_path, read_file, read_json, write_json
+from mmcgan.images import MAX_IMAGE_BYTES
 
 N_PHOTOS = 600
 JPEG_QUALITY = 88

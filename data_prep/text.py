@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from data_prep.archives import MAX_TEXT_BYTES, read_file
+from data_prep.archives import MAX_TEXT_BYTES
 from mmcgan.errors import DataError
+from mmcgan.files import read_file
 from mmcgan.vocabulary import normalize_tag
 
 _SEPARATORS = re.compile(r"[\r\n,;]+")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mmcgan.errors import (
     DataError,
     DependencyError,
+    MetadataError,
     MmcganError,
     OptionError,
     PhotoError,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DataError",
     "DependencyError",
+    "MetadataError",
     "MmcganError",
     "OptionError",
     "PhotoError",

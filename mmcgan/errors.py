@@ -27,6 +27,10 @@ class PhotoError(MmcganError):
     """A photo that cannot be opened or decoded."""
 
 
+class MetadataError(MmcganError):
+    """Keywords of a photo that cannot be read, or not be written so that they can be taken back."""
+
+
 class RunError(MmcganError):
     """A run folder that is missing, unfinished, broken or made from other data."""
 

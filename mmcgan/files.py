@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are whole."""
+"""Files that appear under their final name only when they are whole, and are read within limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmcgan.errors import MmcganError
+from mmcgan.errors import DataError, MmcganError
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     If the block raises, the temporary file is removed and `path` is as it was.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
@@ -30,6 +30,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say what it had no room for
         raise
+
+
+def partial_path(path: Path) -> Path:
+    """Return the temporary name under which `path` is written."""
+    return path.with_name(path.name + ".partial")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -51,3 +56,20 @@ def read_json(path: Path, error: type[MmcganError]) -> Any:
         raise error(f"{path} is missing") from None
     except (OSError, ValueError) as reason:
         raise error(f"{path} cannot be read as JSON: {reason}") from None
+
+
+def read_file(path: Path, limit: int, error: type[MmcganError] = DataError) -> bytes:
+    """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as reason:
+        raise error(f"{path} cannot be read: {reason.strerror}") from None
+    return within(data, limit, str(path), error)
+
+
+def within(data: bytes, limit: int, label: str, error: type[MmcganError]) -> bytes:
+    """Return `data`, read with one byte beyond `limit` to spare; raise `error` if it is longer."""
+    if len(data) > limit:
+        raise error(f"{label} holds more than {limit / 2**20:g} MiB, the most that is read")
+    return data

@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import PhotoError
 
+MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
 
 _DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] = (
@@ -65,7 +66,7 @@ def open_photo(
     Raises `PhotoError`, one line, if there is no such file, it is no photo of a known format,
     it is broken, or it has more than `MAX_PIXELS` pixels.
     """
-    with _open_header(data, name) as image:
+    with open_header(data, name) as image:
         if at_least is not None:
             image.draft(None, (2 * at_least, 2 * at_least))
         image.load()
@@ -77,13 +78,16 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
 
     Raises `PhotoError` as `open_photo` does, but for pixels that are broken.
     """
-    with _open_header(data, name) as image:
+    with open_header(data, name) as image:
         return min(image.size)
 
 
 @contextmanager
-def _open_header(data: bytes | Path, name: str | None) -> Iterator[ImageFile.ImageFile]:
-    """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too."""
+def open_header(data: bytes | Path, name: str | None = None) -> Iterator[ImageFile.ImageFile]:
+    """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too.
+
+    `name` is what errors call the photo.
+    """
     name = name or (str(data) if isinstance(data, Path) else "the photo")
     with _open_stream(data, name) as stream:
         decoder = _find_decoder(stream, name)

@@ -12,7 +12,7 @@ import pytest
 
 import data_prep
 from data_prep import archives
-from data_prep.archives import FolderSource, ZipSource, find_sources, read_file
+from data_prep.archives import FolderSource, ZipSource, find_sources
 from data_prep.mirflickr import POTENTIAL_LABELS
 from data_prep.text import decode_text, read_stop_list, split_tags
 from mmcgan.errors import DataError, PhotoError
@@ -176,15 +176,6 @@ def test_find_sources_refuses_a_root_that_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file is a file; it must be a folder"):
         find_sources(tmp_path / "file", depth=1)
-
-
-def test_read_file_reports_size_and_absence(tmp_path):
-    (tmp_path / "a").write_bytes(b"12345")
-    assert read_file(tmp_path / "a", 5) == b"12345"
-    with pytest.raises(DataError, match="holds more than"):
-        read_file(tmp_path / "a", 4)
-    with pytest.raises(PhotoError, match="b cannot be read: No such file"):
-        read_file(tmp_path / "b", 4, PhotoError)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files appear under their final name only when they are whole."""
+"""Files appear under their final name only when they are whole, and are read within limits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mmcgan.errors import DataError, RunError
-from mmcgan.files import atomic_path, read_json, write_json, write_text
+from mmcgan.errors import DataError, PhotoError, RunError
+from mmcgan.files import atomic_path, read_file, read_json, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -114,3 +114,12 @@ def test_write_json_is_indented_for_people(tmp_path):
     text = (tmp_path / "a.json").read_text()
     assert text.splitlines() == ["{", '  "a": 1', "}"]
     assert json.loads(text) == {"a": 1}
+
+
+def test_read_file_reports_size_and_absence(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_file(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(DataError, match="holds more than"):
+        read_file(tmp_path / "a", 4)
+    with pytest.raises(PhotoError, match="b cannot be read: No such file"):
+        read_file(tmp_path / "b", 4, PhotoError)

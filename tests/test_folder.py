@@ -6,11 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from packets import LIGHTROOM, marks, packet, subject
+from test_metadata_keywords import XP, encode, exif, iptc, tiff_with_iptc
+from test_metadata_packet import BOMB
 
 from data_prep import folder
 from data_prep.folder import read_folder
 from data_prep.photos import Collection, split_of
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.metadata import plan_embedded, plan_sidecar
 
 
 def put(root: Path, files: dict[str, str | bytes]) -> Path:
@@ -147,6 +151,60 @@ def test_read_folder_counts_rows_that_name_no_photo(tmp_path):
     collection = read(tmp_path / "root")
     assert [photo.tags for photo in collection.photos] == [("sun",)]
     assert collection.dropped == {"rows of tags.csv that name no photo": 4}
+
+
+def test_read_folder_reads_keywords_of_photo_software(tmp_path):
+    put(
+        tmp_path,
+        {
+            "a.jpg": encode("JPEG", packet(subject("Blue sky")), exif=exif(XP)),
+            "a.xmp": LIGHTROOM,
+            "b.png": encode("PNG", packet(subject("sun", kind="Seq"))),
+            "b.png.xmp": packet(subject("Orte/Meer", tag="digiKam:TagsList")),
+            "b.txt": "snow\nsun",
+            "c.webp": encode("WEBP", packet(subject("b/w"))),
+            "d.tif": tiff_with_iptc(iptc(b"ice")),
+            "e.jpg": encode("JPEG"),
+        },
+    )
+    expected = {
+        "a.jpg": ("blue_sky", "birds", "grey_heron", "animals|birds|grey_heron", "sea", "b/w"),
+        "b.png": ("snow", "sun", "meer", "orte|meer"),
+        "c.webp": ("b/w",),
+        "d.tif": ("ice",),
+        "e.jpg": (),
+    }
+    found = tags(tmp_path)
+    assert {name: set(words) for name, words in found.items()} == {
+        name: set(words) for name, words in expected.items()
+    }
+    assert found["b.png"][0] == "snow"
+
+
+def test_read_folder_does_not_learn_what_mmcgan_wrote(tmp_path):
+    photo = encode("JPEG", packet(subject("sea")))
+    put(tmp_path, {"a.jpg": photo, "b.jpg": photo, "c.jpg": encode("JPEG")})
+    found = marks("sea", "sun", "dog", prefix="auto|")
+    plan_sidecar(tmp_path / "a.jpg", found).apply()
+    plan_embedded(tmp_path / "b.jpg", found).apply()
+    plan_sidecar(tmp_path / "c.jpg", found).apply()
+    assert (tmp_path / "c.jpg.xmp").exists()
+    assert tags(tmp_path) == {"a.jpg": ("sea",), "b.jpg": ("sea",), "c.jpg": ()}
+
+
+def test_read_folder_counts_metadata_that_is_broken_or_unsafe(tmp_path):
+    photo = encode("JPEG", b"<x:xmpmeta")
+    put(tmp_path, {"a.jpg": photo, "a.xmp": BOMB, "b.jpg": b"", "b.xmp": packet(subject("sea"))})
+    collection = read(tmp_path)
+    assert [photo.tags for photo in collection.photos] == [(), ("sea",)]
+    assert collection.dropped == {"blocks of metadata that are broken or unsafe": 2}
+
+
+def test_read_folder_does_not_read_sidecars_outside_the_tree(tmp_path):
+    put(tmp_path / "outside", {"a.xmp": packet(subject("secret"))})
+    root = put(tmp_path / "root", {"a.jpg": b""})
+    (root / "a.xmp").symlink_to(tmp_path / "outside" / "a.xmp")
+    assert tags(root) == {"a.jpg": ()}
 
 
 def test_read_folder_leaves_stop_words_out(tmp_path):

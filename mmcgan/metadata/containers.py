@@ -1,0 +1,128 @@
+"""Where the XMP packet lies in a JPEG or PNG, and the photo with another one in its place.
+
+Only the segment or chunk of the packet changes; every other byte of the photo stays.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmcgan.errors import MetadataError
+
+JPEG_START = b"\xff\xd8\xff"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+WRITABLE = "JPEG and PNG"
+
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_JPEG_FIRST = (b"JFIF\0", b"JFXX\0", b"Exif\0")  # what has to come before XMP
+_MAX_SEGMENT = 65533  # bytes, without the two of its length
+_PNG_XMP = b"XML:com.adobe.xmp\0"
+_PNG_PLAIN = bytes(4)  # not compressed, and neither a language nor a translated keyword
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a packet: the bytes from `start` to `end`, none where there is no packet yet.
+
+    `wrap` makes of a packet what stands there.
+    """
+
+    start: int
+    end: int
+    packet: bytes | None
+    wrap: Callable[[bytes], bytes]
+
+
+def is_writable(photo: Path) -> bool:
+    """Whether a file begins as a photo does that can be written into; raise `MetadataError`."""
+    try:
+        with photo.open("rb") as file:
+            return file.read(len(PNG_START)).startswith((JPEG_START, PNG_START))
+    except OSError as reason:
+        raise MetadataError(f"{photo} cannot be read: {reason.strerror}") from None
+
+
+def find_slot(data: bytes, name: str) -> Slot:
+    """Return where the packet of an encoded photo is, or where one can be put.
+
+    Raises `MetadataError` if the photo is of another format or broken; `name` is what the message
+    calls it.
+    """
+    try:
+        if data.startswith(JPEG_START):
+            return _jpeg_slot(data, name)
+        if data.startswith(PNG_START):
+            return _png_slot(data, name)
+    except (struct.error, IndexError):
+        raise MetadataError(f"{name} is broken or cut short") from None
+    raise MetadataError(f"tags are written into {WRITABLE} only, and {name} is neither")
+
+
+def with_packet(data: bytes, packet: bytes | None, name: str) -> bytes:
+    """Return the photo with `packet` in place of its own, or without any; raise `MetadataError`."""
+    slot = find_slot(data, name)
+    return data[: slot.start] + (slot.wrap(packet) if packet else b"") + data[slot.end :]
+
+
+def _jpeg_slot(data: bytes, name: str) -> Slot:
+    def wrap(packet: bytes) -> bytes:
+        content = _JPEG_XMP + packet
+        if len(content) > _MAX_SEGMENT:
+            raise MetadataError(f"the XMP in {name} would be larger than a JPEG can hold")
+        return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+
+    place = 2
+    for start, end, marker in _jpeg_segments(data, name):
+        content = data[start + 4 : end]
+        if marker == 0xE1 and content.startswith(_JPEG_XMP):
+            return Slot(start, end, content[len(_JPEG_XMP) :], wrap)
+        if marker == 0xE2 and content.startswith(b"MPF\0"):
+            break  # it holds distances from itself, so that nothing behind it may grow
+        if start == place and content.startswith(_JPEG_FIRST):
+            place = end
+    return Slot(place, place, None, wrap)
+
+
+def _jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
+    """Yield start, end and marker of each segment before the pixels."""
+    start = 2
+    while data[start + 1] != 0xDA:
+        length = struct.unpack_from(">H", data, start + 2)[0]
+        if data[start] != 0xFF or length < 2:
+            raise MetadataError(f"{name} is broken: what is at byte {start} is no JPEG segment")
+        if data[start + 1] != 0xFF:  # any number of these may fill the gap before a segment
+            yield start, start + 2 + length, data[start + 1]
+            start += 2 + length
+        else:
+            start += 1
+
+
+def _png_slot(data: bytes, name: str) -> Slot:
+    place = 0
+    for start, end, kind in _png_chunks(data):
+        content = data[start + 8 : end - 4]
+        if kind == b"iTXt" and content.startswith(_PNG_XMP):
+            packet = content[len(_PNG_XMP) + len(_PNG_PLAIN) :]
+            if data[start:end] != _png_chunk(packet):
+                raise MetadataError(f"the XMP in {name} is compressed or broken")
+            return Slot(start, end, packet, _png_chunk)
+        place = place or end  # behind the header, which is the first
+    return Slot(place, place, None, _png_chunk)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield start, end and kind of each chunk."""
+    start, kind = len(PNG_START), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, start)
+        yield start, start + 12 + length, kind
+        start += 12 + length
+
+
+def _png_chunk(packet: bytes) -> bytes:
+    content = b"iTXt" + _PNG_XMP + _PNG_PLAIN + packet
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))

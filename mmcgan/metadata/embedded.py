@@ -1,0 +1,93 @@
+"""Our tags in the XMP of the photo itself: what writing them, or removing all of ours, changes.
+
+The pixels and all other metadata stay as they are, byte for byte, and the packet is edited as that
+of a sidecar is. Before a photo is written into, a copy of it without our marks is kept in the
+user's data folder (`mmcgan.metadata.copies`); it goes when the photo is again as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmcgan.errors import MetadataError
+from mmcgan.files import read_file
+from mmcgan.images import MAX_IMAGE_BYTES
+from mmcgan.metadata.change import Change
+from mmcgan.metadata.containers import find_slot, is_writable, with_packet
+from mmcgan.metadata.copies import drop_copy, keep_copy
+from mmcgan.metadata.keywords import read_keywords
+from mmcgan.metadata.marking import Marks, mark, unmark
+from mmcgan.metadata.names import tag_words
+from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
+
+
+@dataclass(frozen=True)
+class PhotoChange(Change):
+    """A change within a photo; `original` is the photo without our marks."""
+
+    original: bytes
+
+    def packets(self) -> tuple[bytes | None, bytes | None]:
+        """Return the XMP within the photo before and after."""
+        before, after = (
+            find_slot(data or b"", str(self.path)) for data in (self.before, self.after)
+        )
+        return before.packet, after.packet
+
+    def apply(self) -> None:
+        """Make the change, wholly or not at all, once there is a copy of the original."""
+        if not self.is_needed:
+            return
+        suffix = self.path.suffix.lower()
+        keep_copy(self.original, suffix)
+        super().apply()
+        if self.after == self.original:
+            drop_copy(self.original, suffix)
+
+
+def plan_embedded(photo: Path, marks: Marks) -> Change:
+    """Return what writing `marks` into `photo` changes.
+
+    Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, or its XMP cannot be
+    read, or not be written to so that the marks can be taken out again.
+    """
+    data, name = _read(photo), _packet_name(photo)
+    original = _without_marks(data, photo)
+    taken = tag_words(read_keywords(photo, find_sidecars(photo)).texts)
+    packet = mark(find_slot(data, str(photo)).packet, marks, taken, name)
+    after = with_packet(data, packet, str(photo))
+    if _without_marks(after, photo) != original:
+        raise MetadataError(f"{photo} could not be made again as it is; nothing is written into it")
+    return PhotoChange(photo, data, after, original)
+
+
+def plan_removal(photo: Path) -> list[Change]:
+    """Return what taking our marks out of `photo` and its sidecars changes.
+
+    Raises `MetadataError` if the photo or a sidecar cannot be read.
+    """
+    return plan_sidecar_removal(photo) + _plan_embedded_removal(photo)
+
+
+def _plan_embedded_removal(photo: Path) -> list[Change]:
+    if not photo.is_file() or not is_writable(photo):
+        return []
+    data = _read(photo)
+    original = _without_marks(data, photo)
+    return [] if data == original else [PhotoChange(photo, data, original, original)]
+
+
+def _read(photo: Path) -> bytes:
+    return read_file(photo, MAX_IMAGE_BYTES, MetadataError)
+
+
+def _packet_name(photo: Path) -> str:
+    return f"{photo} (XMP)"
+
+
+def _without_marks(data: bytes, photo: Path) -> bytes:
+    packet = find_slot(data, str(photo)).packet
+    if packet is None:
+        return data
+    return with_packet(data, unmark(packet, _packet_name(photo)), str(photo))

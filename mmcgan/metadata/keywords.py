@@ -1,0 +1,114 @@
+"""The keywords of a photo, from all places where photo software puts them.
+
+XMP beside the photo and in it (`mmcgan.metadata.names.KEYWORD_LISTS`), IPTC keywords, and EXIF's
+XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. Whatever is
+broken or unsafe is passed over and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL.ImageFile import ImageFile
+from PIL.IptcImagePlugin import getiptcinfo
+from PIL.PngImagePlugin import PngImageFile
+
+from mmcgan.errors import MetadataError, PhotoError
+from mmcgan.files import read_file
+from mmcgan.images import MAX_IMAGE_BYTES, open_header
+from mmcgan.metadata.marking import automatic_words
+from mmcgan.metadata.names import keyword_path, tag_texts
+from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
+from mmcgan.vocabulary import normalize_tag
+
+_IPTC_KEYWORDS = (2, 25)
+_XP_KEYWORDS = 0x9C9E
+
+
+@dataclass(frozen=True)
+class Keywords:
+    """What is said of a photo: texts of tags, and what could not be read, a line each."""
+
+    texts: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
+    """Return the keywords in a photo and in its sidecars, each once; those of mmcgan are left out.
+
+    A keyword that one of the packets has as ours is left out wherever it is: software copies what
+    it finds from one place to the other. A photo that cannot be opened has only its sidecars.
+    """
+    problems: list[str] = []
+    packets, paths = _read_photo(photo, problems)
+    for sidecar in sidecars:
+        with _noted(problems):
+            data = read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
+            packets.append(Packet.parse(data, str(sidecar)))
+    automatic = frozenset(word for packet in packets for word in automatic_words(packet))
+    found = [path for packet in packets for path in packet.keywords()] + paths
+    texts = dict.fromkeys(text for path in found for text in tag_texts(path))
+    return Keywords(
+        tuple(text for text in texts if normalize_tag(text) not in automatic), tuple(problems)
+    )
+
+
+def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[str]]:
+    """Return the packets in a photo, and the keywords in it that are not XMP."""
+    packets: list[Packet] = []
+    paths: list[str] = []
+    if not photo.is_file() or photo.stat().st_size > MAX_IMAGE_BYTES:
+        return packets, paths
+    with suppress(PhotoError), open_header(photo) as image:  # whoever wants its pixels is told
+        if isinstance(image, PngImageFile):
+            with _noted(problems, photo):
+                image.load()  # text may come behind the pixels
+        with _noted(problems, photo):
+            packets += _embedded_packets(image, photo)
+        with _noted(problems, photo):
+            paths += _iptc_keywords(image)
+        with _noted(problems, photo):
+            paths += _xp_keywords(image)
+    return packets, paths
+
+
+@contextmanager
+def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
+    """Note what fails in the block; broken data makes decoders raise nearly anything."""
+    try:
+        yield
+    except MetadataError as reason:
+        problems.append(str(reason))
+    except Exception as reason:
+        line = " ".join(str(reason).split()) or type(reason).__name__
+        problems.append(f"{photo} has metadata that cannot be read: {line}")
+
+
+def _embedded_packets(image: ImageFile, photo: Path) -> list[Packet]:
+    data = image.info.get("xmp")
+    if not data:
+        return []
+    return [Packet.parse(data if isinstance(data, bytes) else str(data).encode(), f"{photo} (XMP)")]
+
+
+def _iptc_keywords(image: ImageFile) -> list[str]:
+    """Return IPTC's keywords, which JPEG and TIFF can have: UTF-8, else Latin-1."""
+    found = (getiptcinfo(image) or {}).get(_IPTC_KEYWORDS, [])
+    return [keyword_path(_decode(data)) for data in (found if isinstance(found, list) else [found])]
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _xp_keywords(image: ImageFile) -> list[str]:
+    """Return EXIF's XPKeywords: UTF-16 with semicolons between."""
+    data = image.getexif().get(_XP_KEYWORDS, b"")
+    text = bytes(data).decode("utf-16-le", "replace").replace("\0", "")
+    return [keyword_path(keyword) for keyword in text.split(";") if keyword.strip()]

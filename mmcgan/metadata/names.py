@@ -1,0 +1,57 @@
+"""Names of XMP: namespaces and properties, and how keywords with levels are spelled in each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mmcgan.vocabulary import normalize_tag
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DC = "http://purl.org/dc/elements/1.1/"
+LIGHTROOM = "http://ns.adobe.com/lightroom/1.0/"
+DIGIKAM = "http://www.digikam.org/ns/1.0/"
+OWN = "urn:mmcgan:xmp/1.0/"  # ends in a slash because Exiv2 adds one where there is none
+
+# As `mmcgan.metadata.elements` spells them.
+ABOUT = f"{RDF} about"
+DESCRIPTION = f"{RDF} Description"
+LI = f"{RDF} li"
+VALUE = f"{RDF} value"
+SUBJECT = f"{DC} subject"
+AUTOMATIC = f"{OWN} automatic"
+
+# Lists of keywords, and what stands between the levels of a hierarchy in each. A slash in
+# dc:subject is part of a word: "b/w".
+KEYWORD_LISTS = {
+    SUBJECT: "|",
+    f"{LIGHTROOM} hierarchicalSubject": "|",
+    f"{DIGIKAM} TagsList": "/",
+}
+
+_NOT_IN_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def keyword_path(text: str, separator: str = "|") -> str:
+    """Return a keyword with | between its levels, whatever stands between them in `text`."""
+    return "|".join(level for level in map(str.strip, text.split(separator)) if level)
+
+
+def tag_texts(path: str) -> list[str]:
+    """Return what a keyword says as tags: its last level, and its path where it has several.
+
+    A path is one tag, so that the Orange among the fruits and the one among the towns are two.
+    """
+    last = path.rpartition("|")[2]
+    return [last] if last == path else [last, path]
+
+
+def tag_words(paths: Iterable[str]) -> frozenset[str]:
+    """Return the normalised tags that keywords say."""
+    words = (normalize_tag(text) for path in paths for text in tag_texts(path))
+    return frozenset(word for word in words if word)
+
+
+def xml_safe(text: str) -> str:
+    """Return `text` without control characters and what else no XML can hold."""
+    return _NOT_IN_XML.sub("", text)

@@ -1,0 +1,168 @@
+"""An XMP packet: its bytes, where its keyword lists lie in them, and edits that leave the rest be.
+
+https://developer.adobe.com/xmp/docs/xmp-specifications/ (part 1: the RDF; part 3: in files).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mmcgan.errors import MetadataError
+from mmcgan.metadata.elements import Element, parse
+from mmcgan.metadata.names import (
+    ABOUT,
+    DESCRIPTION,
+    KEYWORD_LISTS,
+    LI,
+    RDF,
+    SUBJECT,
+    VALUE,
+    keyword_path,
+)
+
+MAX_PACKET_BYTES = 16 * 2**20
+
+Edit = tuple[int, int, bytes]  # from, to, and what comes in place of the bytes between
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_STARTS = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_DECLARED = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["'](iso-8859-1|windows-1252)["']""", re.I)
+_CONTAINERS = tuple(f"{RDF} {kind}" for kind in ("Bag", "Seq", "Alt"))
+
+
+@dataclass(frozen=True)
+class KeywordList:
+    """A property that holds keywords. `items` are the elements of its bag or sequence."""
+
+    element: Element
+    items: tuple[Element, ...]
+
+    @property
+    def separator(self) -> str:
+        """What stands between the levels of a hierarchy in this list."""
+        return KEYWORD_LISTS[self.element.name]
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A parsed packet. `text` is UTF-8 without a byte order mark, and `rdf` its root of RDF.
+
+    `name` is what errors call it.
+    """
+
+    name: str
+    bom: bytes
+    codec: str
+    text: bytes
+    rdf: Element
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> Packet:
+        """Read the packet `data` in UTF-8, UTF-16 or what its declaration says.
+
+        Raises `MetadataError` if it is no XMP, is broken, unsafe or larger than
+        `MAX_PACKET_BYTES`.
+        """
+        if len(data) > MAX_PACKET_BYTES:
+            limit = MAX_PACKET_BYTES // 2**20
+            raise MetadataError(f"{name} has {len(data):,} bytes; XMP is read up to {limit} MiB")
+        bom, codec = _encoding(data)
+        try:
+            text = data[len(bom) :].decode(codec).encode()
+        except UnicodeError:
+            raise MetadataError(f"{name} is not in the encoding it declares ({codec})") from None
+        return cls._of(name, bom, codec, text)
+
+    @classmethod
+    def _of(cls, name: str, bom: bytes, codec: str, text: bytes) -> Packet:
+        root = parse(text.rstrip(b"\0"), name)  # some programs pad with zero bytes
+        rdf = next((e for e in (root, *root.children) if e.name == f"{RDF} RDF"), None)
+        if rdf is None:
+            raise MetadataError(f"{name} has no rdf:RDF in it; it is no XMP")
+        return cls(name, bom, codec, text, rdf)
+
+    def encode(self) -> bytes:
+        """Return the packet's bytes in its own encoding."""
+        return self.bom + self.text.decode().encode(self.codec, "xmlcharrefreplace")
+
+    def edited(self, edits: Iterable[Edit]) -> Packet:
+        """Return the packet with each range replaced; ranges do not overlap."""
+        text = self.text
+        for start, end, replacement in sorted(edits, reverse=True):
+            text = text[:start] + replacement + text[end:]
+        return self._of(self.name, self.bom, self.codec, text)
+
+    def before(self, element: Element) -> int:
+        """Return where the white space before `element` begins."""
+        return len(self.text[: element.start].rstrip(b" \t\r\n"))
+
+    @property
+    def descriptions(self) -> list[Element]:
+        """The elements that hold the properties."""
+        return self.rdf.all(DESCRIPTION)
+
+    def properties(self, *names: str) -> list[Element]:
+        """Return the properties with one of `names`, written as elements."""
+        return [found for holder in self.descriptions for found in holder.all(*names)]
+
+    def is_empty(self) -> bool:
+        """Whether the packet says nothing of its photo."""
+        return not any(
+            holder.children or holder.attributes.keys() - {ABOUT} for holder in self.descriptions
+        )
+
+    def lists(self) -> list[KeywordList]:
+        """Return all lists of keywords, in the order of the file."""
+        return [KeywordList(found, items_of(found)) for found in self.properties(*KEYWORD_LISTS)]
+
+    def has_plain_subject(self) -> bool:
+        """Whether dc:subject is a text, which the standard does not allow but programs write."""
+        return any(SUBJECT in holder.attributes for holder in self.descriptions) or any(
+            not found.all(*_CONTAINERS) and found.text.strip() for found in self.properties(SUBJECT)
+        )
+
+    def keywords(self) -> list[str]:
+        """Return each keyword, with | between its levels."""
+        found = [
+            (keywords.element.name, text_of(item))
+            for keywords in self.lists()
+            for item in keywords.items or (keywords.element,)
+        ]
+        found += [
+            (name, holder.attributes[name])
+            for holder in self.descriptions
+            for name in KEYWORD_LISTS.keys() & holder.attributes.keys()
+        ]
+        return [path for name, text in found if (path := keyword_path(text, KEYWORD_LISTS[name]))]
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of a packet to be shown, whatever is wrong with it."""
+    bom, codec = _encoding(data)
+    return data[len(bom) :].decode(codec, "replace")
+
+
+def items_of(found: Element) -> tuple[Element, ...]:
+    """Return the items of a bag, a sequence or alternatives."""
+    return tuple(item for container in found.all(*_CONTAINERS) for item in container.all(LI))
+
+
+def text_of(element: Element) -> str:
+    """Return the text of a value, which may have qualifiers (rdf:value), without outer space."""
+    holders = (element, *element.all(DESCRIPTION))
+    values = [value for holder in holders for value in holder.all(VALUE)]
+    return (values[0] if values else element).text.strip()
+
+
+def _encoding(data: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark of `data` and the codec of what follows."""
+    for bom, codec in _BOMS:
+        if data.startswith(bom):
+            return bom, codec
+    for start, codec in _STARTS:
+        if data.startswith(start):
+            return b"", codec
+    declared = _DECLARED.match(data)
+    return b"", declared[1].decode().lower() if declared else "utf-8"
