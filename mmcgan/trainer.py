@@ -219,5 +219,9 @@ def _build_average(network: nn.Module, decay: float) -> AveragedModel | None:
 
 
 def _mixed_seed(seed: int, counter: int) -> int:
-    """Return a seed that differs for every (seed, counter), each below 2**31."""
-    return (seed % 2**31) * 2**31 + counter % 2**31
+    """Return the seed of an update or epoch: other numbers for every one of a run's, below 2**32.
+
+    torch looks at the low 32 bits alone. The steps between runs are those of Knuth's multiplicative
+    hash, so that runs of any few seeds have no random number in common.
+    """
+    return (seed * 2654435761 + counter) % 2**32

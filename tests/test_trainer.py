@@ -415,3 +415,13 @@ def test_divergence_before_any_evaluation_is_an_error_that_names_the_remedy():
 
     with pytest.raises(TrainingError, match=r"at update .*--learning-rate"):
         train()
+
+
+def test_runs_of_different_seeds_share_no_random_numbers():
+    def drawn(seed: int, counter: int) -> float:
+        mixed = trainer_module._mixed_seed(seed, counter)
+        return float(torch.rand((), generator=torch.Generator().manual_seed(mixed)))
+
+    seeds = [0, 1, 2, 3, 4, 8, 16, 2**31, 2**31 + 1]
+    found = {drawn(seed, counter) for seed in seeds for counter in range(40)}
+    assert len(found) > 0.999 * 40 * len(seeds)  # a float32 may come twice
