@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from eval.benchmark import __main__ as benchmark
-from eval.benchmark import search, tagging, timing
+from eval.benchmark import features, search, tagging, timing
+from eval.benchmark.photos import write_photos
 from eval.benchmark.rows import Row, as_markdown
+from mmcgan.backbone import load_backbone, restore_network
 from mmcgan.cli import run_command
+from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.vocabulary import unit_rows
 
@@ -60,9 +63,29 @@ def test_numpy_finds_the_same_words():
     assert np.array_equal(search.numpy_search(words, queries, 7, block=10), expected)
 
 
+def test_plain_features_are_ours(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    backbone = load_backbone("efficientnet-lite0")
+    network = restore_network(backbone.record)
+    plain = features.plain_features(paths, network, backbone.image_size)
+    ours = backbone.features([open_photo(path) for path in paths])
+    assert np.abs(plain - ours).max() < 0.01 * np.abs(ours).max()
+    assert len({path.read_bytes() for path in paths}) == 3
+
+
+def test_benchmark_extracts_what_prepare_extracts(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    backbone = load_backbone("efficientnet-lite0")
+    benchmark.extract(paths, backbone, tmp_path / "work")
+    stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
+    expected = backbone.features([open_photo(path) for path in paths])
+    assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
+
+
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
     few = {
+        "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, repeats=1),
         "tagging": lambda: tagging.tagging_rows(repeats=1),
     }
@@ -70,13 +93,18 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
-    names = ["exact_one", "exact_batch", "import", "first_tag", "tag_one"]
+    names = [
+        "features_plain", "features_bare", "exact_one", "exact_batch", "import", "first_tag",
+        "tag_one",
+    ]  # fmt: skip
+    targets = [8, 0.9, 0.95, 0.95, 1, 1, 1]
+    assert [row["target"] for row in rows] == targets
     assert [row["what"] for row in rows] == names
     for row in rows:
         assert row.keys() - {"why"} == {
             "what", "against", "ours", "rival", "unit", "ratio", "target",
         }  # fmt: skip
-        assert row["ours"] > 0
-        assert row["rival"] > 0
+        assert 0 < row["ours"] < np.inf
+        assert 0 < row["rival"] < np.inf
         assert ("why" in row) == (row["ratio"] < row["target"])
     assert all(f"`{name}`" in capsys.readouterr().out for name in names[:1])

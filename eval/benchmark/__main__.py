@@ -7,18 +7,36 @@ are medians; they are of this machine, with as many threads as the libraries tak
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
+from data_prep.features import extract_features
+from data_prep.photos import Photo
+from eval.benchmark.features import feature_rows
 from eval.benchmark.rows import Row, as_markdown
 from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
+from mmcgan.backbone import Backbone
 from mmcgan.cli import run_command
+from mmcgan.config import PrepareConfig
 from mmcgan.files import write_json
 
-GROUPS: dict[str, Callable[[], Iterator[Row]]] = {"search": search_rows, "tagging": tagging_rows}
+
+def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:
+    """Put the features of photos into a work folder, as `prepare` does with its defaults."""
+    config = PrepareConfig()
+    photos = [Photo(i, path.name, path.read_bytes, "train") for i, path in enumerate(paths)]
+    extract_features(photos, backbone, work_dir, config.batch_size, config.max_failed)
+
+
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "features": partial(feature_rows, extract),
+    "search": search_rows,
+    "tagging": tagging_rows,
+}
 
 
 @click.command("eval.benchmark")

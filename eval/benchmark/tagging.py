@@ -6,10 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 import mmcgan
+from eval.benchmark.photos import write_photo
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds, python
 from mmcgan.images import open_photo
@@ -26,12 +24,6 @@ def tagging_rows(repeats: int = 9) -> Iterator[Row]:
         write_photo(path)
         yield from _fresh_rows(path, repeats)
         yield _warm_row(path, repeats)
-
-
-def write_photo(path: Path, seed: int = 0) -> None:
-    """Write a JPEG that is as large as a photo of MIRFLICKR, and as hard to decode: clouds."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (75, 100, 3), np.uint8)
-    Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
 def _fresh_rows(path: Path, repeats: int) -> Iterator[Row]:
