@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from games import SMALL
+from torch.utils.flop_counter import FlopCounterMode
 
 from eval.benchmark import __main__ as benchmark
-from eval.benchmark import features, search, tagging, timing
+from eval.benchmark import features, search, tagging, timing, training
 from eval.benchmark.photos import write_photos
+from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.backbone import load_backbone, restore_network
 from mmcgan.cli import run_command
+from mmcgan.config import TrainConfig
 from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
+from mmcgan.trainer import _mixed_seed
 from mmcgan.vocabulary import unit_rows
 
 FAST = Row("fast", "slow", 10.0, 5.0, "photos/s", "more", 1.5, "never said")
+# Weights that suit features of the benchmark's size.
+TINY = replace(SMALL, generator_init=0.1, discriminator_init=0.2, learning_rate=0.01)
 SLOW = Row("slow", "the limit", 4.0, 2.0, "s", "less", 1, "it waits")
 
 
@@ -82,10 +91,64 @@ def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
 
 
+def test_plain_training_has_our_losses():
+    # Without dropout, whose masks are drawn in another order, and without schedules.
+    config = replace(
+        TINY, dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_end=0.5
+    )  # fmt: skip
+    examples = training.make_examples(n_photos=5, n_words=4)
+    trainer = training.build_trainer(examples, config)
+    plain = PlainGan(training.FEATURE_SIZE, training.VECTOR_SIZE, config)
+    for network, ours in (
+        (plain.generator, trainer.game.generator), (plain.discriminator, trainer.discriminator)
+    ):  # fmt: skip
+        for parameter, our in zip(network.parameters(), ours.parameters(), strict=True):
+            parameter.data.copy_(our)
+    for update in range(4):
+        batch = trainer._batch(update)
+        torch.manual_seed(_mixed_seed(config.seed, update))
+        losses = plain.step(batch.images, examples.word_vectors[batch.words])
+        measures = trainer.step()
+        names = ("loss_d_real", "loss_d_fake", "loss_g_adversarial")
+        expected = [float(measures[name].detach()) for name in names]
+        assert [float(loss.detach()) for loss in losses] == pytest.approx(expected, rel=1e-5), (
+            update
+        )
+
+
+def test_plain_batches_meet_every_pair_once_an_epoch():
+    examples = training.make_examples(n_photos=5, n_words=4)  # 20 pairs
+    batches = plain_batches(examples, 4)
+    for _ in range(2):
+        seen = [row for _ in range(5) for row in next(batches)[0][:, 0].tolist()]
+        expected = examples.image_features[examples.pairs[:, 0], 0].tolist()
+        assert sorted(seen) == sorted(expected)
+
+
+def test_operations_are_those_that_torch_counts():
+    trainer = training.build_trainer(training.make_examples(n_photos=5, n_words=4), SMALL)
+    with FlopCounterMode(display=False) as counter:
+        trainer.step()
+    needed = training.operations_a_pair(training.FEATURE_SIZE, training.VECTOR_SIZE, SMALL)
+    # What autograd takes beyond it: back from D's maxout to the image, which nobody asks for.
+    beyond = 2 * SMALL.d_image_units * SMALL.maxout_units * SMALL.maxout_pieces
+    assert counter.get_total_flops() == SMALL.batch_size * (needed + beyond)
+
+
+def test_operations_of_the_paper_worked_out_by_hand():
+    # In millions of weights: N .05, I 2.56, O .5, J 1.536, W .1, M 5.1, M' 1.5, L .001.
+    # D step 3.11 + 3.072 + 20.804 + 10.202; G step 6.22 + .5 + 6.737 + 1.601; two operations each.
+    paper = TrainConfig.of("paper")
+    assert training.operations_a_pair(1280, 200, paper) == 2 * (37_188_000 + 15_058_000)
+
+
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
+    monkeypatch.setattr(training, "N_PHOTOS", 3)
+    monkeypatch.setattr(training, "MATRIX_SIZE", 4)
     few = {
         "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
+        "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, repeats=1),
         "tagging": lambda: tagging.tagging_rows(repeats=1),
     }
@@ -94,10 +157,10 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
     names = [
-        "features_plain", "features_bare", "exact_one", "exact_batch", "import", "first_tag",
-        "tag_one",
+        "features_plain", "features_bare", "train_plain", "train_peak", "exact_one", "exact_batch",
+        "import", "first_tag", "tag_one",
     ]  # fmt: skip
-    targets = [8, 0.9, 0.95, 0.95, 1, 1, 1]
+    targets = [8, 0.9, 4, 0.5, 0.95, 0.95, 1, 1, 1]
     assert [row["target"] for row in rows] == targets
     assert [row["what"] for row in rows] == names
     for row in rows:

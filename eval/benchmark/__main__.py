@@ -19,6 +19,7 @@ from eval.benchmark.features import feature_rows
 from eval.benchmark.rows import Row, as_markdown
 from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
+from eval.benchmark.training import training_rows
 from mmcgan.backbone import Backbone
 from mmcgan.cli import run_command
 from mmcgan.config import PrepareConfig
@@ -34,6 +35,7 @@ def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "features": partial(feature_rows, extract),
+    "training": training_rows,
     "search": search_rows,
     "tagging": tagging_rows,
 }
