@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import subprocess
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +14,16 @@ import torch
 from games import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
+from data_prep.word_vectors import train_word_vectors
 from eval.benchmark import __main__ as benchmark
-from eval.benchmark import features, search, tagging, timing, training
+from eval.benchmark import features, search, tagging, timing, training, vectors
+from eval.benchmark.metadata import write_metadata
 from eval.benchmark.photos import write_photos
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.backbone import load_backbone, restore_network
 from mmcgan.cli import run_command
-from mmcgan.config import TrainConfig
+from mmcgan.config import PrepareConfig, TrainConfig
 from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.trainer import _mixed_seed
@@ -91,6 +95,32 @@ def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
 
 
+def test_metadata_is_read_whole_and_its_words_are_as_frequent_as_real_ones(tmp_path):
+    path = tmp_path / "metadata.bz2"
+    write_metadata(path, 2000, n_words=500)
+    with bz2.open(path, "rt", encoding="utf-8") as file:
+        lines = file.readlines()
+    assert {len(line.split("\t")) for line in lines} == {25}
+    assert "%C3%A9" in lines[0] + lines[1]  # é
+    corpus = benchmark.read_corpus(path, tmp_path / "cleaned")
+    documents = list(corpus)
+    assert not corpus.skipped()
+    assert len(documents) > 1990  # a few photos have no text at all
+    counts = Counter(word for words in documents for word in words)
+    single = [word for word in counts if "_" not in word]
+    assert len(single) == 500
+    # 1 / (r + 2.7): ranks 0 and 97 are 99.7 / 2.7 = 37 apart.
+    ranked = counts.most_common()
+    assert 25 < ranked[0][1] / ranked[97][1] < 50
+    assert not any("example" in word or "<" in word for word in counts)
+
+
+def test_metadata_is_the_same_every_time(tmp_path):
+    for name in ("a.bz2", "b.bz2"):
+        write_metadata(tmp_path / name, 20)
+    assert (tmp_path / "a.bz2").read_bytes() == (tmp_path / "b.bz2").read_bytes()
+
+
 def test_plain_training_has_our_losses():
     # Without dropout, whose masks are drawn in another order, and without schedules.
     config = replace(
@@ -148,6 +178,13 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(training, "MATRIX_SIZE", 4)
     few = {
         "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
+        "vectors": lambda: vectors.vector_rows(
+            benchmark.read_corpus,
+            train_word_vectors,
+            40,
+            PrepareConfig(word_size=4, word_epochs=2, min_count=1),
+            repeats=1,
+        ),
         "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, repeats=1),
         "tagging": lambda: tagging.tagging_rows(repeats=1),
@@ -157,10 +194,10 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
     names = [
-        "features_plain", "features_bare", "train_plain", "train_peak", "exact_one", "exact_batch",
-        "import", "first_tag", "tag_one",
+        "features_plain", "features_bare", "corpus", "train_plain", "train_peak", "exact_one",
+        "exact_batch", "import", "first_tag", "tag_one",
     ]  # fmt: skip
-    targets = [8, 0.9, 4, 0.5, 0.95, 0.95, 1, 1, 1]
+    targets = [8, 0.9, 0.9, 4, 0.5, 0.95, 0.95, 1, 1, 1]
     assert [row["target"] for row in rows] == targets
     assert [row["what"] for row in rows] == names
     for row in rows:
