@@ -76,6 +76,14 @@ def test_numpy_finds_the_same_words():
     assert np.array_equal(search.numpy_search(words, queries, 7, block=10), expected)
 
 
+def test_command_tags_every_photo_in_its_order(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    tagging.tag_by_command(paths, tmp_path / "tags.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
+    assert [entry["path"] for entry in found] == [str(path) for path in paths]
+    assert all(len(entry["tags"]) == 10 for entry in found)
+
+
 def test_plain_features_are_ours(tmp_path):
     paths = write_photos(tmp_path / "photos", 3)
     backbone = load_backbone("efficientnet-lite0")
@@ -187,7 +195,7 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
         ),
         "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, repeats=1),
-        "tagging": lambda: tagging.tagging_rows(repeats=1),
+        "tagging": lambda: tagging.tagging_rows(benchmark.extract, n_photos=2, repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
     out = tmp_path / "rows.json"
@@ -195,9 +203,9 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     rows = json.loads(out.read_text())
     names = [
         "features_plain", "features_bare", "corpus", "train_plain", "train_peak", "exact_one",
-        "exact_batch", "import", "first_tag", "tag_one",
+        "exact_batch", "import", "first_tag", "tag_one", "tag_1000",
     ]  # fmt: skip
-    targets = [8, 0.9, 0.9, 4, 0.5, 0.95, 0.95, 1, 1, 1]
+    targets = [8, 0.9, 0.9, 4, 0.5, 0.95, 0.95, 1, 1, 1, 0.8]
     assert [row["target"] for row in rows] == targets
     assert [row["what"] for row in rows] == names
     for row in rows:

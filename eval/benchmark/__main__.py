@@ -46,7 +46,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "vectors": partial(vector_rows, read_corpus, train_word_vectors),
     "training": training_rows,
     "search": search_rows,
-    "tagging": tagging_rows,
+    "tagging": partial(tagging_rows, extract),
 }
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
-from eval.benchmark.photos import Extract, write_photos
+from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
 from mmcgan.backbone import Backbone, load_backbone, restore_network
@@ -58,12 +58,6 @@ def feature_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 5) -
         f"{runs_on} on pixels in memory, batches of {config.batch_size}",
         ours, bare, "photos/s", "more", 0.9, _why_not_bare(bare, decoding),
     )  # fmt: skip
-
-
-def extract_anew(extract: Extract, paths: Sequence[Path], backbone: Backbone) -> None:
-    """Extract features into a new work folder, and throw it away."""
-    with tempfile.TemporaryDirectory() as work_dir:
-        extract(paths, backbone, Path(work_dir))
 
 
 def plain_features(paths: Sequence[Path], network: PixelNetwork, size: int) -> FloatArray:

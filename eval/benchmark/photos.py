@@ -1,7 +1,8 @@
-"""Photos to measure with: JPEGs as large as those of MIRFLICKR, and as hard to decode."""
+"""Photos to measure with, as large as those of MIRFLICKR and as hard to decode, and features."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,3 +28,9 @@ def write_photo(path: Path, seed: int = 0) -> None:
     """Write a JPEG of clouds."""
     coarse = np.random.default_rng(seed).integers(0, 256, (75, 100, 3), np.uint8)
     Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def extract_anew(extract: Extract, paths: Sequence[Path], backbone: Backbone) -> None:
+    """Extract features into a new work folder, and throw it away."""
+    with tempfile.TemporaryDirectory() as work_dir:
+        extract(paths, backbone, Path(work_dir))
