@@ -20,8 +20,7 @@ from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
-BATCH_SIZE = 64  # photos whose samples are in memory at once
-PHOTO_BATCH = 32  # photos that go through the backbone together
+BATCH_SIZE = 64  # photos that go through the networks together
 
 PhotoSource = str | Path | bytes
 Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
@@ -76,7 +75,7 @@ class Tagger:
         """Yield the tags of each of `photos`, or the error of one that cannot be opened."""
         _check_k(k)
         decode = partial(_try_decode, backbone=self.backbone)
-        for batch in decode_ahead(decode, photos, PHOTO_BATCH):
+        for batch in decode_ahead(decode, photos, BATCH_SIZE):
             pixels = [photo for photo in batch if not isinstance(photo, PhotoError)]
             tags = iter(self._tags_of_pixels(pixels, k))
             for result in batch:

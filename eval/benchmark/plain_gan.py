@@ -1,7 +1,7 @@
 """The networks of section 4.2 and their training as one writes them at first, in plain torch.
 
 Same sizes, losses, dropout and mini-batches of shuffled pairs as the preset `paper`; one row a pair
-in a Python list, torch's `DataLoader` as it comes, each network run whole whenever it is needed.
+in Python lists, torch's `DataLoader` as it comes, each network run whole whenever it is needed.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ class PlainGan:
         return loss_real, loss_fake, loss_g
 
 
-def plain_batches(examples: Examples, batch_size: int) -> Iterator[list[Tensor]]:
+def plain_batches(examples: Examples, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield mini-batches of shuffled pairs, images (B, D) and words (B, E), epoch after epoch."""
-    rows = [
-        (examples.image_features[image], examples.word_vectors[word])
-        for image, word in examples.pairs.tolist()
-    ]
-    loader: Any = DataLoader(rows, batch_size, shuffle=True, drop_last=True)  # type: ignore[arg-type]
+    images, words = examples.image_features.tolist(), examples.word_vectors.tolist()
+    rows: Any = [(images[image], words[word]) for image, word in examples.pairs.tolist()]
+    loader = DataLoader(rows, batch_size, shuffle=True, drop_last=True)
     while True:
-        yield from loader
+        # A list of numbers a row becomes a tensor (B,) a column.
+        for image_columns, word_columns in loader:
+            yield torch.stack(image_columns, 1).float(), torch.stack(word_columns, 1).float()
