@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,11 +34,16 @@ def decode_ahead(
 ) -> Iterator[list[Decoded]]:
     """Yield what `decode` makes of the items, in their order, `batch_size` at a time.
 
-    It is made in threads, a few batches ahead of whoever takes them. What `decode` raises is
+    It is made in threads, a few batches ahead of whoever takes them; a single item needs none. What `decode` raises is
     raised in its place.
     """
-    pending: deque[Future[Decoded]] = deque()
     waiting = iter(items)
+    first = list(islice(waiting, 2))
+    if len(first) == 1:  # not worth a thread
+        yield [decode(first[0])]
+        return
+    waiting = chain(first, waiting)
+    pending: deque[Future[Decoded]] = deque()
     pool = ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1))
     try:
         while True:

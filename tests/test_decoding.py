@@ -29,6 +29,7 @@ def test_items_come_in_their_order_in_batches():
     batches = list(decode_ahead(decode, range(10), 4))
     assert batches == [[0, -1, -2, -3], [-4, -5, -6, -7], [-8, -9]]
     assert list(decode_ahead(decode, [], 4)) == []
+    assert list(decode_ahead(decode, [7], 4)) == [[-7]]
 
 
 def test_no_more_than_a_few_batches_are_taken_ahead():
