@@ -34,8 +34,8 @@ def decode_ahead(
 ) -> Iterator[list[Decoded]]:
     """Yield what `decode` makes of the items, in their order, `batch_size` at a time.
 
-    It is made in threads, a few batches ahead of whoever takes them; a single item needs none. What `decode` raises is
-    raised in its place.
+    It is made in threads, a few batches ahead of whoever takes them; a single item needs none.
+    What `decode` raises is raised in its place.
     """
     waiting = iter(items)
     first = list(islice(waiting, 2))

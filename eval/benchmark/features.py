@@ -24,7 +24,7 @@ from mmcgan.runtimes import PixelNetwork
 
 FloatArray = npt.NDArray[np.float32]
 
-N_PHOTOS = 400
+N_PHOTOS = 200
 PLAIN_SHARE = 10  # the plain way takes so many times as long, and sees so many times fewer photos
 
 

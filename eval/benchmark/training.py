@@ -22,7 +22,7 @@ MATRIX_SIZE, N_PRODUCTS = 2048, 8  # whose product is the machine's peak, and ho
 
 
 def training_rows(
-    config: TrainConfig | None = None, n_updates: int = 20, repeats: int = 7
+    config: TrainConfig | None = None, n_updates: int = 10, repeats: int = 5
 ) -> Iterator[Row]:
     """Yield the rows `train_plain` and `train_peak`, with the preset `paper` if none is given."""
     config = config or TrainConfig.of("paper")

@@ -15,7 +15,7 @@ from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
 from mmcgan.config import PrepareConfig
 
-N_PHOTOS = 20_000
+N_PHOTOS = 12_000
 # As `prepare` trains, but for as many passes as gensim makes by itself, and on both cores.
 CONFIG = PrepareConfig(word_epochs=5, word_workers=2)
 
