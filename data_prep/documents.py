@@ -231,6 +231,8 @@ class Phrases:
 
     def join(self, tokens: list[str]) -> list[str]:
         """Replace each known phrase in `tokens` by its one token."""
+        if self._by_first.keys().isdisjoint(tokens):
+            return tokens
         joined, i = [], 0
         while i < len(tokens):
             candidates = self._by_first.get(tokens[i], ())

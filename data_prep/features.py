@@ -17,11 +17,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +29,14 @@ from tqdm import tqdm
 
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
+from mmcgan.decoding import Pixels, decode_ahead, decode_pixels
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.feature_rows import chunks
 from mmcgan.files import atomic_path, read_json, write_json, write_text
-from mmcgan.images import open_photo, shorter_side
+from mmcgan.images import shorter_side
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
-BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
-MAX_DECODERS = 8
 
-Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
 
@@ -108,7 +104,8 @@ def store_features(
         total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
     ) as progress:
         _check_failures(store, *most_failed)
-        for batch in _decode_in_batches(photos[store.n_rows :], backbone, batch_size):
+        decode = partial(_decode, backbone=backbone)
+        for batch in decode_ahead(decode, photos[store.n_rows :], batch_size):
             store.append(*_compute(batch, backbone))
             progress.update(len(batch))
             _check_failures(store, *most_failed)
@@ -148,28 +145,9 @@ class _Decoded:
     reason: str = ""
 
 
-def _decode_in_batches(
-    photos: Sequence[Photo], backbone: Backbone, batch_size: int
-) -> Iterator[list[_Decoded]]:
-    """Decode in threads, a few batches ahead of whoever takes them, in the order of `photos`."""
-    pending: deque[Future[_Decoded]] = deque()
-    waiting = iter(photos)
-    pool = ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1))
-    try:
-        while True:
-            room = BATCHES_IN_FLIGHT * batch_size - len(pending)
-            pending.extend(pool.submit(_decode, photo, backbone) for photo in islice(waiting, room))
-            if not pending:
-                return
-            yield [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _decode(photo: Photo, backbone: Backbone) -> _Decoded:
     try:
-        image = open_photo(photo.read(), "the file", at_least=backbone.image_size)
-        return _Decoded(photo.name, backbone.preprocess(image))
+        return _Decoded(photo.name, decode_pixels(photo.read(), backbone, "the file"))
     except PhotoError as error:
         return _Decoded(photo.name, reason=str(error))
     except OSError as error:

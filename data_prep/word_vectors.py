@@ -7,7 +7,7 @@ take the documents in an order that differs from run to run, and so do the vecto
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from gensim.models.callbacks import CallbackAny2Vec
 from smart_open import open as smart_open
 from tqdm import tqdm
 
-from data_prep.corpus import Corpus
 from mmcgan.config import PrepareConfig
 from mmcgan.errors import DataError, OptionError
 from mmcgan.vocabulary import normalize_tag
@@ -26,10 +25,13 @@ from mmcgan.vocabulary import normalize_tag
 Vectors = dict[str, npt.NDArray[np.float32]]
 
 
-def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConfig) -> Vectors:
+def train_word_vectors(
+    corpus: Iterable[list[str]], words: Sequence[str], config: PrepareConfig
+) -> Vectors:
     """Train a skip-gram (Mikolov et al. 2013) and return the vectors (E,) of `words` it knows.
 
-    Words that the corpus holds less often than the minimum count have no vector.
+    The corpus, a list of tokens a document, is read several times. Words that it holds less often
+    than the minimum count have no vector.
     """
     model = Word2Vec(
         vector_size=config.word_size,

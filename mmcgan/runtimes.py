@@ -10,11 +10,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, Literal
 
@@ -112,7 +113,7 @@ def _torch_runtime(module: PixelNetwork, precision: str) -> Runtime:
 def _openvino_runtime(
     module: PixelNetwork, image_size: int, precision: str, facts: dict[str, Any] | None
 ) -> Runtime:
-    """Compile the module for the CPU, for any batch size."""
+    """Compile the module for the CPU: for one photo, all cores on it, and for many at once."""
     ov = _import_openvino()
     core = ov.Core()
     if precision == "bfloat16" and "BF16" not in core.get_property(
@@ -122,15 +123,42 @@ def _openvino_runtime(
             "--precision bfloat16: OpenVINO has no bfloat16 on this CPU; use --precision float32, "
             "or --runtime torch, which is slower"
         )
-    hint = {"INFERENCE_PRECISION_HINT": _OPENVINO_PRECISION[precision]}
     convert = partial(_convert, ov, module, image_size)
     network = read_or_convert(ov, facts, convert) if facts else convert()
-    compiled = core.compile_model(network, "CPU", hint)
-    one_at_a_time = threading.Lock()
+
+    def compiled(hint: str) -> Runtime:
+        options = {
+            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISION[precision], "PERFORMANCE_HINT": hint,
+        }  # fmt: skip
+        return _photo_by_photo(core.compile_model(network, "CPU", options))
+
+    alone, together = compiled("LATENCY"), cache(partial(compiled, "THROUGHPUT"))
+    return lambda pixels: alone(pixels) if len(pixels) == 1 else together()(pixels)
+
+
+def _photo_by_photo(compiled: Any) -> Runtime:
+    """Run each photo of a batch by itself, as many beside each other as OpenVINO says is best.
+
+    What a layer makes of one photo stays in the caches, and no core waits for another at each
+    layer: faster than the batch as a whole.
+    """
+    requests: SimpleQueue[Any] = SimpleQueue()
+    n_requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    for _ in range(n_requests):
+        requests.put(compiled.create_infer_request())
+
+    def run_one(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        request = requests.get()
+        try:
+            return np.array(request.infer([np.ascontiguousarray(photo[np.newaxis])])[0], np.float32)
+        finally:
+            requests.put(request)
 
     def run(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        with one_at_a_time:  # the compiled model holds one set of buffers
-            return np.array(compiled([np.ascontiguousarray(pixels)])[0], np.float32)
+        if len(pixels) == 1:
+            return run_one(pixels[0])
+        with ThreadPoolExecutor(n_requests) as pool:
+            return np.concatenate(list(pool.map(run_one, pixels)))
 
     return run
 

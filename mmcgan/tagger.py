@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from mmcgan.backbone import Backbone, restore_backbone
+from mmcgan.decoding import Pixels, decode_ahead, decode_pixels
 from mmcgan.errors import DataError, OptionError, PhotoError
-from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
 from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
-BATCH_SIZE = 64  # photos whose samples are in memory at once
-PHOTO_BATCH = 16  # photos that are decoded and go through the backbone together
+BATCH_SIZE = 64  # photos that go through the networks together
 
 PhotoSource = str | Path | bytes
 Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
@@ -77,12 +74,11 @@ class Tagger:
     ) -> Iterator[list[Tag] | PhotoError]:
         """Yield the tags of each of `photos`, or the error of one that cannot be opened."""
         _check_k(k)
-        photos = iter(photos)
-        while batch := list(itertools.islice(photos, PHOTO_BATCH)):
-            opened = [self._try_open(photo) for photo in batch]
-            images = [image for image in opened if not isinstance(image, PhotoError)]
-            tags = iter(self.tag_features(self.backbone.features(images), k) if images else [])
-            for result in opened:
+        decode = partial(_try_decode, backbone=self.backbone)
+        for batch in decode_ahead(decode, photos, BATCH_SIZE):
+            pixels = [photo for photo in batch if not isinstance(photo, PhotoError)]
+            tags = iter(self._tags_of_pixels(pixels, k))
+            for result in batch:
                 yield result if isinstance(result, PhotoError) else next(tags)
 
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
@@ -133,13 +129,10 @@ class Tagger:
             for rows, scores in zip(ranking.rows, ranking.scores, strict=True)
         ]
 
-    def _try_open(self, photo: PhotoSource) -> Image.Image | PhotoError:
-        """Open a photo as the bulk extraction does, so that its features are the same."""
-        data = photo if isinstance(photo, bytes) else Path(photo)
-        try:
-            return open_photo(data, at_least=self.backbone.image_size)
-        except PhotoError as error:
-            return error
+    def _tags_of_pixels(self, pixels: Sequence[Pixels], k: int) -> list[list[Tag]]:
+        if not pixels:
+            return []
+        return self.tag_features(self.backbone.features_of_pixels(np.stack(pixels)), k)
 
     @cached_property
     def index(self) -> WordIndex:
@@ -150,6 +143,14 @@ class Tagger:
     def backbone(self) -> Backbone:
         """The backbone whose features the model was trained on, loaded on first use."""
         return restore_backbone(self.model.backbone)
+
+
+def _try_decode(photo: PhotoSource, backbone: Backbone) -> Pixels | PhotoError:
+    """Decode a photo as the bulk extraction does, so that its features are the same."""
+    try:
+        return decode_pixels(photo if isinstance(photo, bytes) else Path(photo), backbone)
+    except PhotoError as error:
+        return error
 
 
 def _check_k(k: int) -> None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,19 @@ def normalize_tag(text: str) -> str | None:
     Unicode NFKC, case folded, control characters dropped, inner spaces and underscores made into
     one underscore: "Plant Life" and "plant_life" are the same token.
     """
+    # Words recur; a text that is no word is not worth keeping.
+    return _normalize_word(text) if len(text) <= MAX_TAG_LENGTH else _normalize(text)
+
+
+def _normalize(text: str) -> str | None:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c)[0] != "C")
     token = _SPACES.sub("_", visible).strip("_")
     has_content = any(c.isalnum() or unicodedata.category(c) == "So" for c in token)
     return token if has_content and len(token) <= MAX_TAG_LENGTH else None
+
+
+_normalize_word = lru_cache(maxsize=2**16)(_normalize)
 
 
 def printed(word: str) -> str:

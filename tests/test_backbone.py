@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -150,6 +151,18 @@ def test_backbone_features_do_not_depend_on_the_batch(all_features, runtime):
     backbone = load_lite0(runtime, "float32")
     alone = np.concatenate([backbone.features([photo]) for photo in drawn_photos()])
     assert np.abs(all_features[runtime, "float32"] - alone).max() < BATCH_TOLERANCE
+
+
+def test_openvino_gives_the_same_bits_in_any_batch_and_thread():
+    pytest.importorskip("openvino")
+    backbone = load_lite0("openvino", "float32")
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 224, 224, 3), np.uint8)
+    whole = backbone.features_of_pixels(pixels)
+    parts = [backbone.features_of_pixels(part) for part in (pixels[:2], pixels[2:])]
+    assert np.array_equal(np.concatenate(parts), whole)
+    with ThreadPoolExecutor(3) as pool:
+        for found in pool.map(backbone.features_of_pixels, [pixels] * 3):
+            assert np.array_equal(found, whole)
 
 
 def test_backbone_features_of_no_photos_are_empty(lite0):

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import subprocess
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from games import SMALL
+from torch.utils.flop_counter import FlopCounterMode
 
+from data_prep.word_vectors import train_word_vectors
 from eval.benchmark import __main__ as benchmark
-from eval.benchmark import search, tagging, timing
+from eval.benchmark import features, search, tagging, timing, training, vectors
+from eval.benchmark.metadata import write_metadata
+from eval.benchmark.photos import write_photos
+from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan import clusters
+from mmcgan.backbone import load_backbone, restore_network
 from mmcgan.cli import run_command
+from mmcgan.config import PrepareConfig, TrainConfig
+from mmcgan.images import open_photo
 from mmcgan.index import WordIndex
+from mmcgan.trainer import _mixed_seed
 from mmcgan.vocabulary import unit_rows
 
 FAST = Row("fast", "slow", 10.0, 5.0, "photos/s", "more", 1.5, "never said")
+# Weights that suit features of the benchmark's size.
+TINY = replace(SMALL, generator_init=0.1, discriminator_init=0.2, learning_rate=0.01)
 SLOW = Row("slow", "the limit", 4.0, 2.0, "s", "less", 1, "it waits")
 
 
@@ -61,28 +77,146 @@ def test_numpy_finds_the_same_words():
     assert np.array_equal(search.numpy_search(words, queries, 7, block=10), expected)
 
 
+def test_command_tags_every_photo_in_its_order(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    tagging.tag_by_command(paths, tmp_path / "tags.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
+    assert [entry["path"] for entry in found] == [str(path) for path in paths]
+    assert all(len(entry["tags"]) == 10 for entry in found)
+
+
+def test_plain_features_are_ours(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    backbone = load_backbone("efficientnet-lite0")
+    network = restore_network(backbone.record)
+    plain = features.plain_features(paths, network, backbone.image_size)
+    ours = backbone.features([open_photo(path) for path in paths])
+    assert np.abs(plain - ours).max() < 0.01 * np.abs(ours).max()
+    assert len({path.read_bytes() for path in paths}) == 3
+
+
+def test_benchmark_extracts_what_prepare_extracts(tmp_path):
+    paths = write_photos(tmp_path / "photos", 3)
+    backbone = load_backbone("efficientnet-lite0")
+    benchmark.extract(paths, backbone, tmp_path / "work")
+    stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
+    expected = backbone.features([open_photo(path) for path in paths])
+    assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
+
+
+def test_metadata_is_read_whole_and_its_words_are_as_frequent_as_real_ones(tmp_path):
+    path = tmp_path / "metadata.bz2"
+    write_metadata(path, 2000, n_words=500)
+    with bz2.open(path, "rt", encoding="utf-8") as file:
+        lines = file.readlines()
+    assert {len(line.split("\t")) for line in lines} == {25}
+    assert "%C3%A9" in lines[0] + lines[1]  # é
+    corpus = benchmark.read_corpus(path, tmp_path / "cleaned")
+    documents = list(corpus)
+    assert not corpus.skipped()
+    assert len(documents) > 1990  # a few photos have no text at all
+    counts = Counter(word for words in documents for word in words)
+    single = [word for word in counts if "_" not in word]
+    assert len(single) == 500
+    # 1 / (r + 2.7): ranks 0 and 97 are 99.7 / 2.7 = 37 apart.
+    ranked = counts.most_common()
+    assert 25 < ranked[0][1] / ranked[97][1] < 50
+    assert not any("example" in word or "<" in word for word in counts)
+
+
+def test_metadata_is_the_same_every_time(tmp_path):
+    for name in ("a.bz2", "b.bz2"):
+        write_metadata(tmp_path / name, 20)
+    assert (tmp_path / "a.bz2").read_bytes() == (tmp_path / "b.bz2").read_bytes()
+
+
+def test_plain_training_has_our_losses():
+    # Without dropout, whose masks are drawn in another order, and without schedules.
+    config = replace(
+        TINY, dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_end=0.5
+    )  # fmt: skip
+    examples = training.make_examples(n_photos=5, n_words=4)
+    trainer = training.build_trainer(examples, config)
+    plain = PlainGan(training.FEATURE_SIZE, training.VECTOR_SIZE, config)
+    for network, ours in (
+        (plain.generator, trainer.game.generator), (plain.discriminator, trainer.discriminator)
+    ):  # fmt: skip
+        for parameter, our in zip(network.parameters(), ours.parameters(), strict=True):
+            parameter.data.copy_(our)
+    for update in range(4):
+        batch = trainer._batch(update)
+        torch.manual_seed(_mixed_seed(config.seed, update))
+        losses = plain.step(batch.images, examples.word_vectors[batch.words])
+        measures = trainer.step()
+        names = ("loss_d_real", "loss_d_fake", "loss_g_adversarial")
+        expected = [float(measures[name].detach()) for name in names]
+        assert [float(loss.detach()) for loss in losses] == pytest.approx(expected, rel=1e-5), (
+            update
+        )
+
+
+def test_plain_batches_meet_every_pair_once_an_epoch():
+    examples = training.make_examples(n_photos=5, n_words=4)  # 20 pairs
+    batches = plain_batches(examples, 4)
+    for _ in range(2):
+        seen = [row for _ in range(5) for row in next(batches)[0][:, 0].tolist()]
+        expected = examples.image_features[examples.pairs[:, 0], 0].tolist()
+        assert sorted(seen) == sorted(expected)
+
+
+def test_operations_are_those_that_torch_counts():
+    trainer = training.build_trainer(training.make_examples(n_photos=5, n_words=4), SMALL)
+    with FlopCounterMode(display=False) as counter:
+        trainer.step()
+    needed = training.operations_a_pair(training.FEATURE_SIZE, training.VECTOR_SIZE, SMALL)
+    # What autograd takes beyond it: back from D's maxout to the image, which nobody asks for.
+    beyond = 2 * SMALL.d_image_units * SMALL.maxout_units * SMALL.maxout_pieces
+    assert counter.get_total_flops() == SMALL.batch_size * (needed + beyond)
+
+
+def test_operations_of_the_paper_worked_out_by_hand():
+    # In millions of weights: N .05, I 2.56, O .5, J 1.536, W .1, M 5.1, M' 1.5, L .001.
+    # D step 3.11 + 3.072 + 20.804 + 10.202; G step 6.22 + .5 + 6.737 + 1.601; two operations each.
+    paper = TrainConfig.of("paper")
+    assert training.operations_a_pair(1280, 200, paper) == 2 * (37_188_000 + 15_058_000)
+
+
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
     monkeypatch.setattr(search, "N_SPREAD", 2)
+    monkeypatch.setattr(training, "N_PHOTOS", 3)
+    monkeypatch.setattr(training, "MATRIX_SIZE", 4)
     few = {
+        "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
+        "vectors": lambda: vectors.vector_rows(
+            benchmark.read_corpus,
+            train_word_vectors,
+            40,
+            PrepareConfig(word_size=4, word_epochs=2, min_count=1),
+            repeats=1,
+        ),
+        "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, n_large=600, repeats=1),
-        "tagging": lambda: tagging.tagging_rows(repeats=1),
+        "tagging": lambda: tagging.tagging_rows(benchmark.extract, n_photos=2, repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
     names = [
-        "exact_one", "exact_batch", "search_speed", "search_agreement",
-        "import", "first_tag", "tag_one",
+        "features_plain", "features_bare", "corpus", "train_plain", "train_peak", "exact_one",
+        "exact_batch", "search_speed", "search_agreement", "import", "first_tag", "tag_one",
+        "tag_1000",
     ]  # fmt: skip
+    targets = [8, 0.9, 0.9, 4, 0.5, 0.95, 0.95, 10, 0.99, 1, 1, 1, 0.8]
+    assert [row["target"] for row in rows] == targets
     assert [row["what"] for row in rows] == names
     for row in rows:
         assert row.keys() - {"why"} == {
             "what", "against", "ours", "rival", "unit", "ratio", "target",
         }  # fmt: skip
-        assert row["ours"] > 0
-        assert row["rival"] > 0
+        assert 0 < row["ours"] < np.inf
+        assert 0 < row["rival"] < np.inf
         assert ("why" in row) == (row["ratio"] < row["target"])
     assert all(f"`{name}`" in capsys.readouterr().out for name in names[:1])
 

@@ -19,15 +19,10 @@ import pytest
 from PIL import Image
 
 from data_prep import features as features_module
-from data_prep.features import (
-    BATCHES_IN_FLIGHT,
-    DETAIL_SAMPLE,
-    Extracted,
-    extract_features,
-    find_detail,
-)
+from data_prep.features import DETAIL_SAMPLE, Extracted, extract_features, find_detail
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone, load_backbone
+from mmcgan.decoding import BATCHES_IN_FLIGHT
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.images import open_photo
 

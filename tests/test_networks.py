@@ -7,6 +7,7 @@ import torch
 
 from mmcgan.config import TrainConfig
 from mmcgan.networks import (
+    Dropout,
     Generator,
     Maxout,
     MixtureGenerator,
@@ -40,6 +41,27 @@ def make_mixture(seed=0, **settings):
     }))  # fmt: skip
     torch.manual_seed(seed)
     return generator.eval().requires_grad_(False)
+
+
+def test_dropout_drops_its_share_and_makes_the_others_larger():
+    inputs = torch.full((200, 500), 3.0, requires_grad=True)
+    dropout = Dropout(0.2)
+    outputs = dropout(inputs)
+    assert set(outputs.unique().tolist()) == {0, 3.75}
+    assert float((outputs == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    outputs.sum().backward()
+    assert torch.equal(inputs.grad, outputs / 3)
+    assert not torch.equal(dropout(inputs), outputs)
+    torch.manual_seed(0)
+    assert torch.equal(dropout(inputs), outputs)
+
+
+def test_dropout_is_off_when_tagging_and_where_its_share_is_0():
+    inputs = torch.randn(5, 4)
+    before = torch.get_rng_state()
+    assert torch.equal(Dropout(0.5).eval()(inputs), inputs)
+    assert torch.equal(Dropout(0.0)(inputs), inputs)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def n_parameters(network):

@@ -7,22 +7,48 @@ are medians; they are of this machine, with as many threads as the libraries tak
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
+from data_prep.corpus import Corpus
+from data_prep.features import extract_features
+from data_prep.photos import Photo
+from data_prep.word_vectors import train_word_vectors
+from eval.benchmark.features import feature_rows
 from eval.benchmark.plots import draw_growth
 from eval.benchmark.rows import Row, as_markdown
 from eval.benchmark.scale import scale_rows
 from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
+from eval.benchmark.training import training_rows
+from eval.benchmark.vectors import vector_rows
+from mmcgan.backbone import Backbone
 from mmcgan.cli import run_command
+from mmcgan.config import PrepareConfig
 from mmcgan.files import write_json
 
+
+def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:
+    """Put the features of photos into a work folder, as `prepare` does with its defaults."""
+    config = PrepareConfig()
+    photos = [Photo(i, path.name, path.read_bytes, "train") for i, path in enumerate(paths)]
+    extract_features(photos, backbone, work_dir, config.batch_size, config.max_failed)
+
+
+def read_corpus(text_file: Path, folder: Path) -> Corpus:
+    """Read a text file as `prepare` does; the cleaned one goes into a folder."""
+    return Corpus([], [text_file], [], folder)
+
+
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "features": partial(feature_rows, extract),
+    "vectors": partial(vector_rows, read_corpus, train_word_vectors),
+    "training": training_rows,
     "search": search_rows,
-    "tagging": tagging_rows,
+    "tagging": partial(tagging_rows, extract),
     "scale": scale_rows,
 }
 

@@ -1,0 +1,97 @@
+"""Photos → features, beside the plain way and beside the backbone alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps
+
+from eval.benchmark.photos import Extract, extract_anew, write_photos
+from eval.benchmark.rows import Row
+from eval.benchmark.timing import median_seconds
+from mmcgan.backbone import Backbone, load_backbone, restore_network
+from mmcgan.config import PrepareConfig
+from mmcgan.decoding import Pixels, decode_pixels
+from mmcgan.runtimes import PixelNetwork
+
+FloatArray = npt.NDArray[np.float32]
+
+N_PHOTOS = 200
+PLAIN_SHARE = 10  # the plain way takes so many times as long, and sees so many times fewer photos
+
+
+def feature_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
+    """Yield the rows `features_plain` and `features_bare`, with the defaults of `prepare`."""
+    config = PrepareConfig()
+    backbone = load_backbone(config.backbone, config.runtime, config.precision)
+    network = restore_network(backbone.record)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_photos(Path(folder), n_photos)
+        few = paths[: max(n_photos // PLAIN_SHARE, 1)]
+        pixels = np.stack([decode_pixels(path, backbone) for path in paths])
+        seconds = median_seconds(
+            {
+                "ours": partial(extract_anew, extract, paths, backbone),
+                "plain": partial(plain_features, few, network, backbone.image_size),
+                "bare": partial(bare_features, pixels, backbone, config.batch_size),
+            },
+            repeats,
+        )
+        decoding = decoding_seconds(few, backbone)
+    ours, bare = n_photos / seconds["ours"], n_photos / seconds["bare"]
+    runs_on = f"{backbone.record['runtime']} {backbone.record['precision']}"
+    yield Row(
+        "features_plain", f"torch eager float32, one photo at a time (ours: {runs_on})",
+        ours, len(few) / seconds["plain"], "photos/s", "more", 8,
+        "the backbone's own arithmetic, see features_bare",
+    )  # fmt: skip
+    yield Row(
+        "features_bare",
+        f"{runs_on} on pixels in memory, batches of {config.batch_size}",
+        ours, bare, "photos/s", "more", 0.9, _why_not_bare(bare, decoding),
+    )  # fmt: skip
+
+
+def plain_features(paths: Sequence[Path], network: PixelNetwork, size: int) -> FloatArray:
+    """Return the features (N, D) in the plain way: open, fit, one forward pass, the next."""
+    network.eval()
+    rows = []
+    with torch.inference_mode():
+        for path in paths:
+            with Image.open(path) as image:
+                square = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
+            rows.append(network(torch.from_numpy(np.array(square)).unsqueeze(0)).numpy())
+    return np.concatenate(rows)
+
+
+def bare_features(pixels: Pixels, backbone: Backbone, batch_size: int) -> None:
+    """Run the backbone on pixels (N, H, W, 3) that lie in memory."""
+    for start in range(0, len(pixels), batch_size):
+        backbone.features_of_pixels(pixels[start : start + batch_size])
+
+
+def decoding_seconds(paths: Sequence[Path], backbone: Backbone) -> float:
+    """Return the seconds of a core that decoding and resizing a photo takes."""
+    start = time.thread_time()
+    for path in paths:
+        decode_pixels(path, backbone)
+    return (time.thread_time() - start) / len(paths)
+
+
+def _why_not_bare(bare: float, decoding: float) -> str:
+    """Say how near to the bare rate, in photos/s, one can come where cores decode as well."""
+    n_cores = len(os.sched_getaffinity(0))
+    computing = n_cores / bare
+    return (
+        f"decoding and resizing takes {1000 * decoding:.1f} ms of a core, the backbone "
+        f"{1000 * computing:.1f} ms of the same {n_cores} cores: at most "
+        f"{computing / (computing + decoding):.2f} where neither ever waits"
+    )

@@ -1,0 +1,68 @@
+"""Metadata in the form of YFCC100M, of made-up photos in made-up words.
+
+What matters to reading it is like the real thing: 25 columns, texts percent-encoded, words as
+frequent as Zipf's law says, some of them not ASCII, some tags of two words, some descriptions with
+markup and addresses, many without any.
+"""
+
+from __future__ import annotations
+
+import bz2
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import numpy as np
+
+N_WORDS = 20_000
+_ONSETS = ("b", "ch", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "st", "t", "v", "z")
+_SYLLABLES = [onset + vowel for onset in _ONSETS for vowel in ("a", "e", "i", "o", "u", "ai", "é")]
+
+
+def write_metadata(path: Path, n_photos: int, n_words: int = N_WORDS, seed: int = 0) -> None:
+    """Write the lines of `n_photos` photos, compressed by bz2, from a dictionary of `n_words`."""
+    random = np.random.default_rng(seed)
+    texts = _Texts(random, n_words)
+    with bz2.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(_line(number, texts, random) for number in range(n_photos))
+
+
+class _Texts:
+    """Draws words, the r-th most frequent one with a probability like 1 / (r + 2.7)."""
+
+    def __init__(self, random: np.random.Generator, n_words: int):
+        places = random.choice(len(_SYLLABLES) ** 3, n_words, replace=False)
+        self._words = [_spelt(int(place)) for place in places]
+        shares = 1 / (np.arange(n_words) + 2.7)
+        self._shares = np.cumsum(shares / shares.sum())
+        self._random = random
+
+    def words(self, mean: float) -> list[str]:
+        """Return some words, `mean` of them on average."""
+        places = np.searchsorted(self._shares, self._random.random(self._random.poisson(mean)))
+        return [self._words[min(place, len(self._words) - 1)] for place in places]
+
+
+def _spelt(place: int) -> str:
+    """Return one of the words of three syllables."""
+    first, rest = divmod(place, len(_SYLLABLES) ** 2)
+    second, third = divmod(rest, len(_SYLLABLES))
+    return _SYLLABLES[first] + _SYLLABLES[second] + _SYLLABLES[third]
+
+
+def _line(number: int, texts: _Texts, random: np.random.Generator) -> str:
+    title = " ".join(texts.words(4)).capitalize()
+    description = ""
+    if random.random() < 0.4:
+        first, second = texts.words(12), texts.words(8)
+        description = f"{' '.join(first)}, <i>{' '.join(second)}</i>. http://example.org/{number}"
+    tags = [*texts.words(6), *(" ".join(texts.words(2)) for _ in range(random.poisson(0.5)))]
+    cells = [
+        str(number), str(10**9 + number), f"{random.integers(2**63):032x}", "12345678@N00",
+        "a+nickname", "2008-06-01 12:00:00.0", "1212321600", "Canon+EOS+400D",
+        quote_plus(title), quote_plus(description), ",".join(map(quote_plus, tags)), "",
+        "13.404954", "52.520007", "16", f"http://www.example.org/photos/12345678@N00/{number}/",
+        f"http://farm4.example.org/3210/{number}_0123456789.jpg", "Attribution License",
+        "http://creativecommons.org/licenses/by/2.0/", "3210", "4", "0123456789", "9876543210",
+        "jpg", "0",
+    ]  # fmt: skip
+    return "\t".join(cells) + "\n"

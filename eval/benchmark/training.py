@@ -1,0 +1,117 @@
+"""Training with the networks of the paper, beside plain torch and beside the machine's peak."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from eval.benchmark.plain_gan import PlainGan, plain_batches
+from eval.benchmark.rows import Row
+from eval.benchmark.timing import median_seconds
+from mmcgan.config import TrainConfig
+from mmcgan.game import Examples, TagGame
+from mmcgan.networks import build_networks
+from mmcgan.trainer import Trainer
+
+FEATURE_SIZE, VECTOR_SIZE = 1280, 200  # of the default backbone and word vectors
+N_PHOTOS, N_WORDS, TAGS_A_PHOTO = 2_000, 1_000, 4
+MATRIX_SIZE, N_PRODUCTS = 2048, 8  # whose product is the machine's peak, and how many are timed
+
+
+def training_rows(
+    config: TrainConfig | None = None, n_updates: int = 10, repeats: int = 5
+) -> Iterator[Row]:
+    """Yield the rows `train_plain` and `train_peak`, with the preset `paper` if none is given."""
+    config = config or TrainConfig.of("paper")
+    examples = make_examples(N_PHOTOS, N_WORDS)
+    trainer = build_trainer(examples, config)
+    plain = PlainGan(FEATURE_SIZE, VECTOR_SIZE, config)
+    batches = plain_batches(examples, config.batch_size)
+    matrix = torch.randn(MATRIX_SIZE, MATRIX_SIZE)
+    seconds = median_seconds(
+        {
+            "ours": lambda: [trainer.step() for _ in range(n_updates)],
+            "plain": lambda: [plain.step(*next(batches)) for _ in range(n_updates)],
+            "peak": lambda: [matrix @ matrix for _ in range(N_PRODUCTS)],
+        },
+        repeats,
+    )
+    n_pairs = n_updates * config.batch_size
+    work = n_pairs * operations_a_pair(FEATURE_SIZE, VECTOR_SIZE, config)
+    peak = N_PRODUCTS * 2 * MATRIX_SIZE**3 / seconds["peak"]
+    yield Row(
+        "train_plain", "the same networks in plain torch, a row a pair in Python lists, DataLoader",
+        n_pairs / seconds["ours"], n_pairs / seconds["plain"], "pairs/s", "more", 4,
+        f"the matrix products of 100 shuffled pairs are the same in both: at the peak of "
+        f"{peak / 1e9:.0f} GFLOP/s, without anything beside them, the ratio would be "
+        f"{seconds['plain'] / (work / peak):.1f}",
+    )  # fmt: skip
+    yield Row(
+        "train_peak", "the machine's float32 matrix product",
+        work / seconds["ours"] / 1e9, peak / 1e9, "GFLOP/s", "more", 0.5, _profile(trainer),
+    )  # fmt: skip
+
+
+def make_examples(n_photos: int, n_words: int) -> Examples:
+    """Make photos, each with a few of the words; all numbers are random."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.arange(n_photos).repeat_interleave(TAGS_A_PHOTO)
+    words = torch.randint(n_words, (len(images),), generator=random)
+    return Examples(
+        torch.randn(n_photos, FEATURE_SIZE, generator=random),
+        torch.randn(n_words, VECTOR_SIZE, generator=random),
+        torch.stack([images, words], dim=1),
+    )
+
+
+def build_trainer(examples: Examples, config: TrainConfig) -> Trainer:
+    """Build the trainer as a run does."""
+    frequency = torch.full((len(examples.word_vectors),), 0.01)
+    networks = build_networks(
+        examples.image_features.shape[1], examples.word_vectors, frequency,
+        examples.word_vectors.shape[1], config,
+    )  # fmt: skip
+    return Trainer(TagGame(*networks, examples, config), config)
+
+
+def operations_a_pair(feature_size: int, vector_size: int, config: TrainConfig) -> int:
+    """Return the floating-point operations that an update needs for each pair of its mini-batch.
+
+    Matrix products alone, two operations for each weight that a row of a layer's input passes:
+    forward, at the layer's input on the way back, and for the gradient of the weight. With a
+    weight count a layer, of the generator noise N, image I and output O; of the discriminator
+    image J, word W, maxout M and logit L, M' of M being the part that reads the word:
+
+        D step   N + I + O                       a draw
+                 2 J + 4 (W + M + L)             a real and a generated word: forward, weights
+                 2 (M + L)                       back to the inputs
+        G step   2 (N + I + O) + O               a draw: forward, weights, back to the inputs
+                 J + W + M + L                   D forward, whose weights stay as they are
+                 W + M' + L                      back to the draw
+    """
+    n_noise, n_image = config.noise_units, config.image_units
+    noise, image = config.noise_size * n_noise, feature_size * n_image
+    output = (n_noise + n_image) * vector_size
+    n_pieces = config.maxout_units * config.maxout_pieces
+    d_image, word = feature_size * config.d_image_units, vector_size * config.d_word_units
+    beside_word, beside_image = config.d_word_units * n_pieces, config.d_image_units * n_pieces
+    maxout, logit = beside_word + beside_image, config.maxout_units
+    draw = noise + image + output
+    d_step = draw + 2 * d_image + 4 * (word + maxout + logit) + 2 * (maxout + logit)
+    g_step = 2 * draw + output + d_image + word + maxout + logit + word + beside_word + logit
+    return 2 * (d_step + g_step)
+
+
+def _profile(trainer: Trainer, n_updates: int = 5, n_named: int = 3) -> str:
+    """Say which operations an update spends its time on."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(n_updates):
+            trainer.step()
+    taken = Counter({event.key: event.self_cpu_time_total for event in profiler.key_averages()})
+    total = taken.total()
+    products = sum(taken.pop(name, 0) for name in ("aten::mm", "aten::addmm", "aten::bmm"))
+    beside = ", ".join(f"{name} {time / total:.0%}" for name, time in taken.most_common(n_named))
+    return f"the matrix products take {products / total:.0%} of an update; beside them {beside}"
