@@ -187,7 +187,7 @@ class TagGame:
         n_all = len(images) if n_all is None else n_all
         noise = self.ranks.own(self.generator.noise(n_all, self.config.draws, self.ranks.random))
         draws: Tensor = self.generator(noise.to(images.device), images)
-        return draws
+        return draws.float()
 
     def draw_all(self, batch: Batch) -> Tensor:
         """Generate vectors (B + U, S, E) for the examples and the untagged photos beside them."""
@@ -264,7 +264,7 @@ class TagGame:
     def _judge_beside(self, batch: Batch) -> Judge:
         """Return how D judges examples (B, S, E) beside the images of a mini-batch."""
         hidden = self.discriminator.embed_condition(batch.images)
-        return lambda examples: self.discriminator.judge(examples, hidden)
+        return lambda examples: self.discriminator.judge(examples, hidden).float()
 
     def _real(self, batch: Batch) -> Tensor:
         """Return the real example of each photo (B, 1, E): its set of tags."""

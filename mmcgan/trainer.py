@@ -89,7 +89,8 @@ class Trainer:
 
     def _discriminator_step(self, batch: Any) -> Losses:
         """Raise V(D, G) by one step of D."""
-        losses, right = self.game.discriminator_losses(batch)
+        with self._mixed_precision():
+            losses, right = self.game.discriminator_losses(batch)
         measures = self.ranks.total(losses | right)
         self._check_finite({name: measures[name] for name in losses})
         self.optimizer_d.zero_grad(set_to_none=True)
@@ -106,9 +107,10 @@ class Trainer:
         """
         self.discriminator.requires_grad_(False)
         self.optimizer_g.zero_grad(set_to_none=True)
-        draws = self.game.draw_all(batch)
-        seen = draws.detach().requires_grad_()
-        losses = self.game.generator_losses(seen, batch)
+        with self._mixed_precision():
+            draws = self.game.draw_all(batch)
+            seen = draws.detach().requires_grad_()
+            losses = self.game.generator_losses(seen, batch)
         measures = self.ranks.total(losses)
         self._check_finite(measures)
         gradients = {name: _gradient_at(seen, loss) for name, loss in losses.items()}
@@ -120,6 +122,11 @@ class Trainer:
         self.optimizer_g.step()
         self.discriminator.requires_grad_(True)
         return {**measures, "adversarial_gradient_share": share}
+
+    def _mixed_precision(self) -> torch.autocast:
+        """Return the context in which matrix products have the precision of the settings."""
+        mixed = self.config.precision == "bfloat16"
+        return torch.autocast(self.game.device.type, torch.bfloat16, enabled=mixed)
 
     def _check_finite(self, losses: Losses) -> None:
         """Raise `TrainingError` if a loss is not finite."""

@@ -425,3 +425,22 @@ def test_runs_of_different_seeds_share_no_random_numbers():
     seeds = [0, 1, 2, 3, 4, 8, 16, 2**31, 2**31 + 1]
     found = {drawn(seed, counter) for seed in seeds for counter in range(40)}
     assert len(found) > 0.999 * 40 * len(seeds)  # a float32 may come twice
+
+
+@pytest.mark.parametrize("preset", ["paper", "modern"])
+def test_bfloat16_products_take_nearly_the_steps_of_float32(preset):
+    config = SMALL if preset == "paper" else modern()
+    examples = make_examples() if preset == "paper" else make_photos()
+    runs = {}
+    for precision in ("float32", "bfloat16"):
+        trainer = make_trainer(replace(config, precision=precision), examples)
+        measures = [trainer.step() for _ in range(3)][-1]
+        assert all(value.dtype != torch.bfloat16 for value in measures.values())
+        parameters = [p for p in trainer.learners.parameters() if p.requires_grad]
+        assert all(p.dtype == torch.float32 for p in parameters)
+        runs[precision] = measures, torch.cat([p.detach().flatten() for p in parameters])
+    (exact, weights), (rounded, near) = runs["float32"], runs["bfloat16"]
+    assert not torch.equal(weights, near)
+    assert torch.allclose(weights, near, atol=0.02 * float(weights.abs().max()))
+    for name in ("loss_d_real", "loss_d_fake", "loss_g_adversarial"):
+        assert float(rounded[name].detach()) == pytest.approx(float(exact[name].detach()), rel=0.03)

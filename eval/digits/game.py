@@ -78,7 +78,7 @@ class LabelledGame:
         """Generate an example of each label of the mini-batch: (B, 1, E)."""
         noise = self.generator.noise(len(batch.labels))
         draws: Tensor = self.generator(noise.to(self.device), batch.labels)
-        return draws
+        return draws.float()
 
     def discriminator_losses(self, batch: LabelledBatch) -> tuple[Losses, Losses]:
         """Return the terms that D lowers, and how often it was right, by name."""
@@ -100,7 +100,7 @@ class LabelledGame:
 
     def _judge_beside(self, batch: LabelledBatch) -> Judge:
         """Return how D judges examples (B, S, E) beside the labels of a mini-batch."""
-        return lambda examples: self.discriminator(examples, batch.labels)
+        return lambda examples: self.discriminator(examples, batch.labels).float()
 
     def steer(self, gradients: Losses) -> Losses:
         """Return the gradients as they are: the term may move all of an example."""
