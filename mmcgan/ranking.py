@@ -145,8 +145,8 @@ class Means:
         if not self.draws.index.has_bias:
             return scores
         # By hand: what scipy.special imports takes a tenth of the time to the first tag.
-        probability = 1 / (1 + np.exp(-scores.astype(np.float64)))
-        return probability.astype(np.float32)
+        probability = np.exp(-np.logaddexp(0, -scores.astype(np.float64)))
+        return np.asarray(probability, np.float32)
 
 
 @dataclass(frozen=True)
