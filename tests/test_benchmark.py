@@ -54,13 +54,19 @@ def test_row_says_why_only_where_it_is_short():
     assert "never said" not in text
 
 
-def test_tasks_run_once_beforehand_and_then_in_turn(monkeypatch):
-    clock = iter([0.0, 1.0, 10.0, 12.0, 20.0, 29.0, 30.0, 30.5, 40.0, 42.0, 50.0, 53.0])
+@pytest.mark.parametrize(("slowly", "order"), [(1.0, "ab" * 4), (0.01, "ab" + "aabb" * 3)])
+def test_tasks_run_in_turn_short_ones_once_more_untimed(monkeypatch, slowly, order):
+    starts = [0, 10, 20, 30, 40, 50, 60, 70]  # each once beforehand, then three times
+    lengths = [slowly, slowly, 9, 0.5, 2, 2, 1, 3]
+    clock = iter([t for s, n in zip(starts, lengths, strict=True) for t in (s, s + n)])
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    order: list[str] = []
-    tasks = {name: lambda name=name: order.append(name) for name in ("a", "b")}
-    assert timing.median_seconds(tasks, 3) == {"a": 2.0, "b": 2.0}
-    assert order == ["a", "b"] * 4
+    paused: list[float] = []
+    monkeypatch.setattr(timing.time, "sleep", paused.append)
+    done: list[str] = []
+    tasks = {name: lambda name=name: done.append(name) for name in "ab"}
+    assert timing.median_seconds(tasks, 3) == {"a": 2, "b": 2}
+    assert "".join(done) == order
+    assert paused == [timing.PAUSE] * 6
 
 
 def test_python_that_ends_badly_is_no_figure():
@@ -200,6 +206,7 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
         "tagging": lambda: tagging.tagging_rows(benchmark.extract, n_photos=2, repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
+    monkeypatch.setattr(benchmark, "in_own_process", benchmark.measure)
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
