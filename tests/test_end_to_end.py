@@ -73,7 +73,7 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
     tagger = mmcgan.load()
     for row in (0, 40):
         path = home / "photos" / str(dataset.image_ids[row])
-        image = mmcgan.tagger.open_photo(path, at_least=224)
+        image = mmcgan.images.open_photo(path, at_least=224)
         features = tagger.backbone.features([image])
         assert np.allclose(features[0], dataset.features[row], atol=1e-4)
         words = [tag.word for tag in mmcgan.tag(path)]

@@ -67,10 +67,11 @@ def test_rows_say_how_time_and_memory_grow(monkeypatch):
     assert "points" not in by_name["scale_rank_time"].as_json()
 
 
-def test_rows_with_points_are_drawn(tmp_path):
+@pytest.mark.parametrize("n_grown", [0, 1, 5])
+def test_rows_with_points_are_drawn(tmp_path, n_grown):
     grown = Row("scale_train_time", "x", 0.9, 1, "exponent", "less", 1, "", ((1, 2.0), (10, 9.0)))
     plain = Row("import", "x", 0.9, 1, "s", "less", 1)
-    (path,) = draw_growth([grown, plain], tmp_path / "plots")
-    assert path == tmp_path / "plots" / "scale_train_time.svg"
-    assert "</svg>" in path.read_text("utf-8")
-    assert draw_growth([plain], tmp_path / "none") == []
+    draw_growth([plain] + [grown] * n_grown, tmp_path / "plots" / "growth.svg")
+    drawn = (tmp_path / "plots" / "growth.svg").read_text("utf-8")
+    assert drawn.count('id="axes_') == n_grown
+    assert "</svg>" in drawn

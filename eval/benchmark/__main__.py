@@ -72,8 +72,8 @@ def in_own_process(group: str) -> list[Row]:
 @click.command("eval.benchmark")
 @click.argument("groups", nargs=-1, type=click.Choice(list(GROUPS)))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the rows.")
-@click.option("--plots", type=click.Path(path_type=Path), help="Draw how costs grow in there.")
-def main(groups: tuple[str, ...], json_path: Path | None, plots: Path | None) -> None:
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw how costs grow, as SVG.")
+def main(groups: tuple[str, ...], json_path: Path | None, plot: Path | None) -> None:
     """Measure the GROUPS, all if none is named, and print a table."""
     rows = []
     for group in groups or tuple(GROUPS):
@@ -82,8 +82,8 @@ def main(groups: tuple[str, ...], json_path: Path | None, plots: Path | None) ->
     click.echo(as_markdown(rows), nl=False)
     if json_path:
         write_json(json_path, [row.as_json() for row in rows])
-    if plots:
-        draw_growth(rows, plots)
+    if plot:
+        draw_growth(rows, plot)
 
 
 if __name__ == "__main__":
