@@ -1,0 +1,47 @@
+"""Which of the ranked tags are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmcgan.choice import BEST, Choice
+from mmcgan.config import TagConfig
+from mmcgan.tagger import Tag, Tagger
+
+RANKED = [Tag(f"w{i:02}", 0.9 - 0.05 * i) for i in range(16)]
+
+
+@pytest.fixture
+def tagger(trained) -> Tagger:
+    return Tagger.load(trained[1])
+
+
+def given(tagger, **options) -> int:
+    choice = Choice.of(TagConfig(**options), tagger)
+    tags = choice.among(RANKED[: choice.depth])
+    assert tags == RANKED[: len(tags)]
+    return len(tags)
+
+
+def test_k_alone_means_no_threshold(tagger):
+    assert given(tagger, k=15) == min(15, len(tagger.model.vocabulary))
+
+
+def test_threshold_alone_means_no_k(tagger):
+    assert given(tagger, threshold=0.37) == 11 > BEST
+    assert given(tagger, threshold=0.95) == 0
+
+
+def test_both_hold_together(tagger):
+    assert given(tagger, threshold=0.8, k=10) == 3
+    assert given(tagger, threshold=0.1, k=2) == 2
+
+
+def test_neither_gives_the_ten_best(tagger):
+    assert given(tagger) == BEST
+
+
+def test_at_least_one_is_given_where_none_reaches_the_threshold():
+    choice = Choice(10, 0.99, at_least=1)
+    assert choice.among(RANKED) == RANKED[:1]
+    assert choice.among([]) == []
