@@ -24,7 +24,8 @@ class Choice:
         """Return what the options ask for, of the words of a tagger."""
         n_words = len(tagger.model.vocabulary)
         if config.k is None and config.threshold is None:
-            return cls(BEST, at_least=1)
+            fitted = tagger.model.calibration
+            return cls(BEST, fitted.threshold if fitted else 0.0, at_least=1)
         return cls(config.k or n_words, config.threshold or 0.0)
 
     @property

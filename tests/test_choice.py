@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from mmcgan.calibration import Calibration
 from mmcgan.choice import BEST, Choice
 from mmcgan.config import TagConfig
 from mmcgan.tagger import Tag, Tagger
@@ -37,8 +40,18 @@ def test_both_hold_together(tagger):
     assert given(tagger, threshold=0.1, k=2) == 2
 
 
-def test_neither_gives_the_ten_best(tagger):
+def test_neither_gives_the_ten_best_of_a_run_without_a_calibration(tagger):
+    tagger = replace(tagger, model=replace(tagger.model, calibration=None))
     assert given(tagger) == BEST
+
+
+def test_neither_gives_what_reaches_the_threshold_found_on_dev(tagger):
+    calibration = Calibration(1.0, 0.0, threshold=0.62)
+    tagger = replace(tagger, model=replace(tagger.model, calibration=calibration))
+    assert given(tagger) == 6
+    assert given(tagger, k=8) == 8
+    calibration = replace(calibration, threshold=0.95)
+    assert given(replace(tagger, model=replace(tagger.model, calibration=calibration))) == 1
 
 
 def test_at_least_one_is_given_where_none_reaches_the_threshold():
