@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
+from eval.metrics import Judged
 from mmcgan.model import Model
-from mmcgan.ranking import Ranking
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_GIVEN = 10  # tags a photo that are looked at
@@ -23,18 +22,17 @@ DESCRIPTION = (
 )
 
 
-def calibration(model: Model, ranking: Ranking, relevant: sparse.csr_array) -> dict[str, Any]:
+def calibration(model: Model, judged: Judged) -> dict[str, Any]:
     """Return the `calibration` part of a report; {} if the scores are no probabilities.
 
-    `ranking` is what the model ranks for N images, `relevant` (N, V) 0/1.
+    `judged` is what the model's own ranking says, beside the truth.
     """
     if model.ranking == "mean" and model.bias is None:
         return {}
-    best = ranking.top(N_GIVEN)
-    right = relevant[np.arange(len(best.rows))[:, None], best.rows].toarray().ravel() > 0
-    scores = {"as ranked": best.scores}
+    best, right = judged.ranking.scores[:, :N_GIVEN], judged.hits[:, :N_GIVEN].ravel()
+    scores = {"as ranked": best}
     if model.calibration is not None:
-        scores["calibrated"] = model.calibrated(best.scores)
+        scores["calibrated"] = model.calibrated(best)
     systems = {name: calibration_of(values.ravel(), right) for name, values in scores.items()}
     return {"calibration": {"description": DESCRIPTION, "systems": systems}}
 

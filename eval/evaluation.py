@@ -61,7 +61,7 @@ def evaluate(
     )
     meaning = _meaning(tagger, setting, learnt, rivals, evaluated_features, config.seed)
     figures |= _truth(generated, setting) | meaning | _sets(generated, setting, learnt, config.seed)
-    figures |= calibration(tagger.model, store["cgan"].ranking, setting.relevant[setting.tags])
+    figures |= calibration(tagger.model, setting.judge(store["cgan"])[setting.tags])
     return figures, store, setting
 
 

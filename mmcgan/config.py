@@ -309,6 +309,9 @@ class TagConfig(ModelConfig):
     threshold: float | None = option(
         None, "The least score of a tag; without --k, all such tags.", at_least=0, at_most=1
     )
+    no_fold: bool = option(
+        False, "Give words that say the same, such as plural and singular, each by itself."
+    )
     json: bool = option(False, "One JSON object a photo, a line each.")
     csv: Path | None = option(
         None, "Table to which the tags are added, a row a photo; photos that it has are skipped."

@@ -161,7 +161,7 @@ def tagging_name(run: Path, config: TagConfig) -> str:
     digest = hashlib.sha256()
     for path in (RunDir(run).model_path, RunDir(run).weights_path):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    options = [config.k, config.threshold, config.prefix, config.seed]
+    options = [config.k, config.threshold, config.no_fold, config.prefix, config.seed]
     digest.update(json.dumps(options).encode())
     name = "mmcgan" if run == PRETRAINED else run.resolve().name
     return f"{name} {digest.hexdigest()[:12]}"

@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from eval.calibration import N_GIVEN, calibration, calibration_of
+from eval.metrics import Judged
 from mmcgan.dataset import read_dataset
 from mmcgan.tagger import Tagger
 
@@ -32,7 +33,8 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
         dataset.tag_matrix(model.facts["tags"], model.vocabulary.words)[rows]
     )
     ranking = next(tagger.ranked(dataset.features[rows])).rank(100)
-    systems = calibration(model, ranking, relevant)["calibration"]["systems"]
+    judged = Judged(ranking, relevant, model.vocabulary.vectors)
+    systems = calibration(model, judged)["calibration"]["systems"]
     assert list(systems) == ["as ranked", "calibrated"]
     tags = tagger.tag_features(dataset.features[rows], N_GIVEN)
     n_right = sum(tag.word in dataset.tags["user"].of(row) + dataset.tags["annotations"].of(row)
@@ -44,6 +46,6 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
     mean = np.mean([tag.score for own in tags for tag in own])
     lines = systems["calibrated"]["reliability"]
     assert sum(line["n"] * line["predicted"] for line in lines) / system["n"] == pytest.approx(mean)
-    uncalibrated = calibration(replace(model, calibration=None), ranking, relevant)
+    uncalibrated = calibration(replace(model, calibration=None), judged)
     assert list(uncalibrated["calibration"]["systems"]) == ["as ranked"]
-    assert calibration(replace(model, ranking="mean", bias=None), ranking, relevant) == {}
+    assert calibration(replace(model, ranking="mean", bias=None), judged) == {}
