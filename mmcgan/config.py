@@ -74,8 +74,13 @@ class PrepareConfig(Config):
     )  # fmt: skip
     stop_list: Path | None = option(
         None,
-        "Text file of tags to leave out everywhere, one a line; lines that begin with # are "
-        "comments. data_prep/stop_list.txt is one for Flickr.",
+        "Text file of tags to leave out everywhere, one a line, with the wildcards *, ? and [0-9]; "
+        "lines that begin with # are comments. data_prep/stop_list.txt is one for Flickr.",
+    )
+    no_stop_list: bool = option(
+        False,
+        "With --dataset folder: keep what our own list for photo libraries leaves out, cameras, "
+        "dates and what was done with a photo (data_prep/stop_list_library.txt).",
     )
     corpus: tuple[Path, ...] = option(
         (),

@@ -14,6 +14,7 @@ from PIL import Image
 from data_prep import pipeline
 from data_prep.photos import Collection, split_of
 from data_prep.pipeline import prepare, read_collection
+from data_prep.text import StopList
 from mmcgan.backbone import Backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, Truth, read_dataset
@@ -313,6 +314,21 @@ def test_read_collection_leaves_out_the_words_of_the_stop_list(config, tmp_path)
     assert {tag for photo in collection.photos for tag in photo.tags} == {"sea", "cat"}
 
 
+def test_our_stop_list_for_libraries_holds_until_it_is_turned_off(config, tmp_path):
+    def tags(**options: object) -> set[str]:
+        photos = read_collection(replace(config, **options)).photos
+        return {tag for photo in photos for tag in photo.tags}
+
+    first = sorted(config.root.rglob("*.txt"))[0]
+    first.write_text("Nikon D80, 2007, Holidays")
+    assert tags() & {"nikon_d80", "2007", "holidays"} == {"holidays"}
+    assert tags(no_stop_list=True) >= {"nikon_d80", "2007", "holidays"}
+    (tmp_path / "stop.txt").write_text("holi*")
+    own = tmp_path / "stop.txt"
+    assert tags(stop_list=own) & {"nikon_d80", "2007", "holidays"} == set()
+    assert tags(stop_list=own, no_stop_list=True) >= {"nikon_d80", "2007"}
+
+
 @pytest.mark.parametrize("is_asked", [True, False])
 def test_read_collection_downloads_only_when_it_is_asked_to(tmp_path, monkeypatch, is_asked):
     calls = []
@@ -325,7 +341,7 @@ def test_read_collection_downloads_only_when_it_is_asked_to(tmp_path, monkeypatc
 def test_read_collection_draws_the_sample_beside_the_prepared_file(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "read_sample", lambda *args: args)
     drawn = read_collection(PrepareConfig(out=tmp_path, seed=3))
-    assert drawn == (tmp_path / "photos", frozenset(), 3)
+    assert drawn == (tmp_path / "photos", StopList(), 3)
 
 
 def test_folder_is_named_after_the_collection():
