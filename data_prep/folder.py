@@ -47,9 +47,9 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
         raise DataError(f"--root {root} is {found}; it must be a folder of photos")
     dropped: Counter[str] = Counter()
     files = sorted(visible_files(root, dropped))
-    paths = photos_in(files)
+    paths = photos_in(files, dropped)
     if not paths:
-        raise DataError(no_photo_in(str(root)))
+        raise DataError(no_photo_in(str(root), dropped))
     sources = _keyword_sources(files, paths, dropped)
     groups = group_photos(paths, root)
     bar = tqdm(paths, desc="keywords", unit="photo", disable=None)

@@ -22,7 +22,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mmcgan.errors import PhotoError
+from mmcgan.errors import DependencyError, PhotoError
+from mmcgan.extra_formats import find_extra_decoder
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
@@ -38,7 +39,7 @@ _DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] 
     (b"II+\0", TiffImageFile),
     (b"MM\0+", TiffImageFile),
 )
-_KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP"
+_KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP, with extras HEIC or camera RAW"
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {  # EXIF orientation → what undoes it
@@ -83,20 +84,22 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
 
 
 @contextmanager
-def open_header(data: bytes | Path, name: str | None = None) -> Iterator[ImageFile.ImageFile]:
+def open_header(data: bytes | Path, name: str | None = None) -> Iterator[Image.Image]:
     """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too.
 
     `name` is what errors call the photo.
     """
     name = name or (str(data) if isinstance(data, Path) else "the photo")
     with _open_stream(data, name) as stream:
-        decoder = _find_decoder(stream, name)
         try:
+            decoder = find_extra_decoder(stream) or _find_decoder(stream, name)
             image = decoder(stream)
             _check_size(image, name)
             yield image
         except PhotoError:
             raise
+        except DependencyError as reason:
+            raise PhotoError(f"{name} cannot be opened: {reason}") from None
         except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles
             raise PhotoError(f"{name} has too many pixels: {_one_line(reason)}") from None
         except Exception as reason:  # broken data makes decoders raise nearly anything

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmcgan.errors import DataError
+from mmcgan.extra_formats import EXTRAS
 from mmcgan.metadata.sidecar import sidecar_names
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
+_BUILT_IN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ def find_photos(paths: Sequence[str], with_lost: bool = False) -> Found:
     walked: set[str] = set()
     for folder in (path for path in paths if Path(path).is_dir()):
         files = list(visible_files(Path(folder), left_out))
-        photos = photos_in(files)
+        photos = photos_in(files, left_out)
         walked.update(map(str, [*photos, *(_lost(files, photos) if with_lost else ())]))
     if not (named or walked):
-        raise DataError(no_photo_in(", ".join(paths)))
+        raise DataError(no_photo_in(", ".join(paths), left_out))
     return Found((*named, *sorted(walked - set(named))), +left_out)
 
 
@@ -47,14 +48,29 @@ def _lost(files: Iterable[Path], photos: Iterable[Path]) -> list[Path]:
     return [path.with_suffix("") for path in sidecars if path not in known]
 
 
-def photos_in(files: Iterable[Path]) -> list[Path]:
-    """Return the photos among `files`, sorted."""
-    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+def photos_in(files: Iterable[Path], left_out: Counter[str]) -> list[Path]:
+    """Return the photos among `files`, sorted; those that take a package not installed left out."""
+    readable = _suffixes()
+    missing = {suffix: e.needed for e in EXTRAS if not e.is_installed for suffix in e.suffixes}
+    photos = []
+    for path in files:
+        suffix = path.suffix.lower()
+        if suffix in readable:
+            photos.append(path)
+        elif suffix in missing:
+            left_out[missing[suffix]] += 1
+    return sorted(photos)
 
 
-def no_photo_in(folder: str) -> str:
+def no_photo_in(folder: str, left_out: Counter[str]) -> str:
     """Return the message that there is no photo under `folder`."""
-    return f"no photo under {folder}; a photo's name ends in one of {' '.join(sorted(SUFFIXES))}"
+    but = "".join(f"; left out: {n} {reason}" for reason, n in left_out.items())
+    known = " ".join(sorted(_suffixes()))
+    return f"no photo under {folder}; a photo's name ends in one of {known}{but}"
+
+
+def _suffixes() -> frozenset[str]:
+    return _BUILT_IN.union(*(extra.suffixes for extra in EXTRAS if extra.is_installed))
 
 
 def visible_files(root: Path, left_out: Counter[str]) -> Iterator[Path]:
