@@ -32,6 +32,7 @@ from tqdm import tqdm
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.feature_cache import FeatureCache
 from mmcgan.feature_rows import chunks
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.images import open_photo, shorter_side
@@ -82,16 +83,17 @@ def extract_features(
     work_dir: Path,
     batch_size: int,
     max_failed: float,
+    cache: FeatureCache | None = None,
 ) -> Extracted:
     """Compute the features of `photos`, or go on with what lies in `work_dir`.
 
     Photos are decoded in threads beside the backbone. A photo that cannot be read, or whose
     features are not finite, is a failure. Raises `DataError` as soon as more than the share
     `max_failed` of all photos failed, or if `work_dir` holds another job; `OSError` if the disk
-    is full. Either way, and after Ctrl-C, what is done is kept.
+    is full. Either way, and after Ctrl-C, what is done is kept. What `cache` has is not computed.
     """
     most_failed = max_failed, len(photos)
-    return store_features(photos, backbone, work_dir, batch_size, most_failed).read()
+    return store_features(photos, backbone, work_dir, batch_size, most_failed, cache).read()
 
 
 def store_features(
@@ -100,6 +102,7 @@ def store_features(
     work_dir: Path,
     batch_size: int,
     most_failed: tuple[float, int],
+    cache: FeatureCache | None = None,
 ) -> _Store:
     """Do the work of `extract_features`; `most_failed` is a share, and of how many photos."""
     store = _Store(work_dir, backbone.feature_size)
@@ -108,8 +111,8 @@ def store_features(
         total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
     ) as progress:
         _check_failures(store, *most_failed)
-        for batch in _decode_in_batches(photos[store.n_rows :], backbone, batch_size):
-            store.append(*_compute(batch, backbone))
+        for batch in _decode_in_batches(photos[store.n_rows :], backbone, batch_size, cache):
+            store.append(*_compute(batch, backbone, cache))
             progress.update(len(batch))
             _check_failures(store, *most_failed)
     return store
@@ -141,15 +144,20 @@ def join_features(
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A photo as pixels (H, W, 3), or the reason why there are none."""
+    """A photo as pixels (H, W, 3), or its features (D,), or the reason why there are none.
+
+    `key` is what the features are kept under in the cache.
+    """
 
     name: str
     pixels: Pixels | None = None
     reason: str = ""
+    features: Features | None = None
+    key: bytes = b""
 
 
 def _decode_in_batches(
-    photos: Sequence[Photo], backbone: Backbone, batch_size: int
+    photos: Sequence[Photo], backbone: Backbone, batch_size: int, cache: FeatureCache | None
 ) -> Iterator[list[_Decoded]]:
     """Decode in threads, a few batches ahead of whoever takes them, in the order of `photos`."""
     pending: deque[Future[_Decoded]] = deque()
@@ -158,7 +166,9 @@ def _decode_in_batches(
     try:
         while True:
             room = BATCHES_IN_FLIGHT * batch_size - len(pending)
-            pending.extend(pool.submit(_decode, photo, backbone) for photo in islice(waiting, room))
+            pending.extend(
+                pool.submit(_decode, photo, backbone, cache) for photo in islice(waiting, room)
+            )
             if not pending:
                 return
             yield [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
@@ -166,24 +176,35 @@ def _decode_in_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _decode(photo: Photo, backbone: Backbone) -> _Decoded:
+def _decode(photo: Photo, backbone: Backbone, cache: FeatureCache | None) -> _Decoded:
     try:
-        image = open_photo(photo.read(), "the file", at_least=backbone.image_size)
-        return _Decoded(photo.name, backbone.preprocess(image))
+        data = photo.read()
+        key = cache.key(data) if cache else b""
+        if cache and (features := cache.get(key)) is not None:
+            return _Decoded(photo.name, features=features)
+        image = open_photo(data, "the file", at_least=backbone.image_size)
+        return _Decoded(photo.name, backbone.preprocess(image), key=key)
     except PhotoError as error:
         return _Decoded(photo.name, reason=str(error))
     except OSError as error:
         return _Decoded(photo.name, reason=f"the file cannot be read: {error.strerror or error}")
 
 
-def _compute(batch: Sequence[_Decoded], backbone: Backbone) -> tuple[Features, dict[int, _Decoded]]:
+def _compute(
+    batch: Sequence[_Decoded], backbone: Backbone, cache: FeatureCache | None
+) -> tuple[Features, dict[int, _Decoded]]:
     """Return the features (B, D), NaN where there are none, and the failures by place."""
     features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
     readable = [i for i, photo in enumerate(batch) if photo.pixels is not None]
     if readable:
         pixels = np.stack([p for photo in batch if (p := photo.pixels) is not None])
         features[readable] = backbone.features_of_pixels(pixels)  # (B', H, W, 3) → (B', D)
-    failures = {i: photo for i, photo in enumerate(batch) if photo.pixels is None}
+    if cache:
+        cache.put({batch[i].key: features[i] for i in readable})
+    for i, photo in enumerate(batch):
+        if photo.features is not None:
+            features[i] = photo.features
+    failures = {i: photo for i, photo in enumerate(batch) if photo.reason}
     for i in readable:
         if not np.isfinite(features[i]).all():
             failures[i] = _Decoded(batch[i].name, reason="its features are not finite numbers")

@@ -38,6 +38,7 @@ from mmcgan.dataset import (
 )
 from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError, OptionError
+from mmcgan.feature_cache import FeatureCache
 from mmcgan.files import read_json, write_json
 from mmcgan.images import open_photo
 from mmcgan.options import flag
@@ -74,9 +75,11 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
     if ranks.is_first:
         write_json(frozen, config.to_json())
     backbone = ranks.after_first(_load_backbone, collection, config)
+    cache = FeatureCache(backbone.record) if config.dataset == "folder" else None
     extracted = extract_shared(
-        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks
-    )
+        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks,
+        cache,
+    )  # fmt: skip
     if extracted is None:
         ranks.wait()  # until the first has written it
         return read_dataset(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -17,6 +18,7 @@ from mmcgan.choice import Choice
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
 from mmcgan.errors import MmcganError
+from mmcgan.feature_cache import FeatureCache
 from mmcgan.library import (
     Make,
     Result,
@@ -59,6 +61,7 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     # With --json, stdout holds the objects and nothing else.
     click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
+    tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
     outputs = build_outputs(config, run, _maker(config), summary)
     choice = Choice.of(config, tagger)
     tag_library(photos, tagger, choice, outputs, summary, partial(show, config))

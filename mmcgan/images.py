@@ -83,6 +83,12 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
         return min(image.size)
 
 
+def orientation_of(data: bytes | Path, name: str | None = None) -> int | None:
+    """Return the EXIF orientation of the encoded photo; raises as `shorter_side`."""
+    with open_header(data, name) as image:
+        return _orientation(image)
+
+
 @contextmanager
 def open_header(data: bytes | Path, name: str | None = None) -> Iterator[Image.Image]:
     """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too.
@@ -186,12 +192,16 @@ def _sample_range(image: Image.Image, low: float, high: float) -> tuple[float, f
 
 
 def _turn_upright(rgb: Image.Image, original: Image.Image) -> Image.Image:
-    try:
-        orientation = original.getexif().get(_ORIENTATION_TAG)
-    except Exception:  # a broken EXIF block is no reason to refuse whole pixels
-        return rgb
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    turn = _UPRIGHT.get(_orientation(original) or 0)
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # a broken EXIF block is no reason to refuse whole pixels
+        return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def _one_line(reason: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,15 @@ from PIL import Image
 
 from mmcgan.backbone import Backbone, restore_backbone
 from mmcgan.errors import DataError, OptionError, PhotoError
-from mmcgan.images import open_photo
+from mmcgan.files import read_file
+from mmcgan.images import MAX_IMAGE_BYTES, open_photo
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
 from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
+
+if TYPE_CHECKING:
+    from mmcgan.feature_cache import FeatureCache
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
 BATCH_SIZE = 64  # photos whose samples are in memory at once
@@ -49,6 +53,7 @@ class Tagger:
     model: Model
     seed: int = 0
     n_samples: int = N_SAMPLES
+    cache: FeatureCache | None = None  # of photos tagged by `tag_each`
 
     @classmethod
     def load(cls, run: str | Path | None = None, seed: int = 0) -> Tagger:
@@ -82,11 +87,11 @@ class Tagger:
         _check_k(k)
         photos = iter(photos)
         while batch := list(itertools.islice(photos, PHOTO_BATCH)):
-            opened = [self._try_open(photo) for photo in batch]
-            images = [image for image in opened if not isinstance(image, PhotoError)]
-            tags = iter(self.tag_features(self.backbone.features(images), k) if images else [])
-            for result in opened:
-                yield result if isinstance(result, PhotoError) else next(tags)
+            found = self._features(batch)
+            features = [row for row in found if not isinstance(row, PhotoError)]
+            tags = iter(self.tag_features(np.stack(features), k) if features else [])
+            for row in found:
+                yield row if isinstance(row, PhotoError) else next(tags)
 
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
@@ -138,6 +143,36 @@ class Tagger:
             )
         ]
 
+    def _features(
+        self, photos: Sequence[PhotoSource]
+    ) -> list[npt.NDArray[np.float32] | PhotoError]:
+        """Return the features (D,) of each of `photos`, from the cache where it has them."""
+        found = [self._try_cache(photo) for photo in photos]
+        opened = [
+            self._try_open(photo) if features is None else features
+            for photo, (_, features) in zip(photos, found, strict=True)
+        ]
+        images = [image for image in opened if isinstance(image, Image.Image)]
+        computed = iter(self.backbone.features(images) if images else ())
+        rows = [next(computed) if isinstance(o, Image.Image) else o for o in opened]
+        if self.cache is not None:
+            self.cache.put({
+                key: row for (key, kept), row in zip(found, rows, strict=True)
+                if kept is None and not isinstance(row, PhotoError)
+            })  # fmt: skip
+        return rows
+
+    def _try_cache(self, photo: PhotoSource) -> tuple[bytes, npt.NDArray[np.float32] | None]:
+        """Return what the features of a photo are kept under, and those that are."""
+        if self.cache is None or not (isinstance(photo, bytes) or Path(photo).is_file()):
+            return b"", None
+        try:
+            data = _encoded(photo)
+        except PhotoError:
+            return b"", None  # opening it says what is wrong
+        key = self.cache.key(data)
+        return key, self.cache.get(key)
+
     def _try_open(self, photo: PhotoSource) -> Image.Image | PhotoError:
         """Open a photo as the bulk extraction does, so that its features are the same."""
         data = photo if isinstance(photo, bytes) else Path(photo)
@@ -155,6 +190,12 @@ class Tagger:
     def backbone(self) -> Backbone:
         """The backbone whose features the model was trained on, loaded on first use."""
         return restore_backbone(self.model.backbone)
+
+
+def _encoded(photo: PhotoSource) -> bytes:
+    return (
+        photo if isinstance(photo, bytes) else read_file(Path(photo), MAX_IMAGE_BYTES, PhotoError)
+    )
 
 
 def _check_k(k: int) -> None:

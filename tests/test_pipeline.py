@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packets import marks
 from PIL import Image
 
 from data_prep import pipeline
@@ -19,6 +20,7 @@ from mmcgan.backbone import Backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, Truth, read_dataset
 from mmcgan.errors import DataError, OptionError
+from mmcgan.metadata import plan_embedded
 
 RECORD = {"name": "tiny", "weights_sha256": "0", "feature_size": 3, "image_size": 4,
           "precision": "float32"}  # fmt: skip
@@ -105,6 +107,21 @@ def test_prepare_writes_one_file_that_holds_everything(config, backbone):
     assert {"sea", "cat"} <= set(found.vocabularies["user"].words) <= {"sea", "cat", "sky", "rare"}
     assert found.vocabularies["user"].vector_size == 4
     assert found.truth is None
+
+
+def test_photos_of_a_folder_are_computed_once_wherever_they_go(config, backbone, tmp_path):
+    first = prepare(config, COMMAND)
+    n_photos = backbone.n_photos
+    moved = config.root.rename(tmp_path / "moved")
+    put_keyword(next(moved.glob("*.png")))
+    again = prepare(replace(config, root=moved, out=tmp_path / "again"), COMMAND)
+    assert backbone.n_photos == n_photos
+    assert np.array_equal(again.features, first.features)
+    assert again.counts["unreadable"] == 0
+
+
+def put_keyword(photo: Path) -> None:
+    plan_embedded(photo, marks("sea")).apply()
 
 
 def test_prepare_records_how_the_file_came_to_be(config, backbone):
