@@ -29,8 +29,9 @@ from tqdm import tqdm
 
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
-from mmcgan.decoding import Pixels, decode_ahead, decode_pixels
+from mmcgan.decoding import Seen, compute_features, decode_ahead, look_at
 from mmcgan.errors import DataError, PhotoError
+from mmcgan.feature_cache import FeatureCache
 from mmcgan.feature_rows import chunks
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.images import shorter_side
@@ -78,16 +79,17 @@ def extract_features(
     work_dir: Path,
     batch_size: int,
     max_failed: float,
+    cache: FeatureCache | None = None,
 ) -> Extracted:
     """Compute the features of `photos`, or go on with what lies in `work_dir`.
 
     Photos are decoded in threads beside the backbone. A photo that cannot be read, or whose
     features are not finite, is a failure. Raises `DataError` as soon as more than the share
     `max_failed` of all photos failed, or if `work_dir` holds another job; `OSError` if the disk
-    is full. Either way, and after Ctrl-C, what is done is kept.
+    is full. Either way, and after Ctrl-C, what is done is kept. What `cache` has is not computed.
     """
     most_failed = max_failed, len(photos)
-    return store_features(photos, backbone, work_dir, batch_size, most_failed).read()
+    return store_features(photos, backbone, work_dir, batch_size, most_failed, cache).read()
 
 
 def store_features(
@@ -96,6 +98,7 @@ def store_features(
     work_dir: Path,
     batch_size: int,
     most_failed: tuple[float, int],
+    cache: FeatureCache | None = None,
 ) -> _Store:
     """Do the work of `extract_features`; `most_failed` is a share, and of how many photos."""
     store = _Store(work_dir, backbone.feature_size)
@@ -104,9 +107,9 @@ def store_features(
         total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
     ) as progress:
         _check_failures(store, *most_failed)
-        decode = partial(_decode, backbone=backbone)
+        decode = partial(_decode, backbone=backbone, cache=cache)
         for batch in decode_ahead(decode, photos[store.n_rows :], batch_size):
-            store.append(*_compute(batch, backbone))
+            store.append(*_compute(batch, backbone, cache))
             progress.update(len(batch))
             _check_failures(store, *most_failed)
     return store
@@ -138,30 +141,31 @@ def join_features(
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A photo as pixels (H, W, 3), or the reason why there are none."""
+    """A photo as it is before the backbone, or the reason why it cannot be read."""
 
     name: str
-    pixels: Pixels | None = None
+    seen: Seen | None = None
     reason: str = ""
 
 
-def _decode(photo: Photo, backbone: Backbone) -> _Decoded:
+def _decode(photo: Photo, backbone: Backbone, cache: FeatureCache | None) -> _Decoded:
     try:
-        return _Decoded(photo.name, decode_pixels(photo.read(), backbone, "the file"))
+        return _Decoded(photo.name, look_at(photo.read(), backbone, cache, "the file"))
     except PhotoError as error:
         return _Decoded(photo.name, reason=str(error))
     except OSError as error:
         return _Decoded(photo.name, reason=f"the file cannot be read: {error.strerror or error}")
 
 
-def _compute(batch: Sequence[_Decoded], backbone: Backbone) -> tuple[Features, dict[int, _Decoded]]:
+def _compute(
+    batch: Sequence[_Decoded], backbone: Backbone, cache: FeatureCache | None
+) -> tuple[Features, dict[int, _Decoded]]:
     """Return the features (B, D), NaN where there are none, and the failures by place."""
     features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
-    readable = [i for i, photo in enumerate(batch) if photo.pixels is not None]
-    if readable:
-        pixels = np.stack([p for photo in batch if (p := photo.pixels) is not None])
-        features[readable] = backbone.features_of_pixels(pixels)  # (B', H, W, 3) → (B', D)
-    failures = {i: photo for i, photo in enumerate(batch) if photo.pixels is None}
+    readable = [i for i, photo in enumerate(batch) if photo.seen is not None]
+    seen = [photo.seen for photo in batch if photo.seen is not None]
+    features[readable] = compute_features(seen, backbone, cache)
+    failures = {i: photo for i, photo in enumerate(batch) if photo.reason}
     for i in readable:
         if not np.isfinite(features[i]).all():
             failures[i] = _Decoded(batch[i].name, reason="its features are not finite numbers")

@@ -4,7 +4,7 @@
 a `tags.csv` in any folder has the columns `file` (a path from that folder) and `tags`. What photo
 software writes is read from the photos and their XMP sidecars (`mmcgan.metadata.keywords`). What
 several of them say about a photo is merged. Hidden files and folders are not looked at, nor is
-what lies outside the tree.
+what lies outside the tree. Photos that are nearly the same are in one split (`data_prep.groups`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import csv
 import io
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from data_prep.archives import MAX_TEXT_BYTES
+from data_prep.groups import group_photos
 from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, PhotoError
@@ -27,15 +28,15 @@ from mmcgan.files import read_file
 from mmcgan.images import MAX_IMAGE_BYTES
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
+from mmcgan.photo_files import no_photo_in, photos_in, visible_files
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 TABLE_NAME = "tags.csv"
 MAX_TABLE_BYTES = 256 * 2**20
 
 KeywordSource = Callable[[Path], list[str]]  # path of a photo → the texts of its tags
 
 
-def read_folder(root: Path, stop_words: frozenset[str], seed: int) -> Collection:
+def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection:
     """Read all photos under `root`; which of train and dev a photo is in depends on `seed`.
 
     An image's id is its POSIX path from `root`. Raises `DataError` if `root` is no folder or has
@@ -45,23 +46,26 @@ def read_folder(root: Path, stop_words: frozenset[str], seed: int) -> Collection
         found = "a file" if root.exists() else "missing"
         raise DataError(f"--root {root} is {found}; it must be a folder of photos")
     dropped: Counter[str] = Counter()
-    files = sorted(_walk(root, dropped))
-    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    files = sorted(visible_files(root, dropped))
+    paths = photos_in(files, dropped)
     if not paths:
-        known = " ".join(sorted(SUFFIXES))
-        raise DataError(f"no photo under {root}; a photo's name ends in one of {known}")
+        raise DataError(no_photo_in(str(root), dropped))
     sources = _keyword_sources(files, paths, dropped)
+    groups = group_photos(paths, root)
     bar = tqdm(paths, desc="keywords", unit="photo", disable=None)
-    photos = (_read_photo(path, root, sources, stop_words, seed, dropped) for path in bar)
+    photos = (
+        _read_photo(path, root, split_of(groups[path], seed), sources, stop_words, dropped)
+        for path in bar
+    )
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
 
 
 def _read_photo(
     path: Path,
     root: Path,
+    split: str,
     sources: Iterable[KeywordSource],
-    stop_words: frozenset[str],
-    seed: int,
+    stop_words: Container[str],
     dropped: Counter[str],
 ) -> Photo:
     image_id = path.relative_to(root).as_posix()
@@ -70,34 +74,9 @@ def _read_photo(
         image_id=image_id,
         name=str(path),
         read=partial(read_file, path, MAX_IMAGE_BYTES, PhotoError),
-        split=split_of(image_id, seed),
+        split=split,
         tags=clean_tags(dict.fromkeys(texts), stop_words, dropped),
     )
-
-
-def _walk(root: Path, dropped: Counter[str]) -> Iterator[Path]:
-    """Yield the visible regular files under `root`, links out of it left out."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if path.is_symlink() and not _lies_within(path, root):
-                dropped["links that lead outside the folder"] += 1
-            elif not _is_utf8(path):
-                dropped["files whose path is not UTF-8"] += 1
-            elif path.is_file():
-                yield path
-
-
-def _lies_within(path: Path, root: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-
-
-def _is_utf8(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _keyword_sources(

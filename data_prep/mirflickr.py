@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +51,7 @@ _LABEL = re.compile(r"(?:.*/)?([a-z_]+?)(_r1)?\.txt")
 LabelledImages = dict[str, set[int]]  # label → numbers of the images that carry it
 
 
-def read_mirflickr(root: Path, stop_words: frozenset[str]) -> Collection:
+def read_mirflickr(root: Path, stop_words: Container[str]) -> Collection:
     """Read MIRFLICKR-25000, or the part of it that is there, from the folder `root`.
 
     Raises `DataError` if `root` is no folder, an archive is broken or unsafe, or there is no
@@ -143,7 +143,7 @@ def _find_tags(
 
 
 def _read_tags(
-    member: Member, stop_words: frozenset[str], dropped: Counter[str]
+    member: Member, stop_words: Container[str], dropped: Counter[str]
 ) -> tuple[str, ...]:
     try:
         data = member.read(MAX_TEXT_BYTES)
@@ -154,7 +154,7 @@ def _read_tags(
 
 
 def _read_labels(
-    sources: list[Source], suffix: str, stop_words: frozenset[str], dropped: Counter[str]
+    sources: list[Source], suffix: str, stop_words: Container[str], dropped: Counter[str]
 ) -> LabelledImages:
     """Return the labels whose files end in `suffix`. Raises `DataError` if one is unreadable."""
     labels: LabelledImages = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from mmcgan.dataset import Truth
@@ -49,7 +49,7 @@ class Collection:
 
 
 def clean_tags(
-    texts: Iterable[str], stop_words: frozenset[str], dropped: Counter[str]
+    texts: Iterable[str], stop_words: Container[str], dropped: Counter[str]
 ) -> tuple[str, ...]:
     """Normalise the tags of one photo; count in `dropped` what is left out and why."""
     kept: dict[str, None] = {}

@@ -23,7 +23,7 @@ from data_prep.mirflickr import download, read_mirflickr
 from data_prep.photos import Collection, Photo
 from data_prep.sample import read_sample
 from data_prep.shares import extract_shared
-from data_prep.text import read_stop_list
+from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
 from mmcgan.backbone import Backbone, load_backbone
 from mmcgan.config import PrepareConfig
@@ -38,10 +38,12 @@ from mmcgan.dataset import (
 )
 from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError, OptionError
+from mmcgan.feature_cache import FeatureCache
 from mmcgan.files import read_json, write_json
 from mmcgan.images import open_photo
 from mmcgan.options import flag
 
+LIBRARY_STOP_LIST = Path(__file__).with_name("stop_list_library.txt")
 N_THUMBNAILS = 24  # a split
 THUMBNAIL_SIZE = 160  # pixels, the longer side
 MAX_NAMED_FAILURES = 1000  # unreadable photos kept by name in the counts
@@ -73,9 +75,11 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
     if ranks.is_first:
         write_json(frozen, config.to_json())
     backbone = ranks.after_first(_load_backbone, collection, config)
+    cache = FeatureCache(backbone.record) if config.dataset == "folder" else None
     extracted = extract_shared(
-        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks
-    )
+        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks,
+        cache,
+    )  # fmt: skip
     if extracted is None:
         ranks.wait()  # until the first has written it
         return read_dataset(folder)
@@ -88,7 +92,7 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
 
 def read_collection(config: PrepareConfig) -> Collection:
     """Read the raw collection that the settings name."""
-    stop_words = read_stop_list(config.stop_list) if config.stop_list else frozenset[str]()
+    stop_words = _stop_list(config)
     if config.dataset == "sample":
         return read_sample(config.folder / "photos", stop_words, config.seed)
     if config.root is None:
@@ -98,6 +102,14 @@ def read_collection(config: PrepareConfig) -> Collection:
     if config.download:
         download(config.root)
     return read_mirflickr(config.root, stop_words)
+
+
+def _stop_list(config: PrepareConfig) -> StopList:
+    """Return the user's stop list, and ours where it is of use and not turned off."""
+    own = read_stop_list(config.stop_list) if config.stop_list else StopList()
+    if config.dataset != "folder" or config.no_stop_list:
+        return own
+    return own | read_stop_list(LIBRARY_STOP_LIST)
 
 
 def _load_backbone(collection: Collection, config: PrepareConfig) -> Backbone:

@@ -11,6 +11,7 @@ the true distribution, which the collection carries as its `truth`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 SCENES = tuple(TAGS)  # a scene's number is its place here
 
 
-def read_sample(photos_dir: Path, stop_words: frozenset[str], seed: int) -> Collection:
+def read_sample(photos_dir: Path, stop_words: Container[str], seed: int) -> Collection:
     """Draw the sample into `photos_dir`, unless it is there already, and read it.
 
     The same seed gives the same photos, tags and splits. Raises `OSError` if they cannot be
@@ -105,7 +106,8 @@ def read_sample(photos_dir: Path, stop_words: frozenset[str], seed: int) -> Coll
                 tuple(label for label in labels if label not in stop_words),
             )
         )
-    names = sorted({label for labels in LABELS.values() for label in labels} - stop_words)
+    every_label = {label for labels in LABELS.values() for label in labels}
+    names = sorted(label for label in every_label if label not in stop_words)
     return Collection(
         "sample", tuple(photos), tuple(names), dropped=+dropped, truth=_without(truth, stop_words)
     )
@@ -122,7 +124,7 @@ def true_distribution(scene: npt.NDArray[np.int64]) -> Truth:
     return Truth(scene, tuple(words), np.array(probability), np.array(annotated))
 
 
-def _without(truth: Truth, stop_words: frozenset[str]) -> Truth:
+def _without(truth: Truth, stop_words: Container[str]) -> Truth:
     """Return the truth about the words that are not on the stop list."""
     kept = [column for column, word in enumerate(truth.words) if word not in stop_words]
     words = tuple(truth.words[column] for column in kept)

@@ -20,6 +20,7 @@ from data_prep.features import (
 from data_prep.photos import Photo
 from mmcgan.backbone import Backbone
 from mmcgan.distributed import Ranks
+from mmcgan.feature_cache import FeatureCache
 
 
 def extract_shared(
@@ -29,18 +30,19 @@ def extract_shared(
     batch_size: int,
     max_failed: float,
     ranks: Ranks,
+    cache: FeatureCache | None = None,
 ) -> Extracted | None:
     """Compute the features of `photos` together; the first rank gets all, the others None.
 
     Raises what `extract_features` raises, and `RankError` where a rank ended or has other photos.
     """
     if ranks.size == 1:
-        return extract_features(photos, backbone, work_dir, batch_size, max_failed)
+        return extract_features(photos, backbone, work_dir, batch_size, max_failed, cache)
     ranks.agree([describe_job(photos, backbone), batch_size], "photos")
     shares = split_in_batches(photos, batch_size, ranks.size)
     folders = [work_dir / f"r{rank}of{ranks.size}" for rank in range(ranks.size)]
     own, folder = shares[ranks.rank], folders[ranks.rank]
-    store_features(own, backbone, folder, batch_size, (max_failed, len(photos)))
+    store_features(own, backbone, folder, batch_size, (max_failed, len(photos)), cache)
     ranks.wait()
     if not ranks.is_first:
         return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from data_prep.archives import MAX_TEXT_BYTES
@@ -12,6 +15,7 @@ from mmcgan.files import read_file
 from mmcgan.vocabulary import normalize_tag
 
 _SEPARATORS = re.compile(r"[\r\n,;]+")
+_WILD = re.compile(r"[*?]|\[.+\]")
 
 
 def decode_text(data: bytes, dropped: Counter[str]) -> str:
@@ -34,8 +38,34 @@ def split_tags(text: str) -> list[str]:
     return [tag for tag in map(str.strip, _SEPARATORS.split(text)) if tag]
 
 
-def read_stop_list(path: Path) -> frozenset[str]:
-    """Return the normalised words of a stop list, one a line, spaces and underscores the same.
+@dataclass(frozen=True)
+class StopList:
+    """Normalised words, and patterns with *, ? and [abc], that are left out.
+
+    A keyword with levels, a|b, is on the list where one of its levels is, or the whole.
+    """
+
+    words: frozenset[str] = frozenset()
+    patterns: frozenset[str] = frozenset()
+
+    def __contains__(self, word: object) -> bool:
+        """Whether a normalised word is on the list."""
+        return isinstance(word, str) and any(map(self._has, {word, *word.split("|")}))
+
+    def __or__(self, other: StopList) -> StopList:
+        """Return the list of what is on one of both."""
+        return StopList(self.words | other.words, self.patterns | other.patterns)
+
+    def _has(self, word: str) -> bool:
+        return word in self.words or self._pattern.match(word) is not None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(fnmatch.translate, sorted(self.patterns))) or "(?!)")
+
+
+def read_stop_list(path: Path) -> StopList:
+    """Return what a stop list holds, one word or pattern a line, spaces and underscores the same.
 
     Lines that begin with # are comments. Raises `DataError` if the file is missing or no text.
     """
@@ -43,5 +73,7 @@ def read_stop_list(path: Path) -> frozenset[str]:
     if b"\0" in data:
         raise DataError(f"the stop list {path} is a binary file; it must be text, one tag a line")
     lines = decode_text(data, Counter()).splitlines()
-    words = (normalize_tag(line) for line in lines if not line.startswith("#"))
-    return frozenset(word for word in words if word)
+    found = (normalize_tag(line) for line in lines if not line.startswith("#"))
+    words = frozenset(word for word in found if word)
+    patterns = frozenset(word for word in words if _WILD.search(word))
+    return StopList(words - patterns, patterns)

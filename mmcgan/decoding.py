@@ -1,32 +1,81 @@
-"""Photos decoded in threads, ahead of the backbone that takes them."""
+"""Photos to features: decoded in threads ahead of the backbone, unless a cache has the features."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mmcgan.backbone import Backbone
-from mmcgan.images import open_photo
+from mmcgan.errors import PhotoError
+from mmcgan.files import read_file
+from mmcgan.images import MAX_IMAGE_BYTES, open_photo
+
+if TYPE_CHECKING:
+    from mmcgan.feature_cache import FeatureCache
 
 BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
 MAX_DECODERS = 8
 
 Pixels = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
 Item = TypeVar("Item")
 Decoded = TypeVar("Decoded")
 
 
-def decode_pixels(data: bytes | Path, backbone: Backbone, name: str | None = None) -> Pixels:
+@dataclass(frozen=True)
+class Seen:
+    """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) that were kept.
+
+    `key` is what the features are kept under.
+    """
+
+    pixels: Pixels | None = None
+    features: FloatArray | None = None
+    key: bytes = b""
+
+
+def look_at(
+    photo: bytes | Path, backbone: Backbone, cache: FeatureCache | None, name: str | None = None
+) -> Seen:
+    """Decode a photo, if its features are not in the cache; `PhotoError` if it is broken."""
+    if cache is None or (isinstance(photo, Path) and not photo.is_file()):
+        return Seen(decode_pixels(photo, backbone, name))
+    data = photo if isinstance(photo, bytes) else read_file(photo, MAX_IMAGE_BYTES, PhotoError)
+    key = cache.key(data)
+    features = cache.get(key)
+    pixels = decode_pixels(photo, backbone, name) if features is None else None
+    return Seen(pixels, features, key)
+
+
+def decode_pixels(photo: bytes | Path, backbone: Backbone, name: str | None = None) -> Pixels:
     """Return what the backbone sees of an encoded photo, (H, W, 3); `PhotoError` if broken."""
-    return backbone.preprocess(open_photo(data, name, at_least=backbone.image_size))
+    return backbone.preprocess(open_photo(photo, name, at_least=backbone.image_size))
+
+
+def compute_features(
+    photos: Sequence[Seen], backbone: Backbone, cache: FeatureCache | None
+) -> FloatArray:
+    """Return the features (B, D) of photos; those that are new are kept in the cache."""
+    new = [(i, photo.pixels) for i, photo in enumerate(photos) if photo.pixels is not None]
+    features = np.empty((len(photos), backbone.feature_size), np.float32)
+    for i, photo in enumerate(photos):
+        if photo.features is not None:
+            features[i] = photo.features
+    if new:
+        rows, pixels = zip(*new, strict=True)
+        features[list(rows)] = backbone.features_of_pixels(np.stack(pixels))
+        if cache is not None:
+            cache.put({photos[i].key: features[i] for i in rows})
+    return features
 
 
 def decode_ahead(

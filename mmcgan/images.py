@@ -22,7 +22,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mmcgan.errors import PhotoError
+from mmcgan.errors import DependencyError, PhotoError
+from mmcgan.extra_formats import find_extra_decoder
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
@@ -38,7 +39,7 @@ _DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] 
     (b"II+\0", TiffImageFile),
     (b"MM\0+", TiffImageFile),
 )
-_KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP"
+_KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP, with extras HEIC or camera RAW"
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {  # EXIF orientation → what undoes it
@@ -82,21 +83,29 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
         return min(image.size)
 
 
+def orientation_of(data: bytes | Path, name: str | None = None) -> int | None:
+    """Return the EXIF orientation of the encoded photo; raises as `shorter_side`."""
+    with open_header(data, name) as image:
+        return _orientation(image)
+
+
 @contextmanager
-def open_header(data: bytes | Path, name: str | None = None) -> Iterator[ImageFile.ImageFile]:
+def open_header(data: bytes | Path, name: str | None = None) -> Iterator[Image.Image]:
     """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too.
 
     `name` is what errors call the photo.
     """
     name = name or (str(data) if isinstance(data, Path) else "the photo")
     with _open_stream(data, name) as stream:
-        decoder = _find_decoder(stream, name)
         try:
+            decoder = find_extra_decoder(stream) or _find_decoder(stream, name)
             image = decoder(stream)
             _check_size(image, name)
             yield image
         except PhotoError:
             raise
+        except DependencyError as reason:
+            raise PhotoError(f"{name} cannot be opened: {reason}") from None
         except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles
             raise PhotoError(f"{name} has too many pixels: {_one_line(reason)}") from None
         except Exception as reason:  # broken data makes decoders raise nearly anything
@@ -183,12 +192,16 @@ def _sample_range(image: Image.Image, low: float, high: float) -> tuple[float, f
 
 
 def _turn_upright(rgb: Image.Image, original: Image.Image) -> Image.Image:
-    try:
-        orientation = original.getexif().get(_ORIENTATION_TAG)
-    except Exception:  # a broken EXIF block is no reason to refuse whole pixels
-        return rgb
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    turn = _UPRIGHT.get(_orientation(original) or 0)
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # a broken EXIF block is no reason to refuse whole pixels
+        return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def _one_line(reason: Exception) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from mmcgan.errors import RunError, TrainingError
@@ -137,11 +137,11 @@ def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
     """Take the updates up to the next evaluation; return their mean measures."""
     config, interval = trainer.config, trainer.evaluation_interval
     n_updates = min(interval - trainer.update % interval, trainer.n_updates - trainer.update)
-    taken: dict[str, list[Tensor]] = {}
+    taken: dict[str, list[float]] = {}  # tensors, small as they are, would scatter the memory
     started_at = time.perf_counter()
     for _ in range(n_updates):
         for name, value in trainer.step().items():
-            taken.setdefault(name, []).append(value.detach())
+            taken.setdefault(name, []).append(float(value.detach()))
         bar.update()
     seconds = time.perf_counter() - started_at
     n_examples = n_updates * config.discriminator_steps * trainer.game.batch_size
@@ -155,7 +155,7 @@ def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
     }
 
 
-def _mean(values: list[Tensor]) -> float | None:
+def _mean(values: list[float]) -> float | None:
     """Return the mean of those values that are numbers, None where none is."""
-    mean = float(torch.stack(values).nanmean())
+    mean = float(torch.tensor(values).nanmean())
     return mean if math.isfinite(mean) else None

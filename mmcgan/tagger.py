@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mmcgan.backbone import Backbone, restore_backbone
-from mmcgan.decoding import Pixels, decode_ahead, decode_pixels
+from mmcgan.decoding import Seen, compute_features, decode_ahead, look_at
 from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
 from mmcgan.ranking import Ranked, Ranking, rank_draws
 from mmcgan.runs import RunDir, default_model
+
+if TYPE_CHECKING:
+    from mmcgan.feature_cache import FeatureCache
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
 BATCH_SIZE = 64  # photos that go through the networks together
@@ -27,7 +30,10 @@ Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
 
 
 class Tag(NamedTuple):
-    """A word and its score: how sure the model is, or the word's share of the draws' votes."""
+    """A word and its score: the probability that the user would write it.
+
+    Of a run without a calibration, the score of its ranking (`mmcgan.ranking`).
+    """
 
     word: str
     score: float
@@ -43,6 +49,7 @@ class Tagger:
     model: Model
     seed: int = 0
     n_samples: int = N_SAMPLES
+    cache: FeatureCache | None = None  # of photos tagged by `tag_each`
 
     @classmethod
     def load(cls, run: str | Path | None = None, seed: int = 0) -> Tagger:
@@ -74,10 +81,10 @@ class Tagger:
     ) -> Iterator[list[Tag] | PhotoError]:
         """Yield the tags of each of `photos`, or the error of one that cannot be opened."""
         _check_k(k)
-        decode = partial(_try_decode, backbone=self.backbone)
+        decode = partial(_try_look, backbone=self.backbone, cache=self.cache)
         for batch in decode_ahead(decode, photos, BATCH_SIZE):
-            pixels = [photo for photo in batch if not isinstance(photo, PhotoError)]
-            tags = iter(self._tags_of_pixels(pixels, k))
+            seen = [photo for photo in batch if not isinstance(photo, PhotoError)]
+            tags = iter(self.tag_features(compute_features(seen, self.backbone, self.cache), k))
             for result in batch:
                 yield result if isinstance(result, PhotoError) else next(tags)
 
@@ -126,13 +133,10 @@ class Tagger:
         words = self.model.vocabulary.words
         return [
             [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
-            for rows, scores in zip(ranking.rows, ranking.scores, strict=True)
+            for rows, scores in zip(
+                ranking.rows, self.model.calibrated(ranking.scores), strict=True
+            )
         ]
-
-    def _tags_of_pixels(self, pixels: Sequence[Pixels], k: int) -> list[list[Tag]]:
-        if not pixels:
-            return []
-        return self.tag_features(self.backbone.features_of_pixels(np.stack(pixels)), k)
 
     @cached_property
     def index(self) -> WordIndex:
@@ -145,10 +149,12 @@ class Tagger:
         return restore_backbone(self.model.backbone)
 
 
-def _try_decode(photo: PhotoSource, backbone: Backbone) -> Pixels | PhotoError:
+def _try_look(
+    photo: PhotoSource, backbone: Backbone, cache: FeatureCache | None
+) -> Seen | PhotoError:
     """Decode a photo as the bulk extraction does, so that its features are the same."""
     try:
-        return decode_pixels(photo if isinstance(photo, bytes) else Path(photo), backbone)
+        return look_at(photo if isinstance(photo, bytes) else Path(photo), backbone, cache)
     except PhotoError as error:
         return error
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,9 @@ RECORD = {
 }
 
 
+_numbers = count()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's cache and data folders while tests run: some of their own."""
@@ -44,6 +48,16 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def feature_cache_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test meets the features that a stand-in made in another one."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = Path(str(tmp_path_factory.getbasetemp())) / "feature-caches"
+        name = f"{next(_numbers)}.sqlite"
+        patch.setattr("mmcgan.feature_cache.cache_path", lambda: folder / name)
+        yield
 
 
 @pytest.fixture(scope="session")

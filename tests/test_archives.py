@@ -14,7 +14,8 @@ import data_prep
 from data_prep import archives
 from data_prep.archives import FolderSource, ZipSource, find_sources
 from data_prep.mirflickr import POTENTIAL_LABELS
-from data_prep.text import decode_text, read_stop_list, split_tags
+from data_prep.pipeline import LIBRARY_STOP_LIST
+from data_prep.text import StopList, decode_text, read_stop_list, split_tags
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.vocabulary import normalize_tag
 
@@ -202,12 +203,50 @@ def test_split_tags_takes_lines_commas_and_semicolons():
 
 def test_read_stop_list_normalises_its_words(tmp_path):
     (tmp_path / "stop.txt").write_text("Nikon\nplant life\n\nplant_life\nΦΩΤΟ\n", "utf-8")
-    assert read_stop_list(tmp_path / "stop.txt") == {"nikon", "plant_life", "φωτο"}
+    assert read_stop_list(tmp_path / "stop.txt").words == {"nikon", "plant_life", "φωτο"}
 
 
 def test_read_stop_list_skips_comments(tmp_path):
     (tmp_path / "stop.txt").write_text("# Cameras\nnikon\n#canon\n\nc#\n", "utf-8-sig")
-    assert read_stop_list(tmp_path / "stop.txt") == {"nikon", "c#"}
+    assert read_stop_list(tmp_path / "stop.txt").words == {"nikon", "c#"}
+
+
+def test_stop_list_takes_wildcards_and_underscores_for_spaces(tmp_path):
+    (tmp_path / "stop.txt").write_text("20[0-9][0-9]\nCanon *\nimg_????\nplant life\n[odd\n")
+    stop_list = read_stop_list(tmp_path / "stop.txt")
+    stopped = ["2007", "canon_eos_5d", "img_1234", "plant_life", "[odd"]
+    kept = ["20", "20078", "canon", "canonbury", "img_12345", "plant", "life", "plantlife", "odd"]
+    assert [word for word in stopped if word not in stop_list] == []
+    assert [word for word in kept if word in stop_list] == []
+
+
+def test_a_keyword_with_levels_is_on_the_stop_list_where_one_of_them_is(tmp_path):
+    (tmp_path / "stop.txt").write_text("dates\nnikon*\n")
+    stop_list = read_stop_list(tmp_path / "stop.txt")
+    assert "dates|summer" in stop_list
+    assert "cameras|nikond80" in stop_list
+    assert "summer" not in stop_list
+    assert "seasons|summer" not in stop_list
+
+
+def test_stop_lists_are_joined():
+    joined = StopList(frozenset({"a"})) | StopList(frozenset({"b"}), frozenset({"c*"}))
+    assert [word for word in ("a", "b", "cd", "d") if word in joined] == ["a", "b", "cd"]
+    assert "" not in StopList()
+
+
+def test_stop_list_for_libraries_leaves_what_a_photo_shows():
+    stop_list = read_stop_list(LIBRARY_STOP_LIST)
+    kept = ("hdr, bw, macro, portrait, people, girl, daughter, spring, summer, christmas, "
+            "easter, morning, wedding, church, red, camera, mount_fuji, canonbury, march, may, "
+            "london, animals|birds|heron, 1st_birthday, 40th, sunday, imprint, printer, disco, "
+            "best_friends, rawhide, dscotheque")  # fmt: skip
+    stopped = ("canon, canon_eos_5d, canon5d, canoneos400d, nikon, nikon_d80, nikond80, sony_a7, "
+               "iphone_12, 50mm, f2.8, iso_400, 1998, 2007, 12, 2007-05-01, 20070501, "
+               "december, img_1234, dsc01234, p1010001, lightroom, digikam_internal_tags|pick, "
+               "geotagged, geo:lat=1, untagged, import_2008, 5_star, holidays|2007")  # fmt: skip
+    assert [word for word in split_tags(kept) if word in stop_list] == []
+    assert [word for word in split_tags(stopped) if word not in stop_list] == []
 
 
 def stop_list_lines() -> list[str]:

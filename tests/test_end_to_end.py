@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from data_prep.sample import read_sample
 from mmcgan import __main__, evaluate, prepare, train
 from mmcgan.cli import run_command
 from mmcgan.dataset import read_dataset
+from mmcgan.vocabulary import printed
 
 N_PHOTOS = 90
 PREPARE = ["--dataset", "folder", "--root", "photos", "--out", "data/mine", "--backbone",
@@ -82,11 +85,38 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
 
 
 def test_command_line_tags_a_photo(home, capsys):
-    assert run_command(__main__.main, ["photos/im1.jpg", "--json"]) == 0
+    assert run_command(__main__.main, ["photos/im1.jpg", "--json", "--k", "10", "--no-fold"]) == 0
     out = capsys.readouterr().out
     assert [(t["word"], t["score"]) for t in json.loads(out)["tags"]] == [
         tuple(tag) for tag in mmcgan.tag("photos/im1.jpg")
     ]
+
+
+@pytest.mark.parametrize("place", ["sidecar", "embedded"])
+def test_a_library_is_tagged_seen_by_other_software_and_as_before_in_the_end(
+    home, tmp_path, capsys, place
+):
+    new = tmp_path / "new"
+    (new / "sub").mkdir(parents=True)
+    for i in range(1, 7):
+        shutil.copy(f"photos/im{i}.jpg", new / ("sub" if i % 2 else "."))
+    before = {path: path.read_bytes() for path in new.rglob("*.jpg")}
+    assert run_command(__main__.main, [str(new), "--json", "--write", place]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    tags = {line["path"]: [printed(tag["word"]) for tag in line["tags"]]
+            for line in map(json.loads, lines)}  # fmt: skip
+    assert tags.keys() == {str(path) for path in before}
+    assert all(1 <= len(words) <= 10 for words in tags.values())
+    if shutil.which("exiftool"):
+        for path, words in tags.items():
+            seen = Path(f"{path}.xmp" if place == "sidecar" else path)
+            found = subprocess.run(
+                ["exiftool", "-j", "-XMP:Subject", "-sep", "|", seen],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            assert json.loads(found.stdout)[0]["Subject"].split("|") == words
+    assert run_command(__main__.main, [str(new), "--remove"]) == 0
+    assert {path: path.read_bytes() for path in new.rglob("*") if path.is_file()} == before
 
 
 def test_prepare_names_what_is_wrong_with_a_collection(tmp_path, capsys):

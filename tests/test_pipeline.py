@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packets import marks
 from PIL import Image
 
 from data_prep import pipeline
 from data_prep.photos import Collection, split_of
 from data_prep.pipeline import prepare, read_collection
+from data_prep.text import StopList
 from mmcgan.backbone import Backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, Truth, read_dataset
 from mmcgan.errors import DataError, OptionError
+from mmcgan.metadata import plan_embedded
 
 RECORD = {"name": "tiny", "weights_sha256": "0", "feature_size": 3, "image_size": 4,
           "precision": "float32"}  # fmt: skip
@@ -104,6 +107,21 @@ def test_prepare_writes_one_file_that_holds_everything(config, backbone):
     assert {"sea", "cat"} <= set(found.vocabularies["user"].words) <= {"sea", "cat", "sky", "rare"}
     assert found.vocabularies["user"].vector_size == 4
     assert found.truth is None
+
+
+def test_photos_of_a_folder_are_computed_once_wherever_they_go(config, backbone, tmp_path):
+    first = prepare(config, COMMAND)
+    n_photos = backbone.n_photos
+    moved = config.root.rename(tmp_path / "moved")
+    put_keyword(next(moved.glob("*.png")))
+    again = prepare(replace(config, root=moved, out=tmp_path / "again"), COMMAND)
+    assert backbone.n_photos == n_photos
+    assert np.array_equal(again.features, first.features)
+    assert again.counts["unreadable"] == 0
+
+
+def put_keyword(photo: Path) -> None:
+    plan_embedded(photo, marks("sea")).apply()
 
 
 def test_prepare_records_how_the_file_came_to_be(config, backbone):
@@ -313,6 +331,21 @@ def test_read_collection_leaves_out_the_words_of_the_stop_list(config, tmp_path)
     assert {tag for photo in collection.photos for tag in photo.tags} == {"sea", "cat"}
 
 
+def test_our_stop_list_for_libraries_holds_until_it_is_turned_off(config, tmp_path):
+    def tags(**options: object) -> set[str]:
+        photos = read_collection(replace(config, **options)).photos
+        return {tag for photo in photos for tag in photo.tags}
+
+    first = sorted(config.root.rglob("*.txt"))[0]
+    first.write_text("Nikon D80, 2007, Holidays")
+    assert tags() & {"nikon_d80", "2007", "holidays"} == {"holidays"}
+    assert tags(no_stop_list=True) >= {"nikon_d80", "2007", "holidays"}
+    (tmp_path / "stop.txt").write_text("holi*")
+    own = tmp_path / "stop.txt"
+    assert tags(stop_list=own) & {"nikon_d80", "2007", "holidays"} == set()
+    assert tags(stop_list=own, no_stop_list=True) >= {"nikon_d80", "2007"}
+
+
 @pytest.mark.parametrize("is_asked", [True, False])
 def test_read_collection_downloads_only_when_it_is_asked_to(tmp_path, monkeypatch, is_asked):
     calls = []
@@ -325,7 +358,7 @@ def test_read_collection_downloads_only_when_it_is_asked_to(tmp_path, monkeypatc
 def test_read_collection_draws_the_sample_beside_the_prepared_file(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "read_sample", lambda *args: args)
     drawn = read_collection(PrepareConfig(out=tmp_path, seed=3))
-    assert drawn == (tmp_path / "photos", frozenset(), 3)
+    assert drawn == (tmp_path / "photos", StopList(), 3)
 
 
 def test_folder_is_named_after_the_collection():

@@ -76,7 +76,7 @@ def _jpeg_slot(data: bytes, name: str) -> Slot:
         return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
 
     place = 2
-    for start, end, marker in _jpeg_segments(data, name):
+    for start, end, marker in jpeg_segments(data, name):
         content = data[start + 4 : end]
         if marker == 0xE1 and content.startswith(_JPEG_XMP):
             return Slot(start, end, content[len(_JPEG_XMP) :], wrap)
@@ -87,7 +87,7 @@ def _jpeg_slot(data: bytes, name: str) -> Slot:
     return Slot(place, place, None, wrap)
 
 
-def _jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
     """Yield start, end and marker of each segment before the pixels."""
     start = 2
     while data[start + 1] != 0xDA:
@@ -103,7 +103,7 @@ def _jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
 
 def _png_slot(data: bytes, name: str) -> Slot:
     place = 0
-    for start, end, kind in _png_chunks(data):
+    for start, end, kind in png_chunks(data):
         content = data[start + 8 : end - 4]
         if kind == b"iTXt" and content.startswith(_PNG_XMP):
             packet = content[len(_PNG_XMP) + len(_PNG_PLAIN) :]
@@ -114,7 +114,7 @@ def _png_slot(data: bytes, name: str) -> Slot:
     return Slot(place, place, None, _png_chunk)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield start, end and kind of each chunk."""
     start, kind = len(PNG_START), b""
     while kind != b"IEND":

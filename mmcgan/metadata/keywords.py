@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.PngImagePlugin import PngImageFile
@@ -87,16 +88,17 @@ def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
         problems.append(f"{photo} has metadata that cannot be read: {line}")
 
 
-def _embedded_packets(image: ImageFile, photo: Path) -> list[Packet]:
+def _embedded_packets(image: Image, photo: Path) -> list[Packet]:
     data = image.info.get("xmp")
     if not data:
         return []
     return [Packet.parse(data if isinstance(data, bytes) else str(data).encode(), f"{photo} (XMP)")]
 
 
-def _iptc_keywords(image: ImageFile) -> list[str]:
+def _iptc_keywords(image: Image) -> list[str]:
     """Return IPTC's keywords, which JPEG and TIFF can have: UTF-8, else Latin-1."""
-    found = (getiptcinfo(image) or {}).get(_IPTC_KEYWORDS, [])
+    records = getiptcinfo(image) if isinstance(image, ImageFile) else None
+    found = (records or {}).get(_IPTC_KEYWORDS, [])
     return [keyword_path(_decode(data)) for data in (found if isinstance(found, list) else [found])]
 
 
@@ -107,7 +109,7 @@ def _decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _xp_keywords(image: ImageFile) -> list[str]:
+def _xp_keywords(image: Image) -> list[str]:
     """Return EXIF's XPKeywords: UTF-16 with semicolons between."""
     data = image.getexif().get(_XP_KEYWORDS, b"")
     text = bytes(data).decode("utf-16-le", "replace").replace("\0", "")
