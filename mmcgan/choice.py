@@ -29,7 +29,10 @@ class Choice:
     def of(cls, config: TagConfig, tagger: Tagger) -> Choice:
         """Return what the options ask for, of the words of a tagger."""
         n_words = len(tagger.model.vocabulary)
-        doubles: Mapping[str, str] = {} if config.no_fold else tagger.model.doubles
+        # `--k` alone prints what `mmcgan.tag` gives.
+        is_asked = config.k is None or config.is_of_library
+        folds = is_asked and not config.no_fold
+        doubles: Mapping[str, str] = tagger.model.doubles if folds else {}
         if config.k is None and config.threshold is None:
             fitted = tagger.model.calibration
             return cls(BEST, fitted.threshold if fitted else 0.0, 1, doubles)

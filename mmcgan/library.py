@@ -34,7 +34,7 @@ from mmcgan.metadata import (
 from mmcgan.runs import PRETRAINED, RunDir
 from mmcgan.summary import Summary
 from mmcgan.tag_list import TagList
-from mmcgan.tagger import BATCH_SIZE, Tag, Tagger
+from mmcgan.tagger import Tag, Tagger
 
 Result = list[Tag] | MmcganError
 Show = Callable[[str, Result], None]
@@ -65,16 +65,15 @@ def tag_library(
     written, with which it goes on.
     """
     with tqdm(total=len(photos), desc="tagging", unit="photo", disable=None) as progress:
-        waiting = _undone(photos, outputs, summary, progress)
-        while batch := list(itertools.islice(waiting, BATCH_SIZE)):
-            for photo, ranked in zip(batch, tagger.tag_each(batch, choice.depth), strict=True):
-                result: Result = ranked
-                if not isinstance(ranked, PhotoError):
-                    result = _put(photo, choice.among(ranked), outputs, summary)
-                if isinstance(result, MmcganError):
-                    summary.failed.append((photo, str(result)))
-                show(photo, result)
-                progress.update()
+        waiting, undone = itertools.tee(_undone(photos, outputs, summary, progress))
+        for ranked, photo in zip(tagger.tag_each(waiting, choice.depth), undone, strict=True):
+            result: Result = ranked
+            if not isinstance(ranked, PhotoError):
+                result = _put(photo, choice.among(ranked), outputs, summary)
+            if isinstance(result, MmcganError):
+                summary.failed.append((photo, str(result)))
+            show(photo, result)
+            progress.update()
 
 
 def _put(photo: str, tags: list[Tag], outputs: Sequence[Output], summary: Summary) -> Result:

@@ -85,7 +85,7 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
 
 
 def test_command_line_tags_a_photo(home, capsys):
-    assert run_command(__main__.main, ["photos/im1.jpg", "--json", "--k", "10", "--no-fold"]) == 0
+    assert run_command(__main__.main, ["photos/im1.jpg", "--json", "--k", "10"]) == 0
     out = capsys.readouterr().out
     assert [(t["word"], t["score"]) for t in json.loads(out)["tags"]] == [
         tuple(tag) for tag in mmcgan.tag("photos/im1.jpg")
