@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from mmcgan import runs
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
+from mmcgan.contact_sheet import write_contact_sheet
 from mmcgan.errors import PhotoError
 from mmcgan.tagger import Tag, Tagger
 from mmcgan.vocabulary import printed
@@ -29,14 +31,20 @@ def main(photos: tuple[str, ...], **options: Any) -> int:
     click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
     n_failed = 0
+    tagged: list[tuple[str | Path, list[Tag]]] = []
     for path, result in zip(photos, tagger.tag_each(photos, config.k), strict=True):
         if isinstance(result, PhotoError):
             n_failed += 1
             click.echo(f"mmcgan: error: {result}", err=True)
+        else:
+            tagged.append((path, result))
         if config.json:
             click.echo(as_json(path, result))
         elif not isinstance(result, PhotoError):
             click.echo(as_text(path, result))
+    if config.report:
+        sheet = write_contact_sheet(config.report, tagged, taken)
+        click.echo(f"contact sheet: {sheet}", err=config.json)
     return 1 if n_failed else 0
 
 

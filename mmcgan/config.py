@@ -302,6 +302,10 @@ class TagConfig(ModelConfig):
 
     k: int = option(10, "Tags a photo.", at_least=1)
     json: bool = option(False, "One JSON object a photo, a line each.")
+    report: Path | None = option(
+        None,
+        "Folder for a contact sheet: one HTML page, to look through and to tick tags.",
+    )
 
 
 @dataclass(frozen=True)
