@@ -284,15 +284,16 @@ class EvaluateConfig(Config):
     seed: int = option(0, "Seed of the noise, the bootstrap and the rivals.", at_least=0)
 
 
+_RUN_HELP = (
+    "Run folder; the newest finished one under runs/, or else the model that ships with mmcgan."
+)
+
+
 @dataclass(frozen=True)
 class ModelConfig(Config):
     """What says which model answers, and with which noise."""
 
-    run: Path | None = option(
-        None,
-        "Run folder; the newest finished one under runs/, or else the model that ships with "
-        "mmcgan.",
-    )
+    run: Path | None = option(None, _RUN_HELP)
     seed: int = option(0, "Seed of the noise.", at_least=0)
 
 
@@ -313,3 +314,15 @@ class ExportConfig(ModelConfig):
     """`python -m mmcgan.export`: a run → ONNX files."""
 
     out: Path = option(Path("export"), "Folder of the files.")
+
+
+@dataclass(frozen=True)
+class WebConfig(Config):
+    """`python -m mmcgan.web`: a page on which photos are tagged."""
+
+    run: Path | None = option(None, _RUN_HELP)
+    data: Path | None = option(
+        None, "Folder of prepared data whose training photos are shown beside a similar one."
+    )
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for the whole network.")
+    port: int = option(8000, "Port to listen on.", at_least=0, at_most=65535)

@@ -85,6 +85,10 @@ class Tagger:
             for result in opened:
                 yield result if isinstance(result, PhotoError) else next(tags)
 
+    def features(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
+        """Return the backbone's features (1, D) of one photo. Raises `PhotoError`."""
+        return self.backbone.features([self._open(photo)])
+
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
         _check_k(k)
@@ -134,12 +138,15 @@ class Tagger:
         ]
 
     def _try_open(self, photo: PhotoSource) -> Image.Image | PhotoError:
-        """Open a photo as the bulk extraction does, so that its features are the same."""
-        data = photo if isinstance(photo, bytes) else Path(photo)
         try:
-            return open_photo(data, at_least=self.backbone.image_size)
+            return self._open(photo)
         except PhotoError as error:
             return error
+
+    def _open(self, photo: PhotoSource) -> Image.Image:
+        """Open a photo as the bulk extraction does, so that its features are the same."""
+        data = photo if isinstance(photo, bytes) else Path(photo)
+        return open_photo(data, at_least=self.backbone.image_size)
 
     @cached_property
     def index(self) -> WordIndex:
