@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).parent / "pages"
 SHEET_NAME = "contact_sheet.html"
-THUMBNAIL_SIZE = 240  # pixels, the longer side; about 6 KB a photo
+THUMBNAIL_SIZE = 240  # pixels, the longer side
 _QUALITY = 70
 
 

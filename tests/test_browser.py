@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import served, start_chromium, until
+from PIL import Image
 from test_tagger import make_photo, stand_in  # noqa: F401
 from test_web_album import with_thumbnails
 from test_web_app import bomb
@@ -249,6 +252,19 @@ def test_page_shows_ranked_tags_and_the_sliders_cut_them(browser, drop, desk):
     assert "No tag is so sure." in texts(browser, ".none")
 
 
+def test_photos_are_dropped_anywhere_on_the_page(browser, server):
+    browser.get(server)
+    browser.execute_script(
+        "const held = new DataTransfer();"
+        "held.items.add(new File([new Uint8Array(arguments[0])], 'red.png'));"
+        "document.querySelector('main').dispatchEvent("
+        "  new DragEvent('drop', {dataTransfer: held, bubbles: true, cancelable: true}))",
+        list(make_photo("red")),
+    )
+    until(lambda: texts(browser, "#status") == ["1 photo tagged"])
+    assert texts(browser, ".name") == ["red.png"]
+
+
 def test_sliders_move_by_arrow_keys(browser, drop):
     drop(("red.png", make_photo("red")))
     focus(browser, "#k")
@@ -330,6 +346,14 @@ def test_html_in_a_word_is_shown_as_text(browser, desk, tmp_path):
         assert len(find(browser, ".tags img")) == 0
 
 
+def noisy_photo() -> bytes:
+    """A photo of 5 MB: more than goes through a connection before it is answered."""
+    buffer = BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (1300, 1300, 3), np.uint8)
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def test_too_many_photos_wait_and_are_tagged(browser, desk, tmp_path):
     from mmcgan.web.app import create_app
     from mmcgan.web.limits import Rate
@@ -338,11 +362,17 @@ def test_too_many_photos_wait_and_are_tagged(browser, desk, tmp_path):
         browser.get(url)
         paths = [tmp_path / "a.png", tmp_path / "b.png"]
         for path in paths:
-            path.write_bytes(make_photo("red"))
+            path.write_bytes(noisy_photo())
         browser.find_element("id", "files").send_keys("\n".join(map(str, paths)))
         until(lambda: any("too many photos" in text for text in texts(browser, ".problem")))
         until(lambda: len(find(browser, ".answer:not([hidden])")) == 2)
         assert texts(browser, ".problem") == []
+
+
+def test_a_file_that_is_too_large_is_not_sent(browser, drop):
+    browser.execute_script("document.getElementById('files').dataset.maxBytes = 1")
+    drop(("red.png", make_photo("red")))
+    assert texts(browser, ".problem")[0].startswith("the photo is larger than")
 
 
 def test_page_fits_a_phone(browser, drop):

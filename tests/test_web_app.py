@@ -22,6 +22,7 @@ from mmcgan.vocabulary import Vocabulary
 from mmcgan.web.album import Album
 from mmcgan.web.app import create_app
 from mmcgan.web.desk import Desk
+from mmcgan.web.limits import MAX_UPLOAD_BYTES
 
 HTML = "<img_src=x_onerror=alert(1)>"
 
@@ -79,6 +80,7 @@ def test_page_has_all_it_needs_on_this_server(client):
     assert "://" not in page.text
     assert "<script>" not in page.text
     assert "style=" not in page.text
+    assert f'data-max-bytes="{MAX_UPLOAD_BYTES}"' in page.text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from mmcgan.web.desk import Desk, NotHereError
 from mmcgan.web.limits import UPLOADS_A_MINUTE, Guard, Rate
 
 MAX_TAGS = 1000
-N_DRAWN = 20  # words of the draws that are shown
+N_DRAWN = 12  # words of the draws that are shown
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {  # name → where it is and what it is

@@ -77,8 +77,10 @@ class Guard:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        answer = self._refusal(scope) or self._app
-        await answer(scope, receive, send_guarded)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _read_away(receive)
+        await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
@@ -118,6 +120,15 @@ def _wrong_upload(headers: Headers) -> JSONResponse | None:
     return None
 
 
+async def _read_away(receive: Receive) -> None:
+    """Read what is being sent, within limits: many clients hear no answer before they have sent."""
+    n_bytes, is_more = 0, True
+    while is_more and n_bytes <= MAX_UPLOAD_BYTES:
+        message = await receive()
+        n_bytes += len(message.get("body", b""))
+        is_more = message.get("more_body", False)
+
+
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
@@ -127,5 +138,5 @@ def _is_address(name: str) -> bool:
 
 
 def _refused(status: int, detail: str) -> JSONResponse:
-    # The body is not read, so the connection cannot be used again.
+    # The body may not have been read to its end, so the connection cannot be used again.
     return JSONResponse({"detail": detail}, status, {"Connection": "close"})

@@ -31,6 +31,11 @@ function show(card, problem) {
 
 // Photos are sent one after another; where the server has enough for now, it says how long.
 async function send(file, card) {
+  const most = Number(byId("files").dataset.maxBytes);
+  if (file.size > most) {
+    show(card, new Error(`the photo is larger than ${most / 2 ** 20} MiB, the most that is taken`));
+    return null;
+  }
   const form = new FormData();
   form.append("photo", file);
   for (;;) {
@@ -151,10 +156,11 @@ async function showNear(card, button) {
   part.querySelector("h3").textContent = `Near “${printed(word)}”`;
   part.querySelector(".words").replaceChildren(...words.map((near) => {
     const item = element("li", "");
-    item.append(element("bdi", printed(near.word)), " ", element("span", percent(near.score), "share"));
+    item.append(element("bdi", printed(near.word)), " ", element("span", near.score.toFixed(2), "share"));
     return item;
   }));
   part.querySelector(".similar").replaceChildren(...photos.map(similar));
+  part.scrollIntoView({ block: "nearest" });
 }
 
 function similar({ thumbnail, tags }) {
