@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+
 import pytest
+from browser import served
 
 pytest.importorskip("fastapi", reason="needs the extra web")
 from starlette.responses import PlainTextResponse
@@ -88,6 +91,16 @@ def test_names_that_could_be_made_to_point_here_are_refused(client, host, status
 )
 def test_uploads_of_other_sites_too_large_or_of_unknown_length_are_refused(client, headers, status):
     assert client.post("/", headers=headers).status_code == status
+
+
+def test_whoever_is_refused_hears_why_before_the_connection_ends():
+    with served(Guard(PlainTextResponse("done"), "127.0.0.1", Rate(1))) as url:
+        connection = http.client.HTTPConnection(url.split("/")[2], timeout=60)
+        connection.request("POST", "/", b"x" * 20_000_000, {"Origin": "https://evil.example"})
+        answer = connection.getresponse()
+        assert answer.status == 403
+        assert b"other sites" in answer.read()
+        connection.close()
 
 
 def test_all_answers_have_the_security_headers(client):

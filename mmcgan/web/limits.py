@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 UPLOADS_A_MINUTE = 120
+TOO_LARGE = 413
 MAX_ADDRESSES = 1000  # whose uploads are counted
 
 SECURITY_HEADERS = {
@@ -78,7 +79,7 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
-        if refusal is not None:
+        if refusal is not None and refusal.status_code != TOO_LARGE:
             await _read_away(receive)
         await (refusal or self._app)(scope, receive, send_guarded)
 
@@ -116,7 +117,7 @@ def _wrong_upload(headers: Headers) -> JSONResponse | None:
         return _refused(411, "the length of the upload must be said in Content-Length")
     if int(length) > MAX_UPLOAD_BYTES:
         limit = f"{MAX_UPLOAD_BYTES // 2**20} MiB"
-        return _refused(413, f"the photo is larger than {limit}, the most that is taken")
+        return _refused(TOO_LARGE, f"the photo is larger than {limit}, the most that is taken")
     return None
 
 
