@@ -30,9 +30,9 @@ from mmcgan.files import read_file
 from mmcgan.images import MAX_IMAGE_BYTES
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
+from mmcgan.photo_files import no_photo_in, photos_in, visible_files
 from mmcgan.vocabulary import normalize_tag
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 TABLE_NAME = "tags.csv"
 DENIED_COLUMN = "not"
 MAX_TABLE_BYTES = 256 * 2**20
@@ -50,11 +50,10 @@ def read_folder(root: Path, stop_words: frozenset[str], seed: int) -> Collection
         found = "a file" if root.exists() else "missing"
         raise DataError(f"--root {root} is {found}; it must be a folder of photos")
     dropped: Counter[str] = Counter()
-    files = sorted(_walk(root, dropped))
-    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    files = sorted(visible_files(root, dropped))
+    paths = photos_in(files)
     if not paths:
-        known = " ".join(sorted(SUFFIXES))
-        raise DataError(f"no photo under {root}; a photo's name ends in one of {known}")
+        raise DataError(no_photo_in(str(root)))
     sources, denied = _keyword_sources(files, paths, dropped)
     bar = tqdm(paths, desc="keywords", unit="photo", disable=None)
     photos = (_read_photo(path, root, sources, denied, stop_words, seed, dropped) for path in bar)
@@ -82,31 +81,6 @@ def _read_photo(
         split=split_of(image_id, seed),
         tags=tuple(tag for tag in tags if tag not in wrong),
     )
-
-
-def _walk(root: Path, dropped: Counter[str]) -> Iterator[Path]:
-    """Yield the visible regular files under `root`, links out of it left out."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if path.is_symlink() and not _lies_within(path, root):
-                dropped["links that lead outside the folder"] += 1
-            elif not _is_utf8(path):
-                dropped["files whose path is not UTF-8"] += 1
-            elif path.is_file():
-                yield path
-
-
-def _lies_within(path: Path, root: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-
-
-def _is_utf8(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _keyword_sources(

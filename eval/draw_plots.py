@@ -15,13 +15,19 @@ from eval.svg import colour, drawing, name_axes, new_axes, svg
 
 MIN_PAIRS = 20  # pairs of a photo and a word that a bin needs to be drawn
 OTHER = Line("muted")  # of a system that the report does not know
+CALIBRATION_LINES = {
+    "calibrated": Line("cgan", width=2.8),
+    "as ranked": Line("frequency", (4, 1.6)),
+}
 
 
-def reliability_plot(part: Mapping[str, Any], lines: Mapping[str, Line]) -> Markup | None:
+def reliability_plot(
+    part: Mapping[str, Any], lines: Mapping[str, Line], name: str = "reliability"
+) -> Markup | None:
     """Draw the observed over the predicted probability of each system, both logarithmic.
 
-    `part` is the `distribution` part of a report. On the diagonal a probability is what it says.
-    An observed 0 is drawn at the lower edge; bins of few pairs are left to the table.
+    `part` is the `distribution` or `calibration` part of a report. On the diagonal a probability is
+    what it says. An observed 0 is drawn at the lower edge; bins of few pairs are left to the table.
     """
     drawn = {name: _points(system) for name, system in part.get("systems", {}).items()}
     drawn = {name: points for name, points in drawn.items() if points}
@@ -31,20 +37,20 @@ def reliability_plot(part: Mapping[str, Any], lines: Mapping[str, Line]) -> Mark
     with drawing():
         figure, axes = new_axes(3.6, left=0.62)
         axes.plot([lowest, 1], [lowest, 1], color=colour("muted"), linewidth=1)
-        for name in sorted(drawn, key=lambda name: lines.get(name, OTHER).width):
-            predicted = [p for p, _ in drawn[name]]
-            observed = [max(q, lowest) for _, q in drawn[name]]
-            line = lines.get(name, OTHER)
+        for system in sorted(drawn, key=lambda system: lines.get(system, OTHER).width):
+            predicted = [p for p, _ in drawn[system]]
+            observed = [max(q, lowest) for _, q in drawn[system]]
+            line = lines.get(system, OTHER)
             draw_line(axes, predicted, observed, line)
             axes.plot(predicted, observed, "o", markersize=3, color=colour(line.colour))
         _probabilities(axes, lowest)
         name_axes(axes, "predicted probability p", "observed q (0 at the lower edge)")
         said = ", ".join(
-            f"{name} {points[-1][1]:.3g} where it says {points[-1][0]:.3g}"
-            for name, points in drawn.items()
+            f"{system} {points[-1][1]:.3g} where it says {points[-1][0]:.3g}"
+            for system, points in drawn.items()
         )
         alt = f"Observed over predicted probability. Of the highest bin: {said}."
-        return svg(figure, "reliability", alt)
+        return svg(figure, name, alt)
 
 
 def by_draws_plot(part: Mapping[str, Any], lines: Mapping[str, Line]) -> Markup | None:

@@ -23,9 +23,12 @@ def distribution_tables(report: Report) -> list[Table]:
     return [_cross_entropy_table(report, part), _by_draws_table(part)] if part else []
 
 
-def reliability_table(report: Report) -> Table | None:
-    """Return predicted and observed probability of each system by bins of the predicted one."""
-    systems = (report.get("distribution") or {}).get("systems", {})
+def reliability_table(report: Report, part: str = "distribution") -> Table | None:
+    """Return predicted and observed probability of each system by bins of the predicted one.
+
+    `part` is "distribution" or "calibration".
+    """
+    systems = (report.get(part) or {}).get("systems", {})
     by_bin: dict[tuple[float, float], dict[str, Any]] = {}
     for name, system in systems.items():
         for line in system["reliability"]:
@@ -41,6 +44,19 @@ def reliability_table(report: Report) -> Table | None:
     ]
     caption = "Reliability: mean predicted and observed probability, by bins of the predicted one"
     return Table(caption, ("p", *columns), tuple(rows)) if rows else None
+
+
+def calibration_said(report: Report) -> str:
+    """Say how far scores are from what they promise; "" where not measured."""
+    systems = (report.get("calibration") or {}).get("systems", {})
+    if not systems:
+        return ""
+    errors = {name: system["expected_calibration_error"] for name, system in systems.items()}
+    said = ", ".join(f"{number(error)} {name}" for name, error in errors.items())
+    return (
+        f"Of the ten best tags of every photo ({next(iter(systems.values()))['n']:,} tags), the "
+        f"expected calibration error of the scores is {said}."
+    )
 
 
 def distribution_said(report: Report) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.baselines import FitData, Rival, fit_rivals
+from eval.calibration import calibration
 from eval.distribution import Photos, distribution
 from eval.measure import Setting, measure
 from eval.predictions import SystemPredictions, read_predictions, write_predictions
@@ -60,6 +61,7 @@ def evaluate(
     )
     meaning = _meaning(tagger, setting, learnt, rivals, evaluated_features, config.seed)
     figures |= _truth(generated, setting) | meaning | _sets(generated, setting, learnt, config.seed)
+    figures |= calibration(tagger.model, setting.judge(store["cgan"])[setting.tags])
     return figures, store, setting
 
 

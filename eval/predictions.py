@@ -5,6 +5,8 @@ REPORT/predictions.parquet      system, image_id, rank (from 1), word, score, ti
 REPORT/concept_scores.parquet   system, image_id, word, score, tie_break: the scores of all
                                 concepts for all evaluated images; only where there are concepts
 
+Scores are those of the ranking, before any calibration.
+
 Both have one row group a system, images in the order of the evaluation, and the roles of the
 systems as JSON in the file's metadata under "roles". `image_id` is a number where the collection
 has numbers, else text; system and word are dictionary-encoded text.

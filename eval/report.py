@@ -125,6 +125,9 @@ def _draws_view(report: Report) -> dict[str, Any]:
         "distribution_description": distribution.get("description", ""),
         "distribution_target": distribution.get("target", ""),
         "reliability": draw_tables.reliability_table(report),
+        "calibration_said": draw_tables.calibration_said(report),
+        "calibration_description": (report.get("calibration") or {}).get("description", ""),
+        "calibration": draw_tables.reliability_table(report, "calibration"),
         "sets": draw_tables.sets_table(report),
         "sets_said": draw_tables.sets_said(report),
         "sets_description": sets.get("description", ""),
@@ -152,6 +155,7 @@ def _figures_view(report: Report, log: Log) -> dict[str, Any]:
         "tag_figures": _tag_figures(report.get("per_tag", [])),
         "retrieval": plots.retrieval_plot(report.get("retrieval_counts", {}), lines),
         "distribution_figures": _distribution_figures(report.get("distribution") or {}, lines),
+        "calibration_figures": _calibration_figures(report.get("calibration") or {}),
         "distribution_names": list((report.get("distribution") or {}).get("systems", {})),
     }
 
@@ -236,6 +240,12 @@ def _distribution_figures(part: Mapping[str, Any], lines: Mapping[str, plots.Lin
         "lower is better": draw_plots.by_draws_plot(part, lines),
     }
     return drawn_figures(drawn)
+
+
+def _calibration_figures(part: Mapping[str, Any]) -> list[Figure]:
+    plot = draw_plots.reliability_plot(part, draw_plots.CALIBRATION_LINES, "calibration")
+    caption = "How often a tag is right, over its score, calibrated (orange) and as ranked"
+    return drawn_figures({f"{caption}; on the line a score is what it says": plot})
 
 
 def data_uri(picture: bytes, kind: str = "jpeg") -> str:

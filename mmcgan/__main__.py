@@ -1,56 +1,94 @@
-"""python -m mmcgan PHOTO…: tag photos from the command line."""
+"""python -m mmcgan PHOTO|FOLDER…: tag photos, write their tags, or take them out again."""
 
 from __future__ import annotations
 
 import json
 import sys
+from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import click
+from tqdm import tqdm
 
 from mmcgan import runs
+from mmcgan.choice import Choice
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
 from mmcgan.contact_sheet import write_contact_sheet
-from mmcgan.errors import PhotoError
+from mmcgan.errors import MmcganError
+from mmcgan.library import (
+    Make,
+    Result,
+    build_outputs,
+    clear_library,
+    tag_library,
+)
+from mmcgan.metadata import Change
+from mmcgan.photo_files import find_photos
+from mmcgan.summary import Summary, summarized
 from mmcgan.tagger import Tag, Tagger
 from mmcgan.vocabulary import printed
 
 
 @click.command("mmcgan")
-@click.argument("photos", nargs=-1, required=True, metavar="PHOTO…")
+@click.argument("paths", nargs=-1, required=True, metavar="PHOTO|FOLDER…")
 @config_options(TagConfig)
-def main(photos: tuple[str, ...], **options: Any) -> int:
-    """Print the ranked tags of photos."""
+def main(paths: tuple[str, ...], **options: Any) -> int:
+    """Print the ranked tags of photos, and of all photos in folders; write them if asked to.
+
+    What --csv or --write has of a photo already is not done again, so that the same call goes on
+    after an interruption. Folders are searched for photos, with all folders in them.
+    """
     config = TagConfig(**given(options))
+    found = find_photos(paths, with_lost=config.remove)
+    is_told = config.is_of_library or any(Path(path).is_dir() for path in paths)
+    say = partial(click.echo, err=True) if is_told else _nothing
+    with summarized(found, config.summary, say, config.dry_run) as summary:
+        if config.remove:
+            clear_library(found.photos, _maker(config), summary, partial(show, config))
+        else:
+            tag(found.photos, config, summary)
+    return 1 if summary.failed else 0
+
+
+def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
+    """Say which model is taken, and tag `photos` with it."""
     run = config.run or runs.default_model()
-    is_packaged = run == runs.PRETRAINED
-    taken = "model: the one that ships with mmcgan" if is_packaged else f"run: {run}"
+    taken = "model: the one that ships with mmcgan" if run == runs.PRETRAINED else f"run: {run}"
     # With --json, stdout holds the objects and nothing else.
     click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
-    n_failed = 0
+    outputs = build_outputs(config, run, _maker(config), summary)
+    choice = Choice.of(config, tagger)
     tagged: list[tuple[str | Path, list[Tag]]] = []
-    for path, result in zip(photos, tagger.tag_each(photos, config.k), strict=True):
-        if isinstance(result, PhotoError):
-            n_failed += 1
-            click.echo(f"mmcgan: error: {result}", err=True)
-        else:
+
+    def shown(path: str, result: Result) -> None:
+        show(config, path, result)
+        if not isinstance(result, MmcganError):
             tagged.append((path, result))
-        if config.json:
-            click.echo(as_json(path, result))
-        elif not isinstance(result, PhotoError):
-            click.echo(as_text(path, result))
+
+    tag_library(photos, tagger, choice, outputs, summary, shown)
     if config.report:
         sheet = write_contact_sheet(config.report, tagged, taken)
         click.echo(f"contact sheet: {sheet}", err=config.json)
-    return 1 if n_failed else 0
 
 
-def as_json(path: str, result: list[Tag] | PhotoError) -> str:
+def show(config: TagConfig, path: str, result: Result) -> None:
+    """Print the tags of a photo, or on stderr why it has none; of a dry run, only the latter."""
+    with tqdm.external_write_mode():
+        if isinstance(result, MmcganError):
+            click.echo(f"mmcgan: error: {result}", err=True)
+        if config.json:
+            click.echo(as_json(path, result))
+        elif not (isinstance(result, MmcganError) or config.dry_run):
+            click.echo(as_text(path, result))
+
+
+def as_json(path: str, result: Result) -> str:
     """Return one JSON object: the photo's tags, or why it has none."""
-    if isinstance(result, PhotoError):
+    if isinstance(result, MmcganError):
         return json.dumps({"path": path, "error": str(result)}, ensure_ascii=False)
     tags = [{"word": tag.word, "score": tag.score} for tag in result]
     return json.dumps({"path": path, "tags": tags}, ensure_ascii=False)
@@ -60,6 +98,19 @@ def as_text(path: str, tags: list[Tag]) -> str:
     """Return the photo and its tags, a line each, words as a person writes them."""
     lines = [f"  {tag.score:.3f}  {printed(tag.word)}" for tag in tags]
     return "\n".join([path, *lines])
+
+
+def _maker(config: TagConfig) -> Make:
+    return _show_change if config.dry_run else methodcaller("apply")
+
+
+def _show_change(change: Change) -> None:
+    with tqdm.external_write_mode():
+        click.echo(change.diff(), nl=False)
+
+
+def _nothing(line: str) -> None:
+    """Say nothing of what was done with a few photos: their tags say it."""
 
 
 if __name__ == "__main__":

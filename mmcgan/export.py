@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmcgan.backbone import restore_network
+from mmcgan.calibration import CLOSEST
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import ExportConfig
 from mmcgan.errors import DependencyError
@@ -75,6 +76,7 @@ class Rank(nn.Module):
         self.rule, self.has_bias = model.ranking, model.bias is not None
         vectors = torch.from_numpy(model.vocabulary.vectors)
         bias = torch.zeros(len(vectors)) if model.bias is None else torch.from_numpy(model.bias)
+        self.calibration = model.calibration
         self.register_buffer("table", vectors)
         self.register_buffer("bias", bias)
 
@@ -83,12 +85,21 @@ class Rank(nn.Module):
         queries = vectors if self.has_bias else normalize(vectors, dim=-1)
         means = queries.mean(dim=1) @ self.table.T + self.bias
         if self.rule == "mean":
-            return means.sigmoid() if self.has_bias else means, torch.zeros_like(means)
+            scores = self._calibrated(means.sigmoid()) if self.has_bias else means
+            return scores, torch.zeros_like(means)
         n_neighbours = min(N_NEIGHBOURS, len(self.table))
         nearest = (queries @ self.table.T + self.bias).topk(n_neighbours, dim=-1).indices
         votes = nearest.flatten(start_dim=1)
         shares = torch.zeros_like(means).scatter_add(1, votes, torch.ones_like(votes).float())
-        return shares / (vectors.shape[1] * n_neighbours), means
+        return self._calibrated(shares / (vectors.shape[1] * n_neighbours)), means
+
+    def _calibrated(self, scores: Tensor) -> Tensor:
+        """Do what `Calibration` does."""
+        if self.calibration is None:
+            return scores
+        logits = scores.clamp(CLOSEST, 1 - CLOSEST).logit()
+        probabilities = (self.calibration.scale * logits + self.calibration.shift).sigmoid()
+        return torch.where(scores > 0, probabilities, 0)
 
 
 def export(tagger: Tagger, out: Path) -> list[Path]:
@@ -129,7 +140,7 @@ def describe(tagger: Tagger) -> dict[str, Any]:
         "words": list(tagger.model.vocabulary.words),
         "ranking": "By score, then tie break, both descending, then the order of the words.",
         "score": "the probability that the photo carries the word"
-        if tagger.model.bias is not None
+        if tagger.model.bias is not None or tagger.model.calibration
         else "the mean cosine" if tagger.model.ranking == "mean" else "the share of the votes",
         "backbone": backbone,
     }  # fmt: skip

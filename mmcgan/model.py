@@ -1,6 +1,7 @@
 """The model that a run leaves: the generator, its words and what its features must look like.
 
-model.json         sizes, settings, words, the record of the backbone, facts of the training
+model.json         sizes, settings, words, the record of the backbone, facts of the training; the
+                   calibration of the scores, where there is one; the doubles among the words
 model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_scale (D,), in half
                    precision (float16); word_bias (V,) where the words were learnt with the
                    generator; no discriminator, which tagging has no use for
@@ -8,8 +9,8 @@ model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_sc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mmcgan.calibration import Calibration
 from mmcgan.config import TrainConfig
 from mmcgan.errors import MmcganError, RunError, TrainingError
 from mmcgan.feature_rows import Standardizer
@@ -40,7 +42,8 @@ class Model:
     `vocabulary` holds the words with the vectors that the generator aims at: unit rows, or where
     they were learnt with it vectors of any length beside a `bias` (V,). `ranking` is the rule that
     makes words of its draws, `backbone` the record of the features it takes, `facts` says how it
-    was trained.
+    was trained. `calibration` makes probabilities of its scores, `doubles`
+    says which words may take the place of others (`mmcgan.doubles`).
     """
 
     generator: Generator | MixtureGenerator
@@ -50,6 +53,12 @@ class Model:
     standardizer: Standardizer
     backbone: dict[str, Any]
     facts: dict[str, Any]
+    calibration: Calibration | None = None
+    doubles: Mapping[str, str] = field(default_factory=dict)
+
+    def calibrated(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the ranking's `scores` as probabilities; as they are without a calibration."""
+        return scores if self.calibration is None else self.calibration(scores)
 
     def sample(
         self, features: npt.NDArray[np.float32], n_samples: int, seed: int
@@ -114,6 +123,8 @@ def save_model(run: RunDir, model: Model, config: TrainConfig) -> None:
         "n_photos": vocabulary.n_photos.tolist(),
         "backbone": model.backbone,
         "facts": model.facts,
+        **({"calibration": asdict(model.calibration)} if model.calibration else {}),
+        "doubles": dict(model.doubles),
     })  # fmt: skip
     run.write_weights(tensors)
 
@@ -188,7 +199,15 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         Standardizer(mean, scale),
         description["backbone"],
         description["facts"],
+        Calibration(**found) if (found := description.get("calibration")) else None,
+        _doubles(description.get("doubles", {}), words),
     )
+
+
+def _doubles(found: dict[str, str], words: tuple[str, ...]) -> dict[str, str]:
+    if not {*found, *found.values()} <= set(words):
+        raise RunError("doubles of words that it does not have")
+    return found
 
 
 def _network_settings(config: TrainConfig) -> dict[str, Any]:

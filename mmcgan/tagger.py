@@ -30,7 +30,10 @@ Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
 
 
 class Tag(NamedTuple):
-    """A word and its score: how sure the model is, or the word's share of the draws' votes."""
+    """A word and its score: the probability that the user would write it.
+
+    Of a run without a calibration, the score of its ranking (`mmcgan.ranking`).
+    """
 
     word: str
     score: float
@@ -134,7 +137,9 @@ class Tagger:
         words = self.model.vocabulary.words
         return [
             [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
-            for rows, scores in zip(ranking.rows, ranking.scores, strict=True)
+            for rows, scores in zip(
+                ranking.rows, self.model.calibrated(ranking.scores), strict=True
+            )
         ]
 
     def _try_open(self, photo: PhotoSource) -> Image.Image | PhotoError:

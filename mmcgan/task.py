@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,12 @@ from scipy import sparse
 from torch import nn
 
 from mmcgan.bias import with_fitted_bias
+from mmcgan.calibration import MAX_SCORES, Calibration, fit_calibration
 from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.distributed import ALONE, Ranks
+from mmcgan.doubles import find_doubles
 from mmcgan.errors import DataError
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.game import Examples, TagGame
@@ -114,8 +116,30 @@ class Task:
         if model.bias is not None and not self.config.refit:
             model = with_fitted_bias(model, *self._dev())
         facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev())
+        if not self.config.refit:
+            model = replace(model, calibration=self._calibration(model))
+        model = replace(model, doubles=self._doubles())
         save_model(run, model, self.config)
         run.finish()
+
+    def _calibration(self, model: Model) -> Calibration | None:
+        """Return what makes probabilities of the scores on dev; None if they are cosines."""
+        if model.ranking == "mean" and model.bias is None:
+            return None
+        every_word = np.arange(len(model.vocabulary))
+        n_photos = max(MAX_SCORES // len(every_word), 1)
+        features, tags = self._dev()
+        ranked = Tagger(model, seed=self.config.seed).ranked_to_tag(features[:n_photos])
+        scores = np.concatenate([batch.scores_of(every_word)[0] for batch in ranked])
+        return fit_calibration(scores, tags[:n_photos])
+
+    def _doubles(self) -> dict[str, str]:
+        """Return the doubles among the words, as the photos learnt from have them."""
+        examples = self.game.examples
+        photos, words = examples.pairs.cpu().numpy().T
+        shape = examples.n_tagged, len(self.vocabulary)
+        tags = sparse.csr_array((np.ones(len(photos)), (photos, words)), shape)
+        return find_doubles(self.vocabulary, tags, examples.image_features)
 
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
         """Return the features (M, D) and the 0/1 tags (M, V) of dev."""

@@ -74,31 +74,51 @@ def made_sets() -> dict:
     }
 
 
+def made_calibration() -> dict:
+    def system(error: float) -> dict:
+        bins = [line(0.01, 0.04, 0.05), line(0.1, 0.4, 0.3)]
+        return {"expected_calibration_error": error, "n": 2000, "reliability": bins}
+
+    return {
+        "description": "What a score is.",
+        "systems": {"as ranked": system(0.021), "calibrated": system(0.009)},
+    }
+
+
 def made_report() -> dict:
-    return lean_report() | {"distribution": made_distribution(), "sets": made_sets()}
+    return lean_report() | {
+        "distribution": made_distribution(),
+        "calibration": made_calibration(),
+        "sets": made_sets(),
+    }
 
 
 def test_pages_have_both_sections_in_their_place():
     page = _Page(render_html(made_report(), [], []))
     ids = [attrs["id"] for attrs in page.all("section")]
-    assert ids[ids.index("truth") :][:4] == ["truth", "distribution", "sets", "tuning"]
-    assert {a["href"].lstrip("#") for a in page.all("a")} >= {"distribution", "sets"}
+    assert ids[ids.index("truth") :][:5] == [
+        "truth", "distribution", "calibration", "sets", "tuning",
+    ]  # fmt: skip
+    assert {a["href"].lstrip("#") for a in page.all("a")} >= {"distribution", "calibration", "sets"}
     everything = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(everything) == len(set(everything))
     markdown = render_markdown(made_report(), [])
     headings = re.findall("^## (.+)$", markdown, re.MULTILINE)
     assert "The draws as a distribution" in headings
+    assert "Scores as probabilities" in headings
     assert "Tag sets" in headings
     _assert_tables_are_well_formed(markdown)
 
 
-@pytest.mark.parametrize("text", ["What p is.", "What q is.", "What a set is.", "Energy."])
+@pytest.mark.parametrize(
+    "text", ["What p is.", "What q is.", "What a set is.", "Energy.", "What a score is."]
+)
 def test_pages_say_what_was_measured(text):
     assert text in _Page(render_html(made_report(), [], [])).text
     assert text in render_markdown(made_report(), [])
 
 
-@pytest.mark.parametrize("part", ["distribution", "sets"])
+@pytest.mark.parametrize("part", ["distribution", "calibration", "sets"])
 def test_pages_leave_out_a_part_that_is_missing_or_none(part):
     for report in (lean_report(), made_report() | {part: None}):
         page = _Page(render_html(report, [], []))
@@ -125,6 +145,22 @@ def test_pages_keep_hostile_names_as_text():
 
 def test_pages_are_the_same_bytes_again():
     assert render_html(made_report(), [], []) == render_html(made_report(), [], [])
+
+
+def test_calibration_is_said_and_drawn():
+    report = made_report()
+    assert draw_tables.calibration_said(report) == (
+        "Of the ten best tags of every photo (2,000 tags), the expected calibration error of the "
+        "scores is 0.021 as ranked, 0.009 calibrated."
+    )
+    assert draw_tables.calibration_said(lean_report()) == ""
+    table = draw_tables.reliability_table(report, "calibration")
+    assert [row.head for row in table.rows] == ["0.01–0.1", "0.1–1"]
+    plot = draw_plots.reliability_plot(
+        report["calibration"], draw_plots.CALIBRATION_LINES, "calibration"
+    )
+    assert "calibrated 0.3 where it says 0.4" in plot
+    assert plot in render_html(report, [], [])
 
 
 def test_distribution_tables_hold_systems_difference_and_numbers_of_draws():

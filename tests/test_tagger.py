@@ -50,9 +50,12 @@ def test_tag_features_ranks_min_k_v_words_by_their_share_of_the_votes(tagger, tr
             scores = [tag.score for tag in tags]
             assert scores == sorted(scores, reverse=True)
             assert len({tag.word for tag in tags}) == len(tags)
-    everything = tagger.tag_features(dataset.features[:3], 1000)
+    everything = next(tagger.ranked(dataset.features[:3])).rank(1000).scores
     # every vote is for one of V < 20 words, so that all shares add up to one
-    assert [sum(t.score for t in tags) for tags in everything] == pytest.approx([1] * 3, abs=1e-5)
+    assert everything.sum(axis=1) == pytest.approx([1] * 3, abs=1e-5)
+    tags = tagger.tag_features(dataset.features[:3], 1000)
+    given = np.array([[tag.score for tag in one] for one in tags])
+    assert given == pytest.approx(tagger.model.calibrated(everything), abs=1e-6)
 
 
 def test_same_seed_gives_the_same_tags_whatever_is_tagged_beside(tagger, trained):
@@ -71,8 +74,10 @@ def test_modern_tags_are_the_models_probabilities_of_each_word(trained_modern):
     assert model.ranking == "mean"
     draws = model.sample(features, 100, seed=0).astype(np.float64)
     logits = (draws @ model.vocabulary.vectors.T + model.bias).mean(axis=1)
-    for probabilities, tags in zip(1 / (1 + np.exp(-logits)), tagger.tag_features(features, 5),
-                                   strict=True):  # fmt: skip
+    assert model.calibration is not None
+    a, b = model.calibration.scale, model.calibration.shift
+    found = 1 / (1 + np.exp(-a * logits - b))
+    for probabilities, tags in zip(found, tagger.tag_features(features, 5), strict=True):
         rows = [model.vocabulary.row_of[tag.word] for tag in tags]
         assert rows == np.argsort(-probabilities)[:5].tolist()
         assert [tag.score for tag in tags] == pytest.approx(probabilities[rows], abs=1e-5)

@@ -19,6 +19,8 @@ from mmcgan.metadata.copies import drop_copy, keep_copy
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
 from mmcgan.metadata.names import tag_words
+from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
 
 
@@ -44,6 +46,16 @@ class PhotoChange(Change):
         super().apply()
         if self.after == self.original:
             drop_copy(self.original, suffix)
+
+
+def model_of_embedded(photo: Path) -> str | None:
+    """Return what the marks within `photo` are from, None where there are none.
+
+    Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, or has broken XMP.
+    """
+    packet = find_slot(_read(photo), str(photo)).packet
+    record = None if packet is None else Record.of(Packet.parse(packet, _packet_name(photo)))
+    return None if record is None else record.model
 
 
 def plan_embedded(photo: Path, marks: Marks) -> Change:

@@ -16,7 +16,8 @@ from mmcgan.metadata.change import Change
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
 from mmcgan.metadata.names import tag_words
-from mmcgan.metadata.packet import MAX_PACKET_BYTES
+from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
+from mmcgan.metadata.record import Record
 
 _NO_PHOTO = frozenset({".xmp", ".txt", ".csv", ".json"})  # of the same name, and yet no other photo
 
@@ -38,6 +39,20 @@ def find_sidecars(photo: Path) -> list[Path]:
             status = path.stat()  # where case does not count, two names are one file
             found.setdefault((status.st_dev, status.st_ino), path)
     return list(found.values())
+
+
+def model_of_sidecar(photo: Path) -> str | None:
+    """Return what the marks in the sidecars of `photo` are from, None where there are none.
+
+    Raises `MetadataError` if a sidecar cannot be read.
+    """
+    for path in find_sidecars(photo):
+        record = Record.of(
+            Packet.parse(read_file(path, MAX_PACKET_BYTES, MetadataError), str(path))
+        )
+        if record is not None:
+            return record.model
+    return None
 
 
 def plan_sidecar(photo: Path, marks: Marks) -> Change:

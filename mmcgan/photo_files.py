@@ -1,0 +1,89 @@
+"""Which files are photos: those of folders, found by their names, and those that are named."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmcgan.errors import DataError
+from mmcgan.metadata.sidecar import sidecar_names
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """Photos in a stable order, spelled as they were named, and what was left out, by reason."""
+
+    photos: tuple[str, ...]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def find_photos(paths: Sequence[str], with_lost: bool = False) -> Found:
+    """Return the files in `paths`, whatever they are, and the photos in folders among them.
+
+    `with_lost` are also the photos that have gone from folders and left a sidecar there. Raises
+    `DataError` if there is nothing.
+    """
+    named = [path for path in paths if not Path(path).is_dir()]
+    left_out: Counter[str] = Counter()
+    walked: set[str] = set()
+    for folder in (path for path in paths if Path(path).is_dir()):
+        files = list(visible_files(Path(folder), left_out))
+        photos = photos_in(files)
+        walked.update(map(str, [*photos, *(_lost(files, photos) if with_lost else ())]))
+    if not (named or walked):
+        raise DataError(no_photo_in(", ".join(paths)))
+    return Found((*named, *sorted(walked - set(named))), +left_out)
+
+
+def _lost(files: Iterable[Path], photos: Iterable[Path]) -> list[Path]:
+    """Return what those sidecars among `files` are of that are of none of `photos`."""
+    known = {sidecar for photo in photos for sidecar in sidecar_names(photo)}
+    sidecars = (path for path in files if path.suffix.lower() == ".xmp")
+    return [path.with_suffix("") for path in sidecars if path not in known]
+
+
+def photos_in(files: Iterable[Path]) -> list[Path]:
+    """Return the photos among `files`, sorted."""
+    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+
+
+def no_photo_in(folder: str) -> str:
+    """Return the message that there is no photo under `folder`."""
+    return f"no photo under {folder}; a photo's name ends in one of {' '.join(sorted(SUFFIXES))}"
+
+
+def visible_files(root: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """Yield the visible regular files under `root`, links out of it left out.
+
+    Linked folders are not entered, so that no link leads in circles.
+    """
+
+    def unreadable(reason: OSError) -> None:
+        left_out["folders that cannot be read"] += 1
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if path.is_symlink() and not _lies_within(path, root):
+                left_out["links that lead outside the folder"] += 1
+            elif not _is_utf8(path):
+                left_out["files whose path is not UTF-8"] += 1
+            elif path.is_file():
+                yield path
+
+
+def _lies_within(path: Path, root: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
