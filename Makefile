@@ -27,7 +27,7 @@ lint: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
-	$(BIN)/python -m pip install -c constraints.txt -e '.[cpu,export,dev]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[cpu,export,web,dev]'
 	touch $@
 
 clean:

@@ -1,10 +1,12 @@
 """Any tree of photos, with tags in text files beside them, in tables, and in metadata.
 
 `photo.txt` or `photo.jpg.txt` beside a photo holds its tags, one a line or with commas between;
-a `tags.csv` in any folder has the columns `file` (a path from that folder) and `tags`. What photo
-software writes is read from the photos and their XMP sidecars (`mmcgan.metadata.keywords`). What
-several of them say about a photo is merged. Hidden files and folders are not looked at, nor is
-what lies outside the tree. Photos that are nearly the same are in one split (`data_prep.groups`).
+a `tags.csv` or `NAME.tags.csv` in any folder has the columns `file` (a path from that folder) and
+`tags`. What photo software writes is read from the photos and their XMP sidecars
+(`mmcgan.metadata.keywords`). What several of them say about a photo is merged, but for what a
+table has in its column `not`, if it has one: these the photo does not carry, whoever says so.
+`mmcgan.contact_sheet` makes such tables. Hidden files and folders are not looked at, nor is what
+lies outside the tree. Photos that are nearly the same are in one split (`data_prep.groups`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,8 +32,10 @@ from mmcgan.images import MAX_IMAGE_BYTES
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
 from mmcgan.photo_files import no_photo_in, photos_in, visible_files
+from mmcgan.vocabulary import normalize_tag
 
 TABLE_NAME = "tags.csv"
+DENIED_COLUMN = "not"
 MAX_TABLE_BYTES = 256 * 2**20
 
 KeywordSource = Callable[[Path], list[str]]  # path of a photo → the texts of its tags
@@ -50,11 +55,11 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
     paths = photos_in(files, dropped)
     if not paths:
         raise DataError(no_photo_in(str(root), dropped))
-    sources = _keyword_sources(files, paths, dropped)
+    sources, denied = _keyword_sources(files, paths, dropped)
     groups = group_photos(paths, root)
     bar = tqdm(paths, desc="keywords", unit="photo", disable=None)
     photos = (
-        _read_photo(path, root, split_of(groups[path], seed), sources, stop_words, dropped)
+        _read_photo(path, root, split_of(groups[path], seed), sources, denied, stop_words, dropped)
         for path in bar
     )
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
@@ -65,29 +70,38 @@ def _read_photo(
     root: Path,
     split: str,
     sources: Iterable[KeywordSource],
+    denied: KeywordSource,
     stop_words: Container[str],
     dropped: Counter[str],
 ) -> Photo:
     image_id = path.relative_to(root).as_posix()
     texts = [text for texts_of in sources for text in texts_of(path)]
+    tags = clean_tags(dict.fromkeys(texts), stop_words, dropped)
+    wrong = {normalize_tag(text) for text in denied(path)}
+    dropped["tags that a table says are wrong"] += len(wrong & set(tags))
     return Photo(
         image_id=image_id,
         name=str(path),
         read=partial(read_file, path, MAX_IMAGE_BYTES, PhotoError),
         split=split,
-        tags=clean_tags(dict.fromkeys(texts), stop_words, dropped),
+        tags=tuple(tag for tag in tags if tag not in wrong),
     )
 
 
 def _keyword_sources(
     files: list[Path], photos: list[Path], dropped: Counter[str]
-) -> list[KeywordSource]:
-    """Return all ways of finding a photo's tags; a further one needs only a line here."""
-    return [
+) -> tuple[list[KeywordSource], KeywordSource]:
+    """Return all ways of finding a photo's tags, and the one of finding what are none.
+
+    A further one needs only a line here.
+    """
+    in_tables, denied = _texts_in_tables(files, frozenset(photos), dropped)
+    sources: list[KeywordSource] = [
         partial(_texts_beside, files=frozenset(files), dropped=dropped),
-        _texts_in_tables(files, frozenset(photos), dropped),
+        in_tables,
         partial(_texts_in_metadata, files=frozenset(files), dropped=dropped),
     ]
+    return sources, denied
 
 
 def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
@@ -107,23 +121,30 @@ def _read_tags(path: Path, dropped: Counter[str]) -> list[str]:
 
 def _texts_in_tables(
     files: list[Path], photos: frozenset[Path], dropped: Counter[str]
-) -> KeywordSource:
-    """Read every tags.csv, and return the look-up of a photo's tags in them."""
+) -> tuple[KeywordSource, KeywordSource]:
+    """Read every table, and return the look-ups of a photo's tags and wrong tags in them."""
     texts: dict[Path, list[str]] = defaultdict(list)
-    for table in (path for path in files if path.name.lower() == TABLE_NAME):
-        for file, tags in _read_table(table, dropped):
+    denied: dict[Path, list[str]] = defaultdict(list)
+    for table in filter(_is_table, files):
+        for file, tags, wrong in _read_table(table, dropped):
             path = Path(os.path.normpath(table.parent / file))
             if path in photos:
                 texts[path] += split_tags(tags)
+                denied[path] += split_tags(wrong)
             else:
                 dropped[f"rows of {TABLE_NAME} that name no photo"] += 1
-    return lambda path: texts.get(path, [])
+    return lambda path: texts.get(path, []), lambda path: denied.get(path, [])
 
 
-def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str]]:
-    """Yield the file and the tags of each row. Raises `DataError` if the table has not both.
+def _is_table(path: Path) -> bool:
+    return path.name.lower() == TABLE_NAME or path.name.lower().endswith(f".{TABLE_NAME}")
 
-    Cells beyond the last column are tags too: they come of tags written without quotes.
+
+def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the file, the tags and the wrong tags of each row.
+
+    Cells beyond the last column are tags too: they come of tags written without quotes. Raises
+    `DataError` if the table has no file or tags.
     """
     data = read_file(path, MAX_TABLE_BYTES)
     if b"\0" in data:
@@ -133,10 +154,10 @@ def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str]]:
         columns = [name.strip().lower() for name in next(rows, [])]
         if not {"file", "tags"} <= set(columns):
             raise DataError(f"{path} has the columns {columns}; it must have file and tags")
-        file, tags = columns.index("file"), columns.index("tags")
         for row in filter(None, rows):
-            cells = row + [""] * (len(columns) - len(row))
-            yield cells[file], ",".join([cells[tags], *cells[len(columns) :]])
+            cells = dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
+            tags = ",".join([cells["tags"], *row[len(columns) :]])
+            yield cells["file"], tags, cells.get(DENIED_COLUMN, "")
     except csv.Error as reason:
         raise DataError(f"{path}, line {rows.line_num}: {reason}") from None
 

@@ -44,7 +44,8 @@ from mmcgan.images import open_photo
 from mmcgan.options import flag
 
 LIBRARY_STOP_LIST = Path(__file__).with_name("stop_list_library.txt")
-N_THUMBNAILS = 24  # a split
+# Of val and test for the reports, of train to show photos that are like another one.
+N_THUMBNAILS = {"val": 24, "test": 24, "train": 1000}
 THUMBNAIL_SIZE = 160  # pixels, the longer side
 MAX_NAMED_FAILURES = 1000  # unreadable photos kept by name in the counts
 
@@ -171,11 +172,12 @@ def _truth_of(truth: Truth | None, rows: np.ndarray[Any, Any]) -> Truth | None:
 
 
 def _thumbnails(photos: Sequence[Photo], dataset: Dataset) -> dict[int, bytes]:
-    """Make small JPEGs of a seeded choice of tagged photos of val and test."""
+    """Make small JPEGs of a seeded choice of the tagged photos of each split."""
     random = np.random.default_rng(0)
     chosen = [
-        random.choice(rows, min(N_THUMBNAILS, len(rows)), replace=False)
-        for rows in (dataset.rows("val"), dataset.rows("test"))
+        random.choice(rows, min(n_photos, len(rows)), replace=False)
+        for split, n_photos in N_THUMBNAILS.items()
+        for rows in [dataset.rows(split)]
     ]
     return {int(row): _thumbnail(photos[row]) for row in np.sort(np.concatenate(chosen))}
 

@@ -14,7 +14,8 @@ from mmcgan.errors import DataError
 from mmcgan.files import read_file
 from mmcgan.vocabulary import normalize_tag
 
-_SEPARATORS = re.compile(r"[\r\n,;]+")
+_SEPARATORS = re.compile(r"[\r\n]+|(?<!\\)[,;]+")
+_ESCAPED = re.compile(r"\\([,;])")
 _WILD = re.compile(r"[*?]|\[.+\]")
 
 
@@ -34,8 +35,12 @@ def decode_text(data: bytes, dropped: Counter[str]) -> str:
 
 
 def split_tags(text: str) -> list[str]:
-    """Return the tags of a text that has them on lines of their own, or with , or ; between."""
-    return [tag for tag in map(str.strip, _SEPARATORS.split(text)) if tag]
+    """Return the tags of a text that has them on lines of their own, or with , or ; between.
+
+    A comma or semicolon that is part of a tag is written behind a backslash.
+    """
+    tags = (_ESCAPED.sub(r"\1", tag).strip() for tag in _SEPARATORS.split(text))
+    return [tag for tag in tags if tag]
 
 
 @dataclass(frozen=True)

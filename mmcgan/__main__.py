@@ -17,6 +17,7 @@ from mmcgan import runs
 from mmcgan.choice import Choice
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
+from mmcgan.contact_sheet import write_contact_sheet
 from mmcgan.errors import MmcganError
 from mmcgan.feature_cache import FeatureCache
 from mmcgan.library import (
@@ -64,7 +65,17 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
     outputs = build_outputs(config, run, _maker(config), summary)
     choice = Choice.of(config, tagger)
-    tag_library(photos, tagger, choice, outputs, summary, partial(show, config))
+    tagged: list[tuple[str | Path, list[Tag]]] = []
+
+    def shown(path: str, result: Result) -> None:
+        show(config, path, result)
+        if not isinstance(result, MmcganError):
+            tagged.append((path, result))
+
+    tag_library(photos, tagger, choice, outputs, summary, shown)
+    if config.report:
+        sheet = write_contact_sheet(config.report, tagged, taken)
+        click.echo(f"contact sheet: {sheet}", err=config.json)
 
 
 def show(config: TagConfig, path: str, result: Result) -> None:

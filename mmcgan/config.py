@@ -289,15 +289,16 @@ class EvaluateConfig(Config):
     seed: int = option(0, "Seed of the noise, the bootstrap and the rivals.", at_least=0)
 
 
+_RUN_HELP = (
+    "Run folder; the newest finished one under runs/, or else the model that ships with mmcgan."
+)
+
+
 @dataclass(frozen=True)
 class ModelConfig(Config):
     """What says which model answers, and with which noise."""
 
-    run: Path | None = option(
-        None,
-        "Run folder; the newest finished one under runs/, or else the model that ships with "
-        "mmcgan.",
-    )
+    run: Path | None = option(None, _RUN_HELP)
     seed: int = option(0, "Seed of the noise.", at_least=0)
 
 
@@ -318,6 +319,10 @@ class TagConfig(ModelConfig):
         False, "Give words that say the same, such as plural and singular, each by itself."
     )
     json: bool = option(False, "One JSON object a photo, a line each.")
+    report: Path | None = option(
+        None,
+        "Folder for a contact sheet: one HTML page, to look through and to tick tags.",
+    )
     csv: Path | None = option(
         None, "Table to which the tags are added, a row a photo; photos that it has are skipped."
     )
@@ -336,8 +341,9 @@ class TagConfig(ModelConfig):
         super().__post_init__()
         if self.remove:
             self._refuse(
-                "k", "threshold", "json", "csv", "write", "prefix", reason="--remove tags nothing"
-            )
+                "k", "threshold", "json", "report", "csv", "write", "prefix",
+                reason="--remove tags nothing",
+            )  # fmt: skip
         if self.write is None:
             self._refuse("prefix", reason="it needs --write sidecar or --write embedded")
         if self.dry_run and self.write is None and not self.remove:
@@ -362,3 +368,15 @@ class ExportConfig(ModelConfig):
     """`python -m mmcgan.export`: a run → ONNX files."""
 
     out: Path = option(Path("export"), "Folder of the files.")
+
+
+@dataclass(frozen=True)
+class WebConfig(Config):
+    """`python -m mmcgan.web`: a page on which photos are tagged."""
+
+    run: Path | None = option(None, _RUN_HELP)
+    data: Path | None = option(
+        None, "Folder of prepared data whose training photos are shown beside a similar one."
+    )
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for the whole network.")
+    port: int = option(8000, "Port to listen on.", at_least=0, at_most=65535)

@@ -24,7 +24,7 @@ Contents; N images, D feature size, V words, E word-vector size, T thumbnails, C
         words         (V,) text in dictionary order
         vectors       (V, E) float32, unit rows
         n_photos      (V,) int64, photos of train + dev that carry the word
-    thumbnails/       a few JPEG thumbnails a split, for the reports
+    thumbnails/       JPEG thumbnails: a few of val and test for the reports, up to 1,000 of train
         row           (T,) int64, rows of image_id
         jpeg          (T,) variable-length bytes
     truth/            only where the true distribution is known (the sample)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.backbone import Backbone, restore_backbone
-from mmcgan.decoding import Seen, compute_features, decode_ahead, look_at
+from mmcgan.decoding import Seen, compute_features, decode_ahead, decode_pixels, look_at
 from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
@@ -87,6 +87,11 @@ class Tagger:
             tags = iter(self.tag_features(compute_features(seen, self.backbone, self.cache), k))
             for result in batch:
                 yield result if isinstance(result, PhotoError) else next(tags)
+
+    def features(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
+        """Return the backbone's features (1, D) of one photo. Raises `PhotoError`."""
+        data = photo if isinstance(photo, bytes) else Path(photo)
+        return self.backbone.features_of_pixels(decode_pixels(data, self.backbone)[None])
 
     def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""

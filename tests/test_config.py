@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mmcgan.config import PRESETS, EvaluateConfig, PrepareConfig, TagConfig, TrainConfig
+from mmcgan.config import PRESETS, EvaluateConfig, PrepareConfig, TagConfig, TrainConfig, WebConfig
 from mmcgan.errors import OptionError
 
-CONFIGS = [PrepareConfig, TrainConfig, EvaluateConfig, TagConfig]
+CONFIGS = [PrepareConfig, TrainConfig, EvaluateConfig, TagConfig, WebConfig]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

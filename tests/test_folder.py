@@ -135,6 +135,44 @@ def test_read_folder_merges_tables_and_text_files(tmp_path):
     assert not read(tmp_path).dropped
 
 
+def test_read_folder_reads_every_table_of_a_folder(tmp_path):
+    put(
+        tmp_path,
+        {
+            "a.jpg": b"",
+            "tags.csv": "file,tags\na.jpg,sea\n",
+            "mmcgan.tags.csv": "file,tags,not\na.jpg,sun,\n",
+            "mytags.csv": "file,tags\na.jpg,not read\n",
+        },
+    )
+    assert set(tags(tmp_path)["a.jpg"]) == {"sea", "sun"}
+
+
+def test_read_folder_leaves_out_what_a_table_says_is_wrong_whoever_wrote_it(tmp_path):
+    put(
+        tmp_path,
+        {
+            "a.jpg": encode("JPEG", packet(subject("Blue Sky"))),
+            "a.jpg.xmp": packet(subject("dog")),
+            "a.txt": "sea\ncat",
+            "b.jpg": b"",
+            "b.txt": "dog",
+            "tags.csv": "file,tags\na.jpg,sun;cow\n",
+            "x.tags.csv": "file,tags,not\na.jpg,moon,blue_sky;DOG,cow\na.jpg,,cat,\nb.jpg\n",
+        },
+    )
+    collection = read(tmp_path)
+    found = {photo.image_id: set(photo.tags) for photo in collection.photos}
+    assert found == {"a.jpg": {"sea", "sun", "moon", "cow"}, "b.jpg": {"dog"}}
+    assert collection.dropped == {"tags that a table says are wrong": 3}
+
+
+def test_read_folder_takes_a_comma_behind_a_backslash_as_part_of_a_tag(tmp_path):
+    table = 'file,tags,not\na.jpg,"smith\\, john,sea","b\\;c;sun"\n'
+    put(tmp_path, {"a.jpg": b"", "a.txt": "b\\;c, sun, b", "tags.csv": table})
+    assert set(tags(tmp_path)["a.jpg"]) == {"smith,_john", "sea", "b"}
+
+
 def test_read_folder_takes_unquoted_tags_as_they_were_meant(tmp_path):
     put(tmp_path, {"a.jpg": b"", "tags.csv": "file,tags\na.jpg,sea,sun,sand\na.jpg\n"})
     assert tags(tmp_path) == {"a.jpg": ("sea", "sun", "sand")}

@@ -135,10 +135,10 @@ def test_prepare_records_how_the_file_came_to_be(config, backbone):
     assert found.counts["vocabulary"]["user"]["words"] == len(found.vocabularies["user"])
 
 
-def test_prepare_keeps_thumbnails_of_photos_that_are_evaluated(config, backbone):
+def test_prepare_keeps_thumbnails_of_photos_that_are_learnt_from_or_evaluated(config, backbone):
     found = prepare(config, COMMAND)
-    evaluated = [*found.rows("val"), *found.rows("test")]
-    assert sorted(found.thumbnails) == sorted(evaluated)
+    shown = [*found.rows("val"), *found.rows("test"), *found.rows("train")]
+    assert sorted(found.thumbnails) == sorted(shown)
     for row, jpeg in found.thumbnails.items():
         image = Image.open(BytesIO(jpeg))
         assert (image.format, image.size) == ("JPEG", (160, 96))
@@ -270,9 +270,9 @@ def test_prepare_refuses_when_too_many_photos_cannot_be_read(config, backbone):
 def test_prepare_takes_collections_without_val_and_test(config, backbone, tmp_path):
     root = put_photos(tmp_path / "learnt", 12, ("train", "dev"))
     found = prepare(replace(config, root=root, max_failed=0.5), COMMAND)
-    assert found.thumbnails == {}
+    assert sorted(found.thumbnails) == found.rows("train").tolist()
     assert found.counts["splits"]["val"] == {"photos": 0, "tagged": 0}
-    assert read_dataset(config.folder).thumbnails == {}
+    assert read_dataset(config.folder).thumbnails == found.thumbnails
     with pytest.raises(DataError, match="the split test of"):
         found.require("train", "test")
 

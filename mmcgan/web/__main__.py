@@ -1,0 +1,76 @@
+"""python -m mmcgan.web: the server of the web page."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from mmcgan import runs
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.config import WebConfig
+from mmcgan.dataset import read_dataset
+from mmcgan.errors import DependencyError, OptionError
+from mmcgan.tagger import Tagger
+
+MAX_CONNECTIONS = 64
+
+
+@click.command("mmcgan.web")
+@config_options(WebConfig)
+def main(**options: Any) -> None:
+    """Serve a page on which photos are dropped and tagged, on this machine alone."""
+    config = WebConfig(**given(options))
+    try:
+        import uvicorn
+
+        from mmcgan.web.app import create_app
+    except ImportError as reason:
+        raise DependencyError(
+            f"{reason.name} is not installed, which the web page needs: pip install 'mmcgan[web]'"
+        ) from None
+    with listen(config.host, config.port) as listening:
+        app = create_app(load_desk(config), config.host)
+        settings = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
+                                  ws="none", limit_concurrency=MAX_CONNECTIONS)  # fmt: skip
+        click.echo(f"{address(listening)}  (Ctrl-C ends it)")
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(settings).run(sockets=[listening])
+
+
+def load_desk(config: WebConfig) -> Any:
+    """Load the model and the photos to show beside others, and say what was taken."""
+    from mmcgan.web.album import Album
+    from mmcgan.web.desk import Desk
+
+    run = config.run or runs.default_model()
+    is_packaged = run == runs.PRETRAINED
+    click.echo("model: the one that ships with mmcgan" if is_packaged else f"run: {run}")
+    tagger = Tagger.load(run)
+    tagger.backbone.features([])
+    album = Album.of(read_dataset(config.data), tagger.model) if config.data else None
+    return Desk(tagger, "mmcgan" if is_packaged else run.resolve().name, album)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host`. Raises `OptionError` if that cannot be done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as reason:
+        raise OptionError(
+            f"--host, --port: {host} port {port} cannot be listened on: {reason.strerror or reason}"
+        ) from None
+
+
+def address(listening: socket.socket) -> str:
+    """Return where a browser on this machine finds the page."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

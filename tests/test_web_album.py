@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra web")
+
+from mmcgan.dataset import Dataset, read_dataset
+from mmcgan.errors import DataError
+from mmcgan.model import Model, load_model
+from mmcgan.runs import RunDir
+from mmcgan.web.album import Album
+
+
+def with_thumbnails(dataset: Dataset) -> Dataset:
+    """The same data with a thumbnail, its own number, of every other photo."""
+    return replace(dataset, thumbnails={row: b"%d" % row for row in range(0, 200, 2)})
+
+
+@pytest.fixture
+def dataset(trained) -> Dataset:
+    return with_thumbnails(read_dataset(trained[0]))
+
+
+@pytest.fixture
+def model(trained) -> Model:
+    return load_model(RunDir(trained[1]))
+
+
+def test_album_has_the_photos_of_train_that_have_a_thumbnail(dataset, model):
+    album = Album.of(dataset, model)
+    rows = [row for row in range(0, 200, 2) if dataset.split[row] == 0]
+    assert album.jpegs == tuple(b"%d" % row for row in rows)
+    assert set(album.tags[0]) == {*dataset.tags["user"].of(0), *dataset.tags["annotations"].of(0)}
+
+
+def test_album_finds_photos_with_the_word_by_standardised_cosine(dataset, model):
+    album = Album.of(dataset, model)
+    query = model.standardizer(dataset.features[1:2])[0]
+    features = model.standardizer(dataset.features[[int(jpeg) for jpeg in album.jpegs]])
+    cosines = features @ query / np.linalg.norm(features, axis=1)
+    carry = [place for place, tags in enumerate(album.tags) if "sea" in tags]
+    expected = sorted(carry, key=lambda place: -cosines[place])
+    assert album.similar(dataset.features[1:2], "sea", 1000) == expected
+    assert album.similar(dataset.features[1:2], "sea", 3) == expected[:3]
+    assert album.similar(dataset.features[1:2], "no such word", 3) == []
+
+
+def test_album_of_data_without_thumbnails_is_empty(dataset, model):
+    album = Album.of(replace(dataset, thumbnails={}), model)
+    assert album.similar(dataset.features[:1], "sea", 3) == []
+
+
+def test_album_of_another_backbone_is_refused(dataset, model):
+    other = replace(dataset, backbone=dataset.backbone | {"name": "torchvision:alexnet"})
+    with pytest.raises(DataError, match=r"another backbone .*alexnet, not efficientnet-lite0"):
+        Album.of(other, model)
