@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.special import expit, logit
+
+from mmcgan.ranking import sigmoid
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -23,6 +27,13 @@ MAX_SCORES = 2**22  # that are looked at; with very many words, fewer photos
 BEST = 10  # tags a photo among which the threshold chooses
 WEAK = 100.0  # inverse strength of the prior that keeps the scale finite on very small data
 CLOSEST = 1e-7  # to 0 and 1, where the logit has no end
+
+
+def logit(scores: FloatArray) -> npt.NDArray[np.float64]:
+    """Return log(score / (1 - score)) of scores (…) in [0, 1], finite for all."""
+    inside = np.clip(np.asarray(scores, np.float64), CLOSEST, 1 - CLOSEST)
+    logits: npt.NDArray[np.float64] = np.log(inside / (1 - inside))
+    return logits
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,7 @@ class Calibration:
 
     def __call__(self, scores: FloatArray) -> FloatArray:
         """Return the probabilities of `scores` (…) in [0, 1]; of 0, which says nothing, 0."""
-        logits = logit(np.clip(np.asarray(scores, np.float64), CLOSEST, 1 - CLOSEST))
-        probabilities = expit(self.scale * logits + self.shift)
+        probabilities = sigmoid(self.scale * logit(scores) + self.shift)
         return np.where(scores > 0, probabilities, 0).astype(np.float32)
 
 
@@ -60,7 +70,7 @@ def fit_calibration(scores: FloatArray, tags: sparse.csr_array) -> Calibration |
     told = scores > 0
     if not 0 < carried[told].sum() < told.sum():
         return None
-    logits = logit(np.clip(scores[told].astype(np.float64), CLOSEST, 1 - CLOSEST))
+    logits = logit(scores[told])
     fitted = LogisticRegression(C=WEAK).fit(logits[:, None], carried[told])
     scale, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if scale <= 0:

@@ -23,6 +23,12 @@ FloatArray = npt.NDArray[np.float32]
 N_NEIGHBOURS = 20  # words that each generated vector votes for
 
 
+def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return 1 / (1 + exp(-logits)), by hand: to import scipy.special takes long."""
+    probability: npt.NDArray[np.float64] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    return probability
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Words ranked for N images to some depth, best first.
@@ -144,9 +150,7 @@ class Means:
     def _squashed(self, scores: FloatArray) -> FloatArray:
         if not self.draws.index.has_bias:
             return scores
-        # By hand: what scipy.special imports takes a tenth of the time to the first tag.
-        probability = np.exp(-np.logaddexp(0, -scores.astype(np.float64)))
-        return np.asarray(probability, np.float32)
+        return sigmoid(scores).astype(np.float32)
 
 
 @dataclass(frozen=True)
