@@ -34,8 +34,19 @@ from mmcgan.tagger import Tag, Tagger
 from mmcgan.vocabulary import printed
 
 
+def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    """Print what there is to know of the model that ships, and do nothing else."""
+    if is_wanted:
+        click.echo((runs.PRETRAINED / "MODEL_CARD.md").read_text(encoding="utf-8"), nl=False)
+        context.exit()
+
+
 @click.command("mmcgan")
 @click.argument("paths", nargs=-1, required=True, metavar="PHOTO|FOLDER…")
+@click.option(
+    "--model-card", is_flag=True, is_eager=True, expose_value=False, callback=print_card,
+    help="Print the card of the model that ships with mmcgan, and end.",
+)  # fmt: skip
 @config_options(TagConfig)
 def main(paths: tuple[str, ...], **options: Any) -> int:
     """Print the ranked tags of photos, and of all photos in folders; write them if asked to.

@@ -354,7 +354,7 @@ class TagConfig(ModelConfig):
     @property
     def is_of_library(self) -> bool:
         """Whether more is asked for than to show tags."""
-        return bool(self.csv or self.write or self.remove or self.summary)
+        return bool(self.csv or self.report or self.write or self.remove or self.summary)
 
     def _refuse(self, *names: str, reason: str) -> None:
         for name in names:

@@ -98,3 +98,8 @@ def test_wrong_options_are_one_line_with_status_2(args, capsys):
 def test_a_folder_that_holds_no_run_is_named(tmp_path, photos, capsys):
     assert run_command(main, [photos[0], "--run", str(tmp_path)]) == 1
     assert "holds no run" in capsys.readouterr().err
+
+
+def test_model_card_is_printed_without_a_photo(capsys):
+    assert run_command(main, ["--model-card"]) == 0
+    assert capsys.readouterr().out == (runs.PRETRAINED / "MODEL_CARD.md").read_text("utf-8")

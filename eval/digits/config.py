@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "r1": _SMOOTH | {"gradient_penalty": 1.0},
     "likelihood": _SMOOTH | {"gradient_penalty": 1.0, "likelihood": 1.0, "adversarial_share": 0.3,
-                             "batch_size": 250, "learning_rate": 1e-3},
+                             "batch_size": 500, "learning_rate": 1e-3},
     "relativistic": _SMOOTH | {"loss": "relativistic", "gradient_penalty": 1.0},
     "wgan-gp": _SMOOTH | {"loss": "wasserstein", "gradient_penalty": 10.0,
                           "discriminator_steps": 5},
