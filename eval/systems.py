@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 
 VOTE = "cgan+vote"
 SET_DRAWS = 20  # draws a photo whose sets of tags are judged
+MAX_SCORES = 2**23  # of a rival that are in memory at once
 MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 
 
@@ -84,13 +85,20 @@ def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np
 def ask_rival(
     rival: Rival, features: FloatArray, concept_rows: npt.NDArray[np.int64]
 ) -> SystemPredictions:
-    """Let a fitted rival say what it can of standardised features (N, D)."""
-    scores = rival.score(features)
-    concept_scores = scores[:, concept_rows]
+    """Let a fitted rival say what it can of standardised features (N, D).
+
+    Of many photos its scores of all words are in memory for some at a time.
+    """
+    rankings, concepts = [], []
+    step = max(MAX_SCORES // rival.score(features[:1]).shape[1], 1)
+    for start in range(0, len(features), step):
+        scores = rival.score(features[start : start + step])
+        rankings.append(rank_scores(scores, MIAP_DEPTH))
+        concepts.append(scores[:, concept_rows])
+    concept_scores = np.concatenate(concepts)
     return SystemPredictions(
-        rival.name, "rival", rank_scores(scores, MIAP_DEPTH), concept_scores,
-        np.zeros_like(concept_scores),
-    )  # fmt: skip
+        rival.name, "rival", Ranking.join(rankings), concept_scores, np.zeros_like(concept_scores)
+    )
 
 
 class _Collected:

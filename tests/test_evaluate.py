@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eval import systems
+from eval.baselines import Rival
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
@@ -217,3 +219,16 @@ def test_run_without_a_model_is_named(trained, tmp_path, capsys):
 def test_unknown_split_is_status_2(trained, capsys):
     assert run_command(main, ["--run", str(trained[1]), "--split", "train"]) == 2
     assert "--split" in capsys.readouterr().err
+
+
+def test_a_rivals_answers_do_not_depend_on_how_many_photos_are_scored_at_once(monkeypatch):
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(6, 30)).astype(np.float32)
+    rival = Rival("plain", {}, lambda features: np.asarray(features @ weights))
+    features = random.normal(size=(25, 6)).astype(np.float32)
+    whole = systems.ask_rival(rival, features, np.array([3, 7]))
+    monkeypatch.setattr(systems, "MAX_SCORES", 4 * 30)
+    parts = systems.ask_rival(rival, features, np.array([3, 7]))
+    assert np.array_equal(parts.ranking.rows, whole.ranking.rows)
+    assert np.allclose(parts.concept_scores, whole.concept_scores, atol=1e-6)
+    assert parts.concept_scores.shape == (25, 2)
