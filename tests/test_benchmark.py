@@ -89,6 +89,11 @@ def test_command_tags_every_photo_in_its_order(tmp_path):
     found = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
     assert [entry["path"] for entry in found] == [str(path) for path in paths]
     assert all(len(entry["tags"]) == 10 for entry in found)
+    # What was kept of them is thrown away before they are tagged again.
+    (kept,) = tmp_path.rglob("features.sqlite")
+    kept.write_bytes(b"of the call before")
+    tagging.tag_by_command(paths, tmp_path / "tags.jsonl")
+    assert kept.read_bytes() != b"of the call before"
 
 
 def test_plain_features_are_ours(tmp_path):

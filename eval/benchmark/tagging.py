@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -92,7 +93,16 @@ def _bulk_row(paths: Sequence[Path], extract: Extract, starting: float, repeats:
 
 
 def tag_by_command(paths: Sequence[Path], out: Path) -> None:
-    """Tag photos with `python -m mmcgan`, in JSON into a file."""
+    """Tag photos with `python -m mmcgan`, in JSON into a file.
+
+    As photos that were never seen: the features that the call before has kept are thrown away.
+    """
     command = [sys.executable, "-m", "mmcgan", *map(str, paths), "--json", "--run", str(PRETRAINED)]
+    cache = out.parent / "cache"
+    for kept in cache.rglob("features.sqlite*"):
+        kept.unlink()
     with out.open("wb") as file:
-        subprocess.run(command, check=True, stdout=file, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command, check=True, stdout=file, stderr=subprocess.DEVNULL,
+            env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+        )  # fmt: skip
