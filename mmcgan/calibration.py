@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
-MAX_SCORES = 2**22  # that are looked at; with very many words, fewer photos
+MAX_SCORES = 2**20  # that are looked at; with very many words, fewer photos
 BEST = 10  # tags a photo among which the threshold chooses
 WEAK = 100.0  # inverse strength of the prior that keeps the scale finite on very small data
 CLOSEST = 1e-7  # to 0 and 1, where the logit has no end

@@ -146,6 +146,8 @@ class Keywords:
 
 def build_outputs(config: TagConfig, run: Path, make: Make, summary: Summary) -> list[Output]:
     """Return where the options say that tags are to be written; raise as `TagList` does."""
+    if not (config.csv or config.write):
+        return []
     model = tagging_name(run, config)
     outputs: list[Output] = [TagList(config.csv, model)] if config.csv else []
     if config.write:
