@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.metrics import Judged
+from eval.reliability import Reliability
 from mmcgan.model import Model
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -43,19 +44,9 @@ def calibration_of(
     """Return the expected calibration error of `scores` (n,), and the mean score and share of
     `right` ones (n,) by bins; those without a score are left out.
     """  # fmt: skip
-    bins = np.clip(np.searchsorted(EDGES, scores, side="right") - 1, 0, len(EDGES) - 2)
-    n = np.bincount(bins, minlength=len(EDGES) - 1)
-    sums = [np.bincount(bins, values, len(n)) for values in (scores, right)]
-    predicted, observed = (np.divide(s, n, out=np.zeros(len(n)), where=n > 0) for s in sums)
-    lines = [
-        {
-            "low": EDGES[b],
-            "high": EDGES[b + 1],
-            "predicted": float(predicted[b]),
-            "observed": float(observed[b]),
-            "n": int(n[b]),
-        }
-        for b in np.flatnonzero(n).tolist()
-    ]
-    error = float((n * np.abs(predicted - observed)).sum() / n.sum())
-    return {"expected_calibration_error": error, "n": int(n.sum()), "reliability": lines}
+    bins = Reliability(EDGES)
+    bins.add(scores, right)
+    lines = bins.lines()
+    n = sum(line["n"] for line in lines)
+    error = sum(line["n"] * abs(line["predicted"] - line["observed"]) for line in lines) / n
+    return {"expected_calibration_error": error, "n": n, "reliability": lines}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse, special
 
 from eval.bootstrap import mean_figure, resample_counts
+from eval.reliability import Reliability
 
 BLOCK = 256  # images whose words are in memory at once
 NUMBERS_OF_DRAWS = (100, 1000)  # measured beside all draws
@@ -272,26 +273,12 @@ def reliability(log_p: LogP, tags: sparse.csr_array) -> list[dict[str, Any]]:
 
     A bin holds low ≤ p < high, the last one 1 as well; those without a pair are left out.
     """
-    n_bins = len(EDGES) - 1
-    n_pairs, predicted, observed = np.zeros((3, n_bins))
+    bins = Reliability(EDGES)
     for block in blocks(tags.shape[0]):
-        p = np.exp(log_p(block))
         q = tags[block].toarray()
         q = q / q.sum(axis=1, keepdims=True)
-        bins = np.clip(np.searchsorted(EDGES, p.ravel(), side="right") - 1, 0, n_bins - 1)
-        n_pairs += np.bincount(bins, minlength=n_bins)
-        predicted += np.bincount(bins, p.ravel(), n_bins)
-        observed += np.bincount(bins, q.ravel(), n_bins)
-    return [
-        {
-            "low": EDGES[b],
-            "high": EDGES[b + 1],
-            "predicted": float(predicted[b] / n_pairs[b]),
-            "observed": float(observed[b] / n_pairs[b]),
-            "n": int(n_pairs[b]),
-        }
-        for b in np.flatnonzero(n_pairs).tolist()
-    ]
+        bins.add(np.exp(log_p(block)).ravel(), q.ravel())
+    return bins.lines()
 
 
 def blocks(n_images: int) -> Iterator[slice]:

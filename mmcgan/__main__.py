@@ -20,15 +20,15 @@ from mmcgan.config import TagConfig
 from mmcgan.contact_sheet import write_contact_sheet
 from mmcgan.errors import MmcganError
 from mmcgan.feature_cache import FeatureCache
-from mmcgan.library import (
+from mmcgan.metadata import Change
+from mmcgan.photo_files import find_photos
+from mmcgan.photo_library import (
     Make,
     Result,
     build_outputs,
     clear_library,
     tag_library,
 )
-from mmcgan.metadata import Change
-from mmcgan.photo_files import find_photos
 from mmcgan.summary import Summary, summarized
 from mmcgan.tagger import Tag, Tagger
 from mmcgan.vocabulary import printed
@@ -69,7 +69,7 @@ def main(paths: tuple[str, ...], **options: Any) -> int:
 def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     """Say which model is taken, and tag `photos` with it."""
     run = config.run or runs.default_model()
-    taken = "model: the one that ships with mmcgan" if run == runs.PRETRAINED else f"run: {run}"
+    taken = runs.describe_model(run)
     # With --json, stdout holds the objects and nothing else.
     click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)

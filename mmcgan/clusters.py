@@ -91,12 +91,12 @@ def _cluster(faiss: Any, table: FloatArray) -> Any | None:
     for probes in PROBES:
         lists.nprobe = probes
         _, found = index.search(queries, N_NEIGHBOURS)
-        if probes <= MAX_SHARE * n_clusters and _recall(wanted, found) >= RECALL:
+        if probes <= MAX_SHARE * n_clusters and recall(wanted, found) >= RECALL:
             return index
     return None
 
 
-def _recall(wanted: npt.NDArray[np.int64], found: npt.NDArray[np.int64]) -> float:
+def recall(wanted: npt.NDArray[np.integer], found: npt.NDArray[np.integer]) -> float:
     """Return the share of the rows `wanted` (Q, k) that are among those `found` (Q, k)."""
     pairs = zip(wanted, found, strict=True)
     return float(np.mean([np.isin(right, own).mean() for right, own in pairs]))

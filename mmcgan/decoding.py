@@ -49,8 +49,9 @@ def look_at(
     """Decode a photo, if its features are not in the cache; `PhotoError` if it is broken."""
     if cache is None or (isinstance(photo, Path) and not photo.is_file()):
         return Seen(decode_pixels(photo, backbone, name))
-    data = photo if isinstance(photo, bytes) else read_file(photo, MAX_IMAGE_BYTES, PhotoError)
-    key = cache.key(data)
+    if isinstance(photo, Path):
+        name, photo = name or str(photo), read_file(photo, MAX_IMAGE_BYTES, PhotoError)
+    key = cache.key(photo)
     features = cache.get(key)
     pixels = decode_pixels(photo, backbone, name) if features is None else None
     return Seen(pixels, features, key)

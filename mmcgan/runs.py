@@ -153,6 +153,16 @@ def newest_finished_run(parent: Path = RUNS) -> Path:
     return newest
 
 
+def describe_model(run: Path) -> str:
+    """Say in a few words which model is taken."""
+    return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"
+
+
+def model_name(run: Path) -> str:
+    """Return what keywords written by a model say of it: the name of its run."""
+    return "mmcgan" if run == PRETRAINED else run.resolve().name
+
+
 def default_model(parent: Path = RUNS) -> Path:
     """Return the newest finished run folder under `parent`, without one the packaged model.
 

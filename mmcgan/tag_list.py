@@ -3,7 +3,7 @@
     path     the photo, as the command line named it
     tags     its tags, best first, with ", " between
     scores   their scores, in the same way
-    model    the model and options (`mmcgan.library.tagging_name`), the same in all rows
+    model    the model and options (`mmcgan.photo_library.tagging_name`), the same in all rows
 
 `prepare` does not take it for a table of what people wrote, whose columns are others.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,7 @@ class Task:
 
     def validation(self, score: Score) -> Callable[[nn.ModuleDict], Validation]:
         """Return the evaluation on dev: `score` of the ranking against the tags learnt."""
-        features, relevant = self._dev()
+        features, relevant = self._dev
 
         def validate(taggers: nn.ModuleDict) -> Validation:
             rankings, n_distinct = [], []
@@ -114,8 +115,8 @@ class Task:
         model = self._model(taggers, facts)
         # Dev says nothing of new photos where it is learnt from.
         if model.bias is not None and not self.config.refit:
-            model = with_fitted_bias(model, *self._dev())
-        facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev())
+            model = with_fitted_bias(model, *self._dev)
+        facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev)
         if not self.config.refit:
             model = replace(model, calibration=self._calibration(model))
         model = replace(model, doubles=self._doubles())
@@ -128,7 +129,7 @@ class Task:
             return None
         every_word = np.arange(len(model.vocabulary))
         n_photos = max(MAX_SCORES // len(every_word), 1)
-        features, tags = self._dev()
+        features, tags = self._dev
         ranked = Tagger(model, seed=self.config.seed).ranked_to_tag(features[:n_photos])
         scores = np.concatenate([batch.scores_of(every_word)[0] for batch in ranked])
         return fit_calibration(scores, tags[:n_photos])
@@ -141,6 +142,7 @@ class Task:
         tags = sparse.csr_array((np.ones(len(photos)), (photos, words)), shape)
         return find_doubles(self.vocabulary, tags, examples.image_features)
 
+    @cached_property
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
         """Return the features (M, D) and the 0/1 tags (M, V) of dev."""
         rows = self.dataset.rows("dev")

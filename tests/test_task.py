@@ -191,7 +191,7 @@ def test_model_has_the_best_networks_and_not_the_last(make_dataset, tmp_path):
     assert {"members.0.trunk.weight", "members.1.gate.bias", "reach.weight"} <= changed
     # All directions are kept where there are so few words, and with them the learnt bias, which
     # dev then corrects.
-    features, tags = task._dev()
+    features, tags = task._dev
     before = task._model(task.trainer.evaluated, {})
     assert np.allclose(before.bias, wanted["words"]["bias"].numpy(), atol=1e-4)
     assert np.allclose(model.bias, with_fitted_bias(before, features, tags).bias, atol=0.01)

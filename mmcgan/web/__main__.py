@@ -47,12 +47,11 @@ def load_desk(config: WebConfig) -> Any:
     from mmcgan.web.desk import Desk
 
     run = config.run or runs.default_model()
-    is_packaged = run == runs.PRETRAINED
-    click.echo("model: the one that ships with mmcgan" if is_packaged else f"run: {run}")
+    click.echo(runs.describe_model(run))
     tagger = Tagger.load(run)
     tagger.backbone.features([])
     album = Album.of(read_dataset(config.data), tagger.model) if config.data else None
-    return Desk(tagger, "mmcgan" if is_packaged else run.resolve().name, album)
+    return Desk(tagger, runs.model_name(run), album)
 
 
 def listen(host: str, port: int) -> socket.socket:

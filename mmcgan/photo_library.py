@@ -31,7 +31,7 @@ from mmcgan.metadata import (
     plan_removal,
     plan_sidecar,
 )
-from mmcgan.runs import PRETRAINED, RunDir
+from mmcgan.runs import RunDir, model_name
 from mmcgan.summary import Summary
 from mmcgan.tag_list import TagList
 from mmcgan.tagger import Tag, Tagger
@@ -164,5 +164,4 @@ def tagging_name(run: Path, config: TagConfig) -> str:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     options = [config.k, config.threshold, config.no_fold, config.prefix, config.seed]
     digest.update(json.dumps(options).encode())
-    name = "mmcgan" if run == PRETRAINED else run.resolve().name
-    return f"{name} {digest.hexdigest()[:12]}"
+    return f"{model_name(run)} {digest.hexdigest()[:12]}"
