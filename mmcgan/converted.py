@@ -31,16 +31,28 @@ def read_or_convert(ov: ModuleType, facts: dict[str, Any], convert: Callable[[],
 
     Without a folder that can be written to, nothing is kept.
     """
-    text = json.dumps({**facts, "openvino": ov.__version__}, sort_keys=True)
-    folder = cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
-    with contextlib.suppress(RuntimeError):  # it is not there, or not whole
-        return ov.Core().read_model(folder / _FILE_NAME)
+    network = read_kept(ov, facts)
+    if network is not None:
+        return network
     network = convert()
     with contextlib.suppress(OSError, RuntimeError):
-        _keep(ov, network, folder)
+        _keep(ov, network, _folder(ov, facts))
         # As it will be the next time: one that was read may round differently.
-        network = ov.Core().read_model(folder / _FILE_NAME)
+        network = ov.Core().read_model(_folder(ov, facts) / _FILE_NAME)
     return network
+
+
+def read_kept(ov: ModuleType, facts: dict[str, Any]) -> Any | None:
+    """Return the converted network that `facts` (JSON) name; None where none is kept whole."""
+    try:
+        return ov.Core().read_model(_folder(ov, facts) / _FILE_NAME)
+    except RuntimeError:
+        return None
+
+
+def _folder(ov: ModuleType, facts: dict[str, Any]) -> Path:
+    text = json.dumps({**facts, "openvino": ov.__version__}, sort_keys=True)
+    return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _keep(ov: ModuleType, network: Any, folder: Path) -> None:

@@ -7,15 +7,9 @@ the library would choose by itself.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache, partial
-from queue import SimpleQueue
+from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
@@ -25,13 +19,17 @@ import torch
 from torch import nn
 
 from mmcgan.converted import read_or_convert
-from mmcgan.errors import DependencyError, OptionError
+from mmcgan.errors import OptionError
+from mmcgan.on_openvino import (
+    Runtime,
+    check_precision,
+    compile_runtime,
+    has_openvino,
+    import_openvino,
+)
 
 RuntimeName = Literal["openvino", "torch"]
 Precision = Literal["float32", "bfloat16"]
-Runtime = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-
-_OPENVINO_PRECISION = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class PixelNetwork(nn.Module):
@@ -75,7 +73,7 @@ def build_runtime(
     module = module.eval().requires_grad_(False)
     if runtime == "openvino":
         return "openvino", _openvino_runtime(module, image_size, precision, facts)
-    if runtime == "auto" and not torch.cuda.is_available() and _has_openvino():
+    if runtime == "auto" and not torch.cuda.is_available() and has_openvino():
         try:
             return "openvino", _openvino_runtime(module, image_size, precision, facts)
         except OptionError:  # this network, or this precision on this CPU: torch can do both
@@ -113,54 +111,12 @@ def _torch_runtime(module: PixelNetwork, precision: str) -> Runtime:
 def _openvino_runtime(
     module: PixelNetwork, image_size: int, precision: str, facts: dict[str, Any] | None
 ) -> Runtime:
-    """Compile the module for the CPU: for one photo, all cores on it, and for many at once."""
-    ov = _import_openvino()
-    core = ov.Core()
-    if precision == "bfloat16" and "BF16" not in core.get_property(
-        "CPU", "OPTIMIZATION_CAPABILITIES"
-    ):
-        raise OptionError(
-            "--precision bfloat16: OpenVINO has no bfloat16 on this CPU; use --precision float32, "
-            "or --runtime torch, which is slower"
-        )
+    """Convert the module, or read what it came to before, and compile it for the CPU."""
+    ov = import_openvino()
+    check_precision(ov, precision)
     convert = partial(_convert, ov, module, image_size)
     network = read_or_convert(ov, facts, convert) if facts else convert()
-
-    def compiled(hint: str) -> Runtime:
-        options = {
-            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISION[precision], "PERFORMANCE_HINT": hint,
-        }  # fmt: skip
-        return _photo_by_photo(core.compile_model(network, "CPU", options))
-
-    alone, together = compiled("LATENCY"), cache(partial(compiled, "THROUGHPUT"))
-    return lambda pixels: alone(pixels) if len(pixels) == 1 else together()(pixels)
-
-
-def _photo_by_photo(compiled: Any) -> Runtime:
-    """Run each photo of a batch by itself, as many beside each other as OpenVINO says is best.
-
-    What a layer makes of one photo stays in the caches, and no core waits for another at each
-    layer: faster than the batch as a whole.
-    """
-    requests: SimpleQueue[Any] = SimpleQueue()
-    n_requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-    for _ in range(n_requests):
-        requests.put(compiled.create_infer_request())
-
-    def run_one(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        request = requests.get()
-        try:
-            return np.array(request.infer([np.ascontiguousarray(photo[np.newaxis])])[0], np.float32)
-        finally:
-            requests.put(request)
-
-    def run(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        if len(pixels) == 1:
-            return run_one(pixels[0])
-        with ThreadPoolExecutor(n_requests) as pool:
-            return np.concatenate(list(pool.map(run_one, pixels)))
-
-    return run
+    return compile_runtime(ov, network, precision)
 
 
 def _convert(ov: ModuleType, module: PixelNetwork, image_size: int) -> Any:
@@ -187,36 +143,3 @@ def one_line(reason: Exception, length: int = 200) -> str:
     """Return what another library says, cut to one line."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     return text if len(text) <= length else text[:length] + "…"
-
-
-def _has_openvino() -> bool:
-    return "openvino" in sys.modules or importlib.util.find_spec("openvino") is not None
-
-
-def _import_openvino() -> ModuleType:
-    try:
-        with _without_telemetry():
-            return importlib.import_module("openvino")
-    except ImportError:
-        raise DependencyError(
-            "--runtime openvino: OpenVINO is not installed; install it with "
-            "pip install 'mmcgan[cpu]', or use --runtime torch"
-        ) from None
-
-
-@contextmanager
-def _without_telemetry() -> Iterator[None]:
-    """Hide OpenVINO's telemetry while OpenVINO is imported, which then goes without.
-
-    It would report its use over the network and write to the home folder, unasked.
-    """
-    name = "openvino_telemetry"
-    known = sys.modules.get(name)
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if known is None:
-            del sys.modules[name]
-        else:
-            sys.modules[name] = known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import hashlib
 import json
 import subprocess
 import sys
@@ -18,16 +17,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from mmcgan import runtimes
-from mmcgan.backbone import (
-    Backbone,
-    hash_weights,
-    load_backbone,
-    restore_backbone,
-    restore_network,
-)
+from mmcgan import on_openvino, runtimes
+from mmcgan.backbone import Backbone, load_backbone, restore_backbone, restore_network
 from mmcgan.errors import DependencyError, OptionError, RunError
 from mmcgan.images import open_photo
+from mmcgan.on_openvino import has_openvino
 from mmcgan.runtimes import PixelNetwork, build_runtime
 
 FLOAT32_TOLERANCE = 1e-4  # between runtimes, absolute, on features of size 0…6
@@ -166,7 +160,7 @@ def test_backbone_runtimes_agree_in_bfloat16(all_features):
 
 
 def available_runtimes() -> list[str]:
-    return ["torch", *(["openvino"] if runtimes._has_openvino() else [])]
+    return ["torch", *(["openvino"] if has_openvino() else [])]
 
 
 @pytest.mark.parametrize("runtime", available_runtimes())
@@ -335,7 +329,7 @@ def hide(monkeypatch, *names: str) -> None:
         if name.split(".")[0] in names:
             monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
-    find_spec = runtimes.importlib.util.find_spec
+    find_spec = on_openvino.importlib.util.find_spec
 
     def refuse(name, *args, **kwargs):
         if name.split(".")[0] in names:
@@ -346,9 +340,9 @@ def hide(monkeypatch, *names: str) -> None:
         return __import__(name, fromlist=["_"])
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    monkeypatch.setattr(runtimes.importlib, "import_module", refuse_module)
+    monkeypatch.setattr(on_openvino.importlib, "import_module", refuse_module)
     monkeypatch.setattr(
-        runtimes.importlib.util,
+        on_openvino.importlib.util,
         "find_spec",
         lambda name, *args: None if name in names else find_spec(name, *args),
     )
@@ -451,28 +445,6 @@ def test_restore_backbone_refuses_a_detail_that_is_no_number_of_pixels(lite0, de
 def test_restore_backbone_refuses_a_broken_record(record):
     with pytest.raises(RunError, match="broken"):
         restore_backbone(record)
-
-
-# --- the weights' hash -----------------------------------------------------------------------
-
-
-def test_hash_weights_is_known_and_stable():
-    # SHA-256 of "layer.weight torch.float32 (1, 1)\n" and the four bytes of 1.0
-    network = nn.Sequential()
-    network.add_module("layer", nn.Linear(1, 1, bias=False))
-    nn.init.constant_(network.layer.weight, 1.0)
-    known = b"layer.weight torch.float32 (1, 1)\n\x00\x00\x80\x3f"
-    assert hash_weights(network) == hashlib.sha256(known).hexdigest()
-
-
-def test_hash_weights_tells_values_names_and_shapes_apart():
-    networks = [TinyNet(), TinyNet(2.0001), nn.Linear(3, 3), nn.Linear(9, 1, bias=False)]
-    networks.append(TinyNet().to(torch.bfloat16))
-    assert len({hash_weights(network) for network in networks}) == len(networks)
-    channels_last = nn.Conv2d(3, 4, 2)
-    plain = hash_weights(channels_last)
-    assert hash_weights(channels_last.to(memory_format=torch.channels_last)) == plain
-    assert hash_weights(nn.BatchNorm2d(2)) == hash_weights(nn.BatchNorm2d(2))
 
 
 # --- other libraries, stood in for by small models with the same API ----------------------------
