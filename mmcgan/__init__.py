@@ -4,7 +4,7 @@
 >>> mmcgan.tag("photo.jpg")
 [Tag(word='sunset', score=0.041), Tag(word='sea', score=0.036), …]
 
-Importing this package loads neither torch nor faiss; the first call does.
+Importing this package loads neither torch nor faiss; the first call loads what it needs.
 """
 
 from __future__ import annotations

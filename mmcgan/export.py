@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import torch
@@ -28,10 +28,13 @@ from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import ExportConfig
 from mmcgan.errors import DependencyError
 from mmcgan.files import atomic_path, write_json
-from mmcgan.model import Model, Sampler
+from mmcgan.model import Model
 from mmcgan.ranking import N_NEIGHBOURS
 from mmcgan.runs import default_model
 from mmcgan.tagger import Tagger
+
+if TYPE_CHECKING:
+    from mmcgan.model import Sampler
 
 FORMAT_VERSION = 1
 OPSET = 18

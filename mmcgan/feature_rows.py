@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # tagging standardises without torch, which takes long to import
+    import torch
+    from torch import Tensor
 
 CHUNK_BYTES = 2**24  # of the rows that are in memory at once
 
@@ -93,6 +95,8 @@ class StandardizedRows:
 
     def __getitem__(self, chosen: Tensor | slice) -> Tensor:
         """Return the rows `chosen` (B,), places among those that are seen: (B, D)."""
+        import torch
+
         places = chosen if isinstance(chosen, slice) else chosen.cpu().numpy()
         found = self.standardizer(self.features[self.rows[places]])
         return torch.from_numpy(found).to(self.device)

@@ -9,16 +9,16 @@ model.safetensors  generator.*, word_vectors (V, E), feature_mean and feature_sc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from safetensors.numpy import load_file
 
 from mmcgan.calibration import Calibration
 from mmcgan.config import TrainConfig
@@ -26,27 +26,35 @@ from mmcgan.errors import MmcganError, RunError, TrainingError
 from mmcgan.feature_rows import Standardizer
 from mmcgan.files import read_json, write_json
 from mmcgan.index import WordIndex
-from mmcgan.networks import Generator, MixtureGenerator, build_generator
+from mmcgan.mean_draw import MeanDraw
+from mmcgan.on_openvino import has_openvino
 from mmcgan.runs import RunDir
 from mmcgan.vocabulary import Vocabulary, unit_rows
 
-FORMAT_VERSION = 1
+if TYPE_CHECKING:  # torch takes long to import, and tagging by the mean draw does without
+    from torch import Tensor
 
-Sampler = Callable[[Tensor], Tensor]
+    from mmcgan.networks import Generator, MixtureGenerator
+
+    Network: TypeAlias = Generator | MixtureGenerator
+    Sampler: TypeAlias = Callable[[Tensor], Tensor]
+
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Model:
     """A generator with the words it may answer with.
 
-    `vocabulary` holds the words with the vectors that the generator aims at: unit rows, or where
-    they were learnt with it vectors of any length beside a `bias` (V,). `ranking` is the rule that
-    makes words of its draws, `backbone` the record of the features it takes, `facts` says how it
-    was trained. `calibration` makes probabilities of its scores, `doubles`
-    says which words may take the place of others (`mmcgan.doubles`).
+    `build` gives the generator, the same one each time; `mean_draw`, where there is one, is all
+    that tagging takes of it. `vocabulary` holds the words with the vectors that the generator aims
+    at: unit rows, or where they were learnt with it vectors of any length beside a `bias` (V,).
+    `ranking` is the rule that makes words of its draws, `backbone` the record of the features it
+    takes, `facts` says how it was trained. `calibration` makes probabilities of its scores,
+    `doubles` says which words may take the place of others (`mmcgan.doubles`).
     """
 
-    generator: Generator | MixtureGenerator
+    build: Callable[[], Network]
     vocabulary: Vocabulary
     bias: npt.NDArray[np.float32] | None
     ranking: str
@@ -55,6 +63,12 @@ class Model:
     facts: dict[str, Any]
     calibration: Calibration | None = None
     doubles: Mapping[str, str] = field(default_factory=dict)
+    mean_draw: MeanDraw | None = None
+
+    @property
+    def generator(self) -> Network:
+        """The generator. Raises `RunError` where it was read from a broken file."""
+        return self.build()
 
     def calibrated(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the ranking's `scores` as probabilities; as they are without a calibration."""
@@ -74,22 +88,31 @@ class Model:
         self, features: npt.NDArray[np.float32], n_samples: int, seed: int
     ) -> npt.NDArray[np.float32]:
         """Generate the same as `sample`, but no more vectors than the ranking needs."""
+        if self.mean_draw is not None:
+            return self.mean_draw(self.standardizer(features))[:, np.newaxis]
         return self._generate(self.sampler_to_tag(n_samples, seed), features)
 
     def sampler(self, n_samples: int, seed: int) -> Sampler:
         """Return what maps standardised features (N, D) to the vectors of `sample`."""
+        import torch
+
         noise = self.generator.noise(1, n_samples, torch.Generator().manual_seed(seed))
         return lambda inputs: self.generator.sample(noise.to(inputs.device), inputs)
 
     def sampler_to_tag(self, n_samples: int, seed: int) -> Sampler:
         """Return the same for `sample_to_tag`: a mixture knows its mean draw without noise."""
-        if self.ranking == "mean" and isinstance(self.generator, MixtureGenerator):
-            return self.generator.centres
+        from mmcgan.networks import MixtureGenerator
+
+        generator = self.generator
+        if self.ranking == "mean" and isinstance(generator, MixtureGenerator):
+            return generator.centres
         return self.sampler(n_samples, seed)
 
     def _generate(
         self, sampler: Sampler, features: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
+        import torch
+
         device = next(self.generator.parameters()).device
         with torch.inference_mode():
             inputs = torch.from_numpy(self.standardizer(features)).to(device)
@@ -105,6 +128,8 @@ def save_model(run: RunDir, model: Model, config: TrainConfig) -> None:
 
     Raises `TrainingError`, and writes nothing, if a value is not finite in half precision.
     """
+    import torch
+
     vocabulary = model.vocabulary
     bias = {} if model.bias is None else {"word_bias": torch.from_numpy(model.bias)}
     tensors = _halved({
@@ -140,8 +165,18 @@ def load_model(run: RunDir) -> Model:
             else "holds no run"  # fmt: skip
         raise RunError(f"{run.path} {state} (no {run.weights_path.name} in it)")
     description = read_json(run.model_path, RunError)
+    with _refused(run):
+        model = _restore(run, description, load_file(run.weights_path))
+    if model.mean_draw is None:
+        model.build()  # what is wrong with it is said here
+    return model
+
+
+@contextmanager
+def _refused(run: RunDir) -> Iterator[None]:
+    """Make a `RunError` of whatever broken files of a model raise."""
     try:
-        return _restore(description, load_file(run.weights_path))
+        yield
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, MmcganError) as reason:
         raise RunError(
             f"the model of {run.path} is broken, or its files are of different runs "
@@ -151,6 +186,8 @@ def load_model(run: RunDir) -> Model:
 
 def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return `tensors` in half precision; those that hold no floats as they are."""
+    import torch
+
     halved = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
     for name, tensor in halved.items():
         if not torch.isfinite(tensor).all():
@@ -162,27 +199,26 @@ def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return halved
 
 
-def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+def _restore(
+    run: RunDir, description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> Model:
     if description["format_version"] != FORMAT_VERSION:
         found = description["format_version"]
         raise RunError(f"its format version is {found}, this mmcgan reads {FORMAT_VERSION}")
-    tensors = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
     config = TrainConfig(**description["config"])
     sizes = description["feature_size"], description["vector_size"]
-    with torch.random.fork_rng():
-        generator = build_generator(*sizes, config)
     prefix = "generator."
-    generator.load_state_dict(
-        {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    weights = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+    vectors, mean, scale = (
+        arrays[name].astype(np.float32)
+        for name in ("word_vectors", "feature_mean", "feature_scale")
     )
+    bias = arrays["word_bias"].astype(np.float32) if config.retrieval else None
     words = tuple(description["words"])
-    vectors = tensors["word_vectors"].numpy()
-    bias = tensors["word_bias"].numpy() if config.retrieval else None
     if bias is None:
         vectors = unit_rows(vectors)
     elif bias.shape != (len(words),):
         raise RunError(f"{len(words)} words but biases of shape {bias.shape}")
-    mean, scale = tensors["feature_mean"].numpy(), tensors["feature_scale"].numpy()
     n_photos = np.array(description["n_photos"], np.int64)
     if vectors.shape != (len(words), sizes[1]) or n_photos.shape != (len(words),):
         raise RunError(
@@ -191,8 +227,9 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         )
     if not mean.shape == scale.shape == (sizes[0],):
         raise RunError(f"{sizes[0]} features but means {mean.shape} and scales {scale.shape}")
+    needs_mean = config.learns_spaces and config.ranking == "mean"
     return Model(
-        generator.eval(),
+        cache(partial(_build_generator, run, weights, sizes, config)),
         Vocabulary(words, vectors, n_photos),
         bias,
         config.ranking,
@@ -201,7 +238,26 @@ def _restore(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         description["facts"],
         Calibration(**found) if (found := description.get("calibration")) else None,
         _doubles(description.get("doubles", {}), words),
+        MeanDraw.of(weights, sizes, config) if needs_mean and has_openvino() else None,
     )
+
+
+def _build_generator(
+    run: RunDir,
+    weights: Mapping[str, npt.NDArray[Any]],
+    sizes: tuple[int, int],
+    config: TrainConfig,
+) -> Network:
+    """Build the generator that the weights of a run are of, in float32."""
+    import torch
+
+    from mmcgan.networks import build_generator
+
+    with _refused(run):
+        with torch.random.fork_rng():
+            generator = build_generator(*sizes, config)
+        generator.load_state_dict({n: torch.from_numpy(a).float() for n, a in weights.items()})
+    return generator.eval()
 
 
 def _doubles(found: dict[str, str], words: tuple[str, ...]) -> dict[str, str]:

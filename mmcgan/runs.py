@@ -12,14 +12,13 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import save
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from mmcgan.errors import RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
+
+if TYPE_CHECKING:  # torch takes long to import, and whoever tags may do without
+    from torch import Tensor
 
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parent / "pretrained"  # the model that ships with mmcgan
@@ -95,6 +94,8 @@ class RunDir:
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint by `state`, whole or not at all."""
         # Through memory, so that a full disk is an OSError like anywhere else.
+        import torch
+
         buffer = io.BytesIO()
         torch.save(state, buffer)
         with atomic_path(self._checkpoint_path) as partial:
@@ -107,6 +108,8 @@ class RunDir:
         """
         if not self._checkpoint_path.is_file():
             return None
+        import torch
+
         try:
             state: dict[str, Any] = torch.load(
                 self._checkpoint_path, map_location="cpu", weights_only=True
@@ -121,6 +124,8 @@ class RunDir:
     def write_weights(self, tensors: dict[str, Tensor]) -> None:
         """Write the model's weights, which makes the run finished."""
         # Through memory, so that a full disk is an OSError like anywhere else.
+        from safetensors.torch import save
+
         data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
         with atomic_path(self.weights_path) as partial:
             partial.write_bytes(data)

@@ -160,7 +160,7 @@ class Task:
             table, bias = (p.detach().cpu().numpy() for p in words.parameters())
             vocabulary = Vocabulary(vocabulary.words, table[0], vocabulary.n_photos)
         return Model(
-            generator,  # type: ignore[arg-type]
+            lambda: generator,  # type: ignore[arg-type, return-value]
             vocabulary, bias, self.config.ranking, self.standardizer, self.dataset.backbone, facts,
         )  # fmt: skip
 

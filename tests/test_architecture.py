@@ -181,6 +181,17 @@ def test_importing_mmcgan_loads_neither_torch_nor_faiss():
     assert result.stdout == "[]\n"
 
 
+def test_importing_what_tags_loads_no_torch():
+    script = (
+        "import sys, mmcgan.__main__, mmcgan.tagger, mmcgan.photo_library; "
+        "print(sorted({'torch', 'scipy', 'pandas', 'matplotlib'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
 def test_files_can_be_read_in_one_sitting():
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())

@@ -111,7 +111,7 @@ def model_of(n_words: int) -> Model:
     )  # fmt: skip
     bias = -np.arange(n_words, dtype=np.float32) / 10
     scale = Standardizer(np.zeros(3, np.float32), np.ones(3, np.float32))
-    return Model(generator, words, bias, "mean", scale, {}, {})
+    return Model(lambda: generator, words, bias, "mean", scale, {}, {})
 
 
 def test_model_with_fitted_bias_says_what_dev_carries():

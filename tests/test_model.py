@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mmcgan import model as model_module
 from mmcgan.condense import condense
 from mmcgan.config import TrainConfig
 from mmcgan.errors import RunError, TrainingError
@@ -55,7 +56,7 @@ def build(dataset: Any, config: TrainConfig = CONFIG) -> Model:
         vectors, bias = (p.detach().numpy() for p in words.parameters())
         vocabulary = replace(vocabulary, vectors=vectors[0])
     facts = {"dataset_id": "abc", "tags": "user", "best_dev_P@10": 0.1}
-    return Model(generator.eval(), vocabulary, bias, config.ranking, standardizer,
+    return Model(generator.eval, vocabulary, bias, config.ranking, standardizer,
                  dataset.backbone, facts)  # fmt: skip
 
 
@@ -217,6 +218,49 @@ def test_sample_of_a_mixture_has_as_many_draws_as_can_be_shared(modern, make_dat
     samples = modern.sample(features, 101, seed=2)
     assert samples.shape == (3, 100, 4)
     assert np.allclose(samples[1], modern.sample(features[1:2], 101, seed=2)[0], atol=1e-6)
+
+
+def test_vectors_to_tag_are_those_of_the_generator(modern, tmp_path, make_dataset, monkeypatch):
+    run, features = save(modern, tmp_path, MODERN), make_dataset().features[:3]
+    found = load_model(run)
+    assert found.mean_draw is not None
+    monkeypatch.setattr(model_module, "has_openvino", lambda: False)
+    on_torch = load_model(run)
+    assert on_torch.mean_draw is None
+    means = [m.sample_to_tag(features, 100, seed=0).mean(axis=1) for m in (found, on_torch)]
+    assert means[0].shape == (3, 4)
+    np.testing.assert_allclose(*means, atol=1e-5)
+
+
+def test_load_model_knows_no_mean_draw_where_every_draw_votes(model, tmp_path, make_dataset):
+    found = load_model(save(model, tmp_path))
+    assert found.mean_draw is None
+    assert found.sample_to_tag(make_dataset().features[:2], 6, seed=0).shape == (2, 6, 5)
+
+
+def test_weights_that_tagging_does_without_are_missed_when_they_are_needed(
+    modern, tmp_path, monkeypatch
+):
+    run = save(modern, tmp_path, MODERN)
+    tensors = load_file(run.weights_path)
+    del tensors["generator.reach.weight"]
+    save_file(tensors, run.weights_path)
+    found = load_model(run)
+    features = np.zeros((2, 6), np.float32)
+    assert np.isfinite(found.sample_to_tag(features, 100, seed=0)).all()
+    with pytest.raises(RunError, match=r"is broken.*reach\.weight") as caught:
+        found.sample(features, 100, seed=0)
+    assert str(run.path) in str(caught.value)
+    monkeypatch.setattr(model_module, "has_openvino", lambda: False)
+    assert_refused(run, "broken", "reach.weight")
+
+
+def test_load_model_refuses_members_of_other_sizes(modern, tmp_path, make_dataset):
+    run = save(modern, tmp_path / "run", MODERN)
+    config = replace(MODERN, image_units=6)
+    other = save(build(make_dataset(), config), tmp_path / "other", config)
+    run.model_path.write_bytes(other.model_path.read_bytes())
+    assert_refused(run, "different runs", "size mismatch")
 
 
 def assert_refused(run: RunDir, *parts: str) -> None:

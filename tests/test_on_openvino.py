@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from mmcgan import on_openvino
 from mmcgan.backbone import restore_backbone
-from mmcgan.errors import MmcganError
+from mmcgan.errors import MmcganError, RunError
+from mmcgan.model import load_model
 from mmcgan.on_openvino import read_kept_runtime
-from mmcgan.runtimes import build_runtime
+from mmcgan.runs import RunDir
+from mmcgan.runtimes import PixelNetwork, build_runtime
 from mmcgan.sources import Source
+from mmcgan.tagger import Tagger
 
 openvino = pytest.importorskip("openvino")
 
@@ -109,3 +117,32 @@ def test_a_kept_network_in_no_known_precision_is_refused(keep):
     with pytest.raises(MmcganError):
         restore_backbone(record)
     assert read_kept_runtime(keep().facts, "int8") is None
+
+
+def test_tagging_with_a_kept_network_loads_no_torch(trained_modern, keep, tmp_path):
+    run = trained_modern[1]
+    model = load_model(RunDir(run))
+    size, n_features = model.backbone["image_size"], len(model.standardizer.mean)
+    module = PixelNetwork(MeanColour(n_features // 3), model.backbone["mean"], (0.5,) * 3)
+    facts = {k: model.backbone[k] for k in ("name", "weights_sha256", "image_size", "mean", "std")}
+    with pytest.raises(RunError, match="weights of efficientnet-lite0"):
+        restore_backbone(model.backbone)
+    _, run_network = build_runtime(module, size, "openvino", "float32", facts)
+
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (300, 300), (200, 90, 20)).save(photo)
+    code = (
+        "import json, sys, mmcgan\n"
+        f"tags = mmcgan.tag({str(photo)!r}, k=4, run={str(run)!r})\n"
+        "print(json.dumps([tags, sorted({'torch', 'scipy'} & sys.modules.keys())]))"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True)
+    tags, loaded = json.loads(done.stdout)
+    assert loaded == []
+
+    pixels = np.full((1, size, size, 3), (200, 90, 20), np.uint8)
+    on_torch = Tagger(replace(model, mean_draw=None))
+    (expected,) = on_torch.tag_features(run_network(pixels), 4)
+    assert [word for word, _ in tags] == [tag.word for tag in expected]
+    assert [score for _, score in tags] == pytest.approx([t.score for t in expected], abs=1e-5)

@@ -26,7 +26,7 @@ def tagger_of(generator: Any, ranking: str = "mean") -> Tagger:
     words = Vocabulary(tuple("abcdef"), np.eye(N_WORDS, dtype=np.float32), np.ones(N_WORDS, int))
     scale = Standardizer(np.zeros(FEATURE_SIZE, np.float32), np.ones(FEATURE_SIZE, np.float32))
     bias = np.zeros(N_WORDS, np.float32)
-    return Tagger(Model(generator.eval(), words, bias, ranking, scale, {}, {}))
+    return Tagger(Model(generator.eval, words, bias, ranking, scale, {}, {}))
 
 
 def mixture(location: list[float], gate: float = 0.0) -> MixtureGenerator:
