@@ -144,8 +144,8 @@ class Task:
 
     @cached_property
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
-        """Return the features (M, D) and the 0/1 tags (M, V) of dev."""
-        rows = self.dataset.rows("dev")
+        """Return the features (M, D) and the 0/1 tags (M, V) of dev, as far as it is looked at."""
+        rows = self.dataset.measured_rows("dev", len(self.vocabulary))
         tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
         return self.dataset.features[rows], sparse.csr_array(tags[rows])
 

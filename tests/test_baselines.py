@@ -109,7 +109,7 @@ def test_choose_prefers_the_try_that_is_better_on_dev():
 
 def test_ridge_solves_the_penalised_least_squares():
     data = fit_data()
-    predict = baselines.fit_ridge(data.train_features, data.train_tags.toarray(), 0.3)
+    predict = baselines.fit_ridge(data.train_features, data.train_tags.__getitem__, 0.3)
     model = Ridge(alpha=0.3 * len(data.train_features), solver="svd")
     model.fit(data.train_features.astype(float), data.train_tags.toarray())
     assert predict(data.dev_features) == pytest.approx(model.predict(data.dev_features), abs=1e-4)
