@@ -64,7 +64,9 @@ def rank_scores(
     scores = np.asarray(scores, np.float32)
     if tie_breaks is None:
         depth = min(depth, scores.shape[1])
-        order = np.array([_best(own, depth) for own in scores]).reshape(len(scores), depth)
+        order = np.array([_best(own, depth) for own in scores], np.int64).reshape(
+            len(scores), depth
+        )
         best = np.take_along_axis(scores, order, axis=1)
         return Ranking(order.astype(np.int32), best, np.zeros_like(best))
     ties = np.asarray(tie_breaks, np.float32)
