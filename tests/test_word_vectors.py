@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors, Word2Vec
+from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
 from data_prep.corpus import Corpus
 from data_prep.counts import Counts
@@ -99,7 +100,7 @@ def test_train_gives_the_same_vectors_in_every_process():
 def corpus_with_ties(folder: Path, kind: type[Corpus] = Corpus) -> Corpus:
     paths = [folder / "a.txt", folder / "b.txt"]
     for step, path in enumerate(paths, start=2):
-        texts = (f"New York word{i * step % 23} other{-i % 5} often" for i in range(60))
+        texts = (f"New York word{i * step % 23} other{-i % 5} often" for i in range(2000))
         path.write_text("\n".join(texts))
     tags = [("often", "word22"), (), ("rare", "sea"), ("other3", "sea")] * 2 + [("once",)]
     return kind(tags, paths, ["new_york"], folder / "cleaned")
@@ -123,6 +124,7 @@ def test_train_on_the_stored_counts_gives_what_a_count_of_gensims_own_gives(tmp_
     expected = trained_on_gensims_own_count(corpus, CONFIG)
     counts = corpus.counts().tokens
     assert len(set(counts.values())) < len(counts) / 2  # many ties
+    assert counts.total() > MAX_WORDS_IN_BATCH  # the learning rate falls within a pass
     assert counts.keys() - expected.keys() == {"once"}
     assert "new_york" in expected
     assert equal(train_word_vectors(corpus, list(expected), CONFIG), expected)
