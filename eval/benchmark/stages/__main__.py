@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,12 +76,12 @@ def train(_: int, n_words: int, folder: Path) -> None:
 
     They are those of the paper, which take words as they are, where there are many.
     """
-    small: dict[str, Any] = {
-        "members": 2, "image_units": 32, "noise_units": 16, "d_word_units": 32,
-        "d_image_units": 32, "maxout_units": 16, "draws": 8, "vector_size": 32,
-    }  # fmt: skip
-    preset, values = ("paper", {"batch_size": 1000}) if n_words > MANY_WORDS else ("modern", small)
-    config = TrainConfig.of(preset, data=folder, out=folder / "run", epochs=1, **values)
+    small = {"image_units": 32, "noise_units": 16, "d_word_units": 32, "d_image_units": 32,
+             "maxout_units": 16}  # fmt: skip
+    paper, modern = {"batch_size": 1000}, {"members": 2, "draws": 8, "vector_size": 32}
+    preset, own = ("paper", paper) if n_words > MANY_WORDS else ("modern", modern)
+    paths = {"data": folder, "out": folder / "run"}
+    config = TrainConfig.of(preset, epochs=1, **paths, **small, **own)
     run = RunDir(folder / "run")
     run.write_config({})
     build_task(read_dataset(folder), config, "user").train(run, mean_precision)
