@@ -1,8 +1,9 @@
 """The documents that the skip-gram reads, cleaned once and read many times.
 
 Each text file (`data_prep.documents`) is cleaned by all cores into FOLDER/KEY.txt, a document a
-line, its tokens with spaces between; KEY.json beside it says what was left out. A file that is
-there is whole, and is not made again: a call that was interrupted goes on with the next text file.
+line, its tokens with spaces between. Beside it KEY.counts says how often each token occurs
+(`data_prep.counts`), and KEY.json what was left out. A cleaned file that is there is whole and has
+both, and is not made again: a call that was interrupted goes on with the next text file.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from data_prep.counts import Counts
 from data_prep.documents import Batch, Phrases, check_text_file, clean, read_batches
 from mmcgan.errors import DataError
 from mmcgan.files import atomic_path, read_json, write_json
 
-Cleaned = tuple[str, int, Counter[str]]  # lines, how many, and what was left out
+Cleaned = tuple[str, Counts, Counter[str]]  # lines, their tokens counted, and what was left out
 
-VERSION = 1  # of the cleaning: cleaned files of another one are made again
+VERSION = 2  # of the cleaning: cleaned files of another one are made again
 
 
 class Corpus:
@@ -60,10 +62,21 @@ class Corpus:
             with self._cleaned(path).open(encoding="utf-8") as lines:
                 yield from (line.split() for line in lines)
 
+    def counts(self) -> Counts:
+        """Return the counts of all tokens, those of a text file as they were stored with it."""
+        paths = self._all_cleaned()  # first: each holds a table of its own while it is made
+        counts = Counts.of(self.tag_lists)
+        for path in paths:
+            counts.add_file(_counts_of(path))
+        return counts
+
     def skipped(self) -> Counter[str]:
         """Return how much of the text files was left out, by reason."""
-        paths = [self._cleaned(path) for path in self.text_files]
-        return sum((Counter(read_json(_facts_of(path), DataError)) for path in paths), Counter())
+        facts = (Counter(read_json(_facts_of(path), DataError)) for path in self._all_cleaned())
+        return sum(facts, Counter())
+
+    def _all_cleaned(self) -> list[Path]:
+        return [self._cleaned(path) for path in self.text_files]
 
     def _cleaned(self, path: Path) -> Path:
         """Return the cleaned file of a text file, made now if need be."""
@@ -77,16 +90,22 @@ class Corpus:
 
 
 def clean_file(path: Path, phrases: Sequence[str], out: Path) -> None:
-    """Write the documents of a text file to `out`, and beside it what was left out."""
-    skipped: Counter[str] = Counter()
+    """Write the documents of a text file to `out`, beside it their counts and what was left out."""
+    counts, skipped = Counts(), Counter[str]()
     bar = tqdm(desc=f"cleaning {path.name}", unit="document", unit_scale=True, disable=None)
     with bar, atomic_path(out) as partial:
         with partial.open("w", encoding="utf-8") as file:
-            for lines, n_lines, left_out in _clean_all(read_batches(path), phrases):
+            for lines, counted, left_out in _clean_all(read_batches(path), phrases):
                 file.write(lines)
+                counts.add(counted)
                 skipped += left_out
-                bar.update(n_lines)
+                bar.update(counted.n_documents)
+        counts.write(_counts_of(out))
         write_json(_facts_of(out), skipped)
+
+
+def _counts_of(cleaned: Path) -> Path:
+    return cleaned.with_suffix(".counts")
 
 
 def _facts_of(cleaned: Path) -> Path:
@@ -119,7 +138,8 @@ def _clean_all(batches: Iterator[Batch], phrases: Sequence[str]) -> Iterator[Cle
 
 def _clean_batch(batch: Batch, phrases: Phrases) -> Cleaned:
     documents, skipped = clean(batch, phrases)
-    return "".join(" ".join(tokens) + "\n" for tokens in documents), len(documents), skipped
+    lines = "".join(" ".join(tokens) + "\n" for tokens in documents)
+    return lines, Counts.of(documents), skipped
 
 
 _worker_phrases = Phrases(())  # of a worker process, which gets them once

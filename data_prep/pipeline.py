@@ -84,7 +84,7 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
     if extracted is None:
         ranks.wait()  # until the first has written it
         return read_dataset(folder)
-    dataset = build_dataset(collection, extracted, backbone, config, command)
+    dataset = build_dataset(collection, extracted, backbone.record, config, command)
     write_dataset(dataset, folder / FILE_NAME)
     shutil.rmtree(config.partial)
     ranks.wait()
@@ -121,11 +121,14 @@ def _load_backbone(collection: Collection, config: PrepareConfig) -> Backbone:
 def build_dataset(
     collection: Collection,
     extracted: Extracted,
-    backbone: Backbone,
+    backbone_record: dict[str, Any],
     config: PrepareConfig,
     command: str,
 ) -> Dataset:
-    """Join the readable photos, their features and their words into one `Dataset`."""
+    """Join the readable photos, their features and their words into one `Dataset`.
+
+    `backbone_record` says what made the features.
+    """
     readable = [collection.photos[row] for row in extracted.rows]
     photos, withheld = withhold_words(readable, config)
     vocabularies, word_counts = build_vocabularies(
@@ -141,7 +144,7 @@ def build_dataset(
         thumbnails={},
         truth=_truth_of(collection.truth, extracted.rows),
         config=config.to_json(),
-        backbone=backbone.record,
+        backbone=backbone_record,
         counts={},
         versions={package: version(package) for package in _PACKAGES},
         command=command,

@@ -7,7 +7,7 @@ take the documents in an order that differs from run to run, and so do the vecto
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from gensim.models.callbacks import CallbackAny2Vec
 from smart_open import open as smart_open
 from tqdm import tqdm
 
+from data_prep.corpus import Corpus
+from data_prep.counts import Counts
 from mmcgan.config import PrepareConfig
 from mmcgan.errors import DataError, OptionError
 from mmcgan.vocabulary import normalize_tag
@@ -25,15 +27,28 @@ from mmcgan.vocabulary import normalize_tag
 Vectors = dict[str, npt.NDArray[np.float32]]
 
 
-def train_word_vectors(
-    corpus: Iterable[list[str]], words: Sequence[str], config: PrepareConfig
-) -> Vectors:
+def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConfig) -> Vectors:
     """Train a skip-gram (Mikolov et al. 2013) and return the vectors (E,) of `words` it knows.
 
-    The corpus, a list of tokens a document, is read several times. Words that it holds less often
-    than the minimum count have no vector.
+    The corpus is read once a pass of the training; its tokens are counted already. Words that it
+    holds less often than the minimum count have no vector.
     """
-    model = Word2Vec(
+    model = skip_gram(config)
+    _build_vocabulary(model, corpus.counts())
+    if not len(model.wv):
+        return {}
+    model.train(
+        corpus,
+        total_examples=model.corpus_count,
+        epochs=config.word_epochs,
+        callbacks=[_Progress(config.word_epochs)],
+    )
+    return {word: model.wv[word] for word in words if word in model.wv}
+
+
+def skip_gram(config: PrepareConfig) -> Word2Vec:
+    """Return gensim's model, which has seen nothing yet."""
+    return Word2Vec(
         vector_size=config.word_size,
         window=config.window,
         min_count=least_count(config),
@@ -44,16 +59,14 @@ def train_word_vectors(
         # A tag list has no order: every pair of its tags counts, not only near ones.
         shrink_windows=False,
     )
-    model.build_vocab(corpus)
-    if not len(model.wv):
-        return {}
-    model.train(
-        corpus,
-        total_examples=model.corpus_count,
-        epochs=config.word_epochs,
-        callbacks=[_Progress(config.word_epochs)],
-    )
-    return {word: model.wv[word] for word in words if word in model.wv}
+
+
+def _build_vocabulary(model: Word2Vec, counts: Counts) -> None:
+    """Give a model the vocabulary that a pass of its own over the corpus would.
+
+    Nothing keeps the counts beyond this call: they hold far more tokens than the model learns.
+    """
+    model.build_vocab_from_freq(counts.tokens, corpus_count=counts.n_documents)
 
 
 def least_count(config: PrepareConfig) -> int:

@@ -106,9 +106,8 @@ def _known_elsewhere(words: list[str], config: PrepareConfig) -> list[str]:
     """Return those `words` that the ready vectors hold, or the further text often enough."""
     if config.vectors:
         return list(read_word_vectors(config.vectors, words))
-    text = Corpus([], config.corpus, words, _corpus_folder(config))
-    counts = Counter(token for tokens in text for token in tokens)
-    return [word for word in words if counts[word] >= least_count(config)]
+    counts = Corpus([], config.corpus, words, _corpus_folder(config)).counts()
+    return [word for word in words if counts.tokens[word] >= least_count(config)]
 
 
 def _without(photo: Photo, words: set[str]) -> Photo:

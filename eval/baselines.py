@@ -3,6 +3,9 @@
 Every rival but the tag frequency, which has nothing to tune, gets `N_TRIES` tries. A try is
 fitted on train alone and judged by P@10 on dev; the best one, the first of equal ones, is the
 rival. No rival is refitted with dev, and none sees the images that a report measures.
+
+All learn from every training photo, some of them in memory at a time. Those with weights for each
+word are left out where so many words would not fit into memory.
 """
 
 from __future__ import annotations
@@ -10,26 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from sklearn.linear_model import Ridge
-from sklearn.neighbors import NearestNeighbors
+from scipy import linalg, sparse
 from tqdm import tqdm
 
-from eval.metrics import mean_precision
+from eval.metrics import CUT, mean_precision
 from eval.mlp import FittedMlp, MlpSettings, fit_mlp
-from mmcgan.bias import fit_bias
-from mmcgan.ranking import rank_scores
+from eval.nearest import Nearest, find_nearest
+from eval.scoring import Score, TwoSteps, score_in_parts
+from mmcgan.bias import MAX_SCORES, fit_bias
+from mmcgan.feature_rows import Features, chunks
+from mmcgan.ranking import Ranking, rank_scores
 from mmcgan.vocabulary import transform_words, unit_rows
 
 FloatArray = npt.NDArray[np.float32]
-Score = Callable[[FloatArray], FloatArray]
 Params = dict[str, Any]
+# A slice of the training images → what is to be predicted of them, (B, T).
+Targets: TypeAlias = Callable[[slice], FloatArray | sparse.csr_array]
 
 N_TRIES = 6
+MAX_WEIGHTS = 2**27  # of all words together; the perceptron is six times that in memory
 
 KNN_TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)
 KNN_TRIES: tuple[Params, ...] = (
@@ -73,11 +79,11 @@ MLP_TRIES = (
 class FitData:
     """What rivals learn from: N train and M dev images.
 
-    Features (N, D) and (M, D) are standardised float32; tags are 0/1 csr float32 (N, V) and
-    (M, V) of what the run learnt; `word_vectors` (V, E) are unit rows.
+    Features (N, D) and (M, D) are standardised float32, those of train perhaps on disk; tags are
+    0/1 csr float32 (N, V) and (M, V) of what the run learnt; `word_vectors` (V, E) are unit rows.
     """
 
-    train_features: FloatArray
+    train_features: Features
     train_tags: sparse.csr_array
     dev_features: FloatArray
     dev_tags: sparse.csr_array
@@ -91,7 +97,9 @@ class FitData:
 
     def dev_precision(self, score: Score) -> float:
         """Return P@10 on dev."""
-        return mean_precision(rank_scores(score(self.dev_features), 10), self.dev_tags)
+        parts = score_in_parts(score, self.dev_features, len(self.word_vectors))
+        ranking = Ranking.join([rank_scores(scores, CUT) for scores in parts])
+        return mean_precision(ranking, self.dev_tags)
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ class Try:
 
 
 def fit_rivals(data: FitData) -> list[Rival]:
-    """Fit and tune frequency, knn, regression, ridge and mlp, in this order.
+    """Fit and tune frequency, knn, regression, ridge and mlp, in this order, but for `left_out`.
 
     The same data and seed give the same rivals on one machine.
     """
@@ -125,7 +133,22 @@ def fit_rivals(data: FitData) -> list[Rival]:
         "ridge": ridge_tries(data),
         "mlp": mlp_tries(data),
     }
-    return [frequency(data), *(choose(name, found, data) for name, found in tries.items())]
+    kept = {name: found for name, found in tries.items() if name not in left_out(data)}
+    return [frequency(data), *(choose(name, found, data) for name, found in kept.items())]
+
+
+def left_out(data: FitData) -> dict[str, str]:
+    """Return the rivals that would have too many weights for the words, and how many."""
+    n_words = len(data.word_vectors)
+    weights_of_word = {
+        "ridge": data.train_features.shape[1],
+        "mlp": max(settings.hidden_units for settings in MLP_TRIES),
+    }
+    return {
+        name: f"{n * n_words:,} weights for {n_words:,} words, more than {MAX_WEIGHTS:,}"
+        for name, n in weights_of_word.items()
+        if n * n_words > MAX_WEIGHTS
+    }
 
 
 def choose(name: str, tries: Iterator[Try], data: FitData) -> Rival:
@@ -151,36 +174,49 @@ def frequency(data: FitData) -> Rival:
 
 def knn_tries(data: FitData) -> Iterator[Try]:
     """Votes of the nearest training images by cosine (Li et al., "TagVote", TMM 2009)."""
-    n_train = len(data.train_features)
-    most = min(max(params["n_neighbours"] for params in KNN_TRIES), n_train)
-    index = NearestNeighbors(n_neighbors=most, metric="cosine", algorithm="brute")
-    index.fit(data.train_features)
+    search = _Search(data.train_features, max(params["n_neighbours"] for params in KNN_TRIES))
     for params in KNN_TRIES:
-        yield Try(params, partial(_knn_score, data, index, params))
+        yield Try(params, TwoSteps(search, partial(_knn_score, data, params)))
 
 
-def _knn_score(
-    data: FitData, index: NearestNeighbors, params: Params, features: FloatArray
-) -> FloatArray:
+class _Search:
+    """The search for the k nearest training images; what was found last is kept.
+
+    All tries are judged on the same images.
+    """
+
+    def __init__(self, train_features: Features, k: int):
+        self.train_features, self.k = train_features, k
+        self._asked: FloatArray | None = None
+        self._found: Nearest | None = None
+
+    def __call__(self, features: FloatArray) -> Nearest:
+        if self._found is None or features is not self._asked:
+            self._asked = features
+            self._found = find_nearest(features, self.train_features, self.k)
+        return self._found
+
+
+def _knn_score(data: FitData, params: Params, nearest: Nearest) -> FloatArray:
     """Return the weighted share of the neighbours that carry each word, less its prior."""
-    n_neighbours = min(params["n_neighbours"], len(data.train_features))
-    distances, neighbours = index.kneighbors(features, n_neighbours)
-    weights = _weights(distances.astype(np.float32), params["weights"])
+    nearest = nearest.first(params["n_neighbours"])
+    n_images, k = nearest.rows.shape
+    weights = _weights(nearest.cosines, params["weights"])
     votes = sparse.csr_array(
-        (weights.ravel(), neighbours.ravel(), np.arange(len(features) + 1) * n_neighbours),
-        (len(features), len(data.train_features)),
+        (weights.ravel(), nearest.rows.ravel(), np.arange(n_images + 1) * k),
+        (n_images, len(data.train_features)),
     )
     shares = (votes @ data.train_tags).toarray()
     scores: FloatArray = shares - np.float32(params["prior"]) * data.frequency
     return scores
 
 
-def _weights(distances: FloatArray, kind: str) -> FloatArray:
-    """Return the weights (N, k) of neighbours at cosine distances (N, k); rows sum to 1."""
+def _weights(cosines: FloatArray, kind: str) -> FloatArray:
+    """Return the weights (N, k) of neighbours with cosines (N, k); rows sum to 1."""
     if kind == "softmax":
-        weights = np.exp((distances[:, :1] - distances) / KNN_TEMPERATURE)
+        weights = np.exp((cosines - cosines[:, :1]) / KNN_TEMPERATURE)
     else:
-        weights = np.maximum(1 - distances, 1e-6)
+        weights = np.maximum(cosines, 1e-6)
     normed: FloatArray = weights / weights.sum(axis=1, keepdims=True)
     return normed
 
@@ -193,9 +229,14 @@ def regression_tries(data: FitData) -> Iterator[Try]:
     """
     for params in REGRESSION_TRIES:
         table = transform_words(data.word_vectors, params["words"])
-        targets = unit_rows(data.train_tags @ table)
+        targets = partial(_mean_words, data.train_tags, table)
         predict = fit_ridge(data.train_features, targets, params["penalty"])
         yield Try(params, partial(_cosines, predict, table))
+
+
+def _mean_words(tags: sparse.csr_array, table: FloatArray, images: slice) -> FloatArray:
+    """Return the mean vector of the words of each image, of norm 1."""
+    return unit_rows(tags[images] @ table)
 
 
 def _cosines(predict: Score, table: FloatArray, features: FloatArray) -> FloatArray:
@@ -205,26 +246,43 @@ def _cosines(predict: Score, table: FloatArray, features: FloatArray) -> FloatAr
 
 def ridge_tries(data: FitData) -> Iterator[Try]:
     """Ridge regression to the tag matrix: one linear score a word."""
-    tags = data.train_tags.toarray()
     for params in RIDGE_TRIES:
-        scale = partial(_scaled, params["unit_norm"])
-        predict = fit_ridge(scale(data.train_features), tags, params["penalty"])
-        yield Try(params, partial(_scale_and_predict, scale, predict))
+        yield Try(params, fit_ridge(data.train_features, data.train_tags.__getitem__, **params))
 
 
-def fit_ridge(features: FloatArray, targets: FloatArray, penalty: float) -> Score:
-    """Fit `targets` (N, T) with an intercept; return the function features (M, D) → (M, T)."""
-    model = Ridge(alpha=penalty * len(features), solver="cholesky").fit(features, targets)
-    return lambda new: np.asarray(model.predict(new), np.float32).reshape(len(new), -1)
+def fit_ridge(
+    features: Features, targets: Targets, penalty: float, unit_norm: bool = False
+) -> Score:
+    """Fit `targets` of N images with an intercept; return the function features (M, D) → (M, T).
+
+    By the normal equations, to which some images at a time add their part. With `unit_norm` all
+    `features` (N, D) are first scaled to the norm √D, theirs on average.
+    """
+    n_images, size = features.shape
+    scale = _to_equal_norm if unit_norm else np.asarray
+    parts = list(chunks(n_images, 4 * size))
+    mean = sum(scale(features[part]).sum(axis=0, dtype=np.float64) for part in parts) / n_images
+    level = sum(targets(part).sum(axis=0, dtype=np.float64) for part in parts) / n_images
+    squares = penalty * n_images * np.eye(size)
+    products = np.zeros((len(level), size), np.float32)
+    for part in parts:
+        centred = (scale(features[part]) - mean).astype(np.float32)
+        squares += centred.T @ centred
+        products += targets(part).T @ centred
+    weights = linalg.solve(squares.astype(np.float32), products.T, assume_a="pos")
+    constant = np.asarray(level - mean @ weights, np.float32)
+
+    def predict(new: FloatArray) -> FloatArray:
+        predicted: FloatArray = scale(new) @ weights + constant
+        return predicted
+
+    return predict
 
 
-def _scale_and_predict(scale: Score, predict: Score, features: FloatArray) -> FloatArray:
-    return predict(scale(features))
-
-
-def _scaled(unit_norm: bool, features: FloatArray) -> FloatArray:
-    """Return features (N, D) as they are, or all with the norm √D that is theirs on average."""
-    return unit_rows(features) * np.float32(features.shape[1] ** 0.5) if unit_norm else features
+def _to_equal_norm(features: npt.ArrayLike) -> FloatArray:
+    """Return features (N, D), all with the norm √D."""
+    unit = unit_rows(features)
+    return unit * np.float32(unit.shape[1] ** 0.5)
 
 
 def mlp_tries(data: FitData) -> Iterator[Try]:
@@ -237,7 +295,8 @@ def mlp_tries(data: FitData) -> Iterator[Try]:
 def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
     """Fit the perceptron, and then the biases of its words on dev, as those of the GAN are."""
     fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
-    change = fit_bias(fitted.score(data.dev_features), data.dev_tags)
+    few = slice(max(MAX_SCORES // len(data.word_vectors), 1))
+    change = fit_bias(fitted.score(data.dev_features[few]), data.dev_tags[few])
     return replace(fitted, score=partial(_score_and_add, fitted.score, change))
 
 

@@ -56,14 +56,15 @@ def diversity(ranking: Ranking, word_vectors: npt.NDArray[np.float32]) -> float 
     if k < 2:
         return None
     sums = np.stack([word_vectors[rows].sum(axis=0) for rows in best])
-    own = (word_vectors**2).sum(axis=1)[best].sum(axis=1)
+    own = np.einsum("we,we->w", word_vectors, word_vectors)[best].sum(axis=1)
     return float(1 - (((sums**2).sum(axis=1) - own) / (k * (k - 1))).mean())
 
 
 def per_tag(judged: Judged, vocabulary: Vocabulary) -> list[dict[str, Any]]:
-    """Return, for each word, how often the top tens name it and are right, frequent words first.
+    """Return how often the top tens name a word and are right, frequent words first.
 
-    Precision or recall is None where nothing was predicted or nothing is relevant.
+    Left out are words that are neither named nor relevant. Precision or recall is None where
+    nothing was predicted or nothing is relevant.
     """
     n_relevant = np.asarray(judged.relevant.sum(axis=0)).astype(int).tolist()
     n_predicted = retrieval_counts(judged.ranking, len(vocabulary)).tolist()
@@ -80,5 +81,6 @@ def per_tag(judged: Judged, vocabulary: Vocabulary) -> list[dict[str, Any]]:
         for word, relevant, predicted, hits in zip(
             vocabulary.words, n_relevant, n_predicted, n_hits, strict=True
         )
+        if relevant or predicted
     ]
     return sorted(lines, key=lambda line: (-line["n_relevant"], line["word"]))

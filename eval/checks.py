@@ -11,15 +11,15 @@ import numpy.typing as npt
 from scipy import sparse
 
 from eval.metrics import mean_precision
+from eval.nearest import find_nearest
 from eval.systems import Generated
+from mmcgan.feature_rows import Features
 from mmcgan.ranking import Ranking
-from mmcgan.vocabulary import unit_rows
 
 MIN_DISTINCT_WORDS = 10
 MIN_COVERAGE = 0.5
 NOISE_SHARE = (0.01, 0.99)
 NEAR_DUPLICATE_COSINE = 0.9
-BLOCK = 1024  # evaluated images compared with train at once
 
 
 def shuffled_precision(ranking: Ranking, relevant: sparse.csr_array, seed: int) -> float | None:
@@ -42,18 +42,15 @@ def derangement(n: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def near_duplicates(
-    evaluated_features: npt.NDArray[np.float32], train_features: npt.NDArray[np.float32]
+    evaluated_features: npt.NDArray[np.float32], train_features: Features
 ) -> npt.NDArray[np.bool_]:
     """Return (N,): whether an evaluated image has a training one above NEAR_DUPLICATE_COSINE.
 
     Both arguments are standardised features, (N, D) and (M, D).
     """
-    evaluated, train = unit_rows(evaluated_features), unit_rows(train_features)
-    blocks = [
-        (evaluated[start : start + BLOCK] @ train.T).max(axis=1, initial=-1)
-        for start in range(0, len(evaluated), BLOCK)
-    ]
-    return np.concatenate([*blocks, np.zeros(0, np.float32)]) > NEAR_DUPLICATE_COSINE
+    nearest = find_nearest(evaluated_features, train_features, 1)
+    is_near: npt.NDArray[np.bool_] = nearest.cosines.max(axis=1, initial=-1) > NEAR_DUPLICATE_COSINE
+    return is_near
 
 
 @dataclass(frozen=True)

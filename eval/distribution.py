@@ -17,7 +17,7 @@ from scipy import sparse, special
 from eval.bootstrap import mean_figure, resample_counts
 from eval.reliability import Reliability
 
-BLOCK = 256  # images whose words are in memory at once
+BLOCK, MAX_CELLS = 256, 2**22  # images, and images × words, that are in memory at once
 NUMBERS_OF_DRAWS = (100, 1000)  # measured beside all draws
 
 # What is tried on dev. An alpha is a number of imagined draws a word; with V words and S draws the
@@ -48,6 +48,7 @@ TARGET = (
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]
 Params = dict[str, Any]
+Logits = Callable[[slice | IntArray], npt.NDArray[np.floating]]  # B of the images → (B, V)
 LogP = Callable[[slice], FloatArray]  # a block of B images → the log p of their words, (B, V)
 
 
@@ -56,19 +57,18 @@ class Photos:
     """N images: what they carry, what was drawn for them, what the rival says of them.
 
     `tags` (N, V) csr 0/1; `draws` (N, S) the rows of the words nearest to S generated vectors;
-    `logits` (N, V) the rival's.
+    `logits` makes those of the rival.
     """
 
     tags: sparse.csr_array
     draws: IntArray
-    logits: npt.NDArray[np.floating]
+    logits: Logits
 
     def tagged(self) -> Photos:
         """Return the images with a tag; the others have no q."""
-        kept = np.diff(self.tags.indptr) > 0
-        if kept.all():
-            return self
-        return Photos(sparse.csr_array(self.tags[kept]), self.draws[kept], self.logits[kept])
+        kept = np.flatnonzero(np.diff(self.tags.indptr))
+        tags = sparse.csr_array(self.tags[kept])
+        return Photos(tags, self.draws[kept], lambda images: self.logits(kept[images]))
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def frequency_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base]
     """Return nothing but the training prior: what is known without a photo."""
 
     def log_p(photos: Photos, block: slice) -> FloatArray:
-        return np.tile(log_priors["uniform"], (photos.logits[block].shape[0], 1))
+        return np.tile(log_priors["uniform"], (len(photos.draws[block]), 1))
 
     return [Base({}, log_p)], [Mix({}, log_priors["train"], 1.0)]
 
@@ -244,7 +244,7 @@ def cross_entropies(log_p: FloatArray, tags: sparse.csr_array) -> FloatArray:
 def log_p_at_tags(log_p: LogP, tags: sparse.csr_array) -> FloatArray:
     """Return the log p of each tag of each image, in the order of `tags` (N, V)."""
     parts = []
-    for block in blocks(tags.shape[0]):
+    for block in blocks(*tags.shape):
         own = tags[block]
         image = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
         parts.append(log_p(block)[image, own.indices])
@@ -274,22 +274,23 @@ def reliability(log_p: LogP, tags: sparse.csr_array) -> list[dict[str, Any]]:
     A bin holds low ≤ p < high, the last one 1 as well; those without a pair are left out.
     """
     bins = Reliability(EDGES)
-    for block in blocks(tags.shape[0]):
+    for block in blocks(*tags.shape):
         q = tags[block].toarray()
         q = q / q.sum(axis=1, keepdims=True)
         bins.add(np.exp(log_p(block)).ravel(), q.ravel())
     return bins.lines()
 
 
-def blocks(n_images: int) -> Iterator[slice]:
-    """Yield slices of BLOCK images."""
-    for start in range(0, n_images, BLOCK):
-        yield slice(start, min(start + BLOCK, n_images))
+def blocks(n_images: int, n_words: int) -> Iterator[slice]:
+    """Yield slices of BLOCK images, with very many words of fewer."""
+    step = max(min(BLOCK, MAX_CELLS // n_words), 1)
+    for start in range(0, n_images, step):
+        yield slice(start, min(start + step, n_images))
 
 
 def _softmax(temperature: float) -> Base:
     def log_p(photos: Photos, block: slice) -> FloatArray:
-        scaled = photos.logits[block].astype(np.float64) / temperature
+        scaled = photos.logits(block).astype(np.float64) / temperature
         return np.asarray(special.log_softmax(scaled, axis=1), np.float64)
 
     return Base({"temperature": temperature}, log_p)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from eval.baselines import FitData, Rival, fit_rivals
+from eval.baselines import FitData, Rival, fit_rivals, left_out
 from eval.calibration import calibration
 from eval.distribution import Photos, distribution
 from eval.measure import Setting, measure
@@ -20,6 +21,7 @@ from eval.truth import distance_from_truth
 from mmcgan.config import EvaluateConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import RunError
+from mmcgan.feature_rows import StandardizedRows
 from mmcgan.tagger import Tagger
 
 
@@ -43,13 +45,12 @@ def evaluate(
     generated = generate(tagger, dataset.features[setting.rows], setting.concepts)
     learnt = fit_data(tagger, setting, config.seed)
     rivals = fit_rivals(learnt)
-    standardize = tagger.model.standardizer
-    evaluated_features = standardize(dataset.features[setting.rows])
+    evaluated_features = tagger.model.standardizer(dataset.features[setting.rows])
     store = _store(generated, rivals, evaluated_features, setting, out_dir)
     figures = measure(
         store,
         setting,
-        train_features=standardize(dataset.features[dataset.rows("train")]),
+        train_features=learnt.train_features,
         evaluated_features=evaluated_features,
         generator_checks={
             "distinct_words": generated.distinct_words,
@@ -62,6 +63,7 @@ def evaluate(
     meaning = _meaning(tagger, setting, learnt, rivals, evaluated_features, config.seed)
     figures |= _truth(generated, setting) | meaning | _sets(generated, setting, learnt, config.seed)
     figures |= calibration(tagger.model, setting.judge(store["cgan"])[setting.tags])
+    figures["rivals_left_out"] = left_out(learnt)
     return figures, store, setting
 
 
@@ -85,13 +87,16 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
 
 def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
     """Return what the rivals learn from: the features and tags that the run learnt from."""
-    dataset, vocabulary = setting.dataset, setting.vocabulary
-    standardize = tagger.model.standardizer
+    dataset, vocabulary, standardizer = (
+        setting.dataset,
+        setting.vocabulary,
+        tagger.model.standardizer,
+    )
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
-    train, dev = dataset.rows("train"), dataset.rows("dev")
+    train, dev = dataset.rows("train"), dataset.measured_rows("dev", len(vocabulary))
     return FitData(
-        standardize(dataset.features[train]), tags[train],
-        standardize(dataset.features[dev]), tags[dev],
+        StandardizedRows(dataset.features, train, standardizer, torch.device("cpu")), tags[train],
+        standardizer(dataset.features[dev]), tags[dev],
         vocabulary.vectors, seed,
     )  # fmt: skip
 
@@ -106,7 +111,8 @@ def _store(
     """Write what all systems say of standardised `features` (N, D), and read it back."""
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
     own = [generated.predictions, *generated.variants]
-    systems = [*own, *(ask_rival(r, features, concept_rows) for r in rivals)]
+    n_words = len(setting.vocabulary)
+    systems = [*own, *(ask_rival(r, features, concept_rows, n_words) for r in rivals)]
     names = setting.image_ids, setting.vocabulary.words, setting.concepts
     write_predictions(out_dir, systems, *names)
     return read_predictions(out_dir, *names)
@@ -131,16 +137,22 @@ def _meaning(
     features: npt.NDArray[np.float32],
     seed: int,
 ) -> dict[str, Any]:
-    """Return how well the draws, and the MLP's softmax, predict the tags of `features` (N, D)."""
-    mlp = next(rival for rival in rivals if rival.name == "mlp")
-    raw = setting.dataset.features
+    """Return how well the draws, and the MLP's softmax, predict the tags of `features` (N, D).
+
+    There is nothing to compare with where the MLP was left out.
+    """
+    mlp = next((rival for rival in rivals if rival.name == "mlp"), None)
+    if mlp is None:
+        return {}
+    raw, dev_rows = setting.dataset.features, setting.dataset.measured_rows
     dev = Photos(
-        learnt.dev_tags, draw_many(tagger, raw[setting.dataset.rows("dev")]),
-        mlp.score(learnt.dev_features),
+        learnt.dev_tags, draw_many(tagger, raw[dev_rows("dev", len(setting.vocabulary))]),
+        lambda images: mlp.score(learnt.dev_features[images]),
     )  # fmt: skip
     evaluated = Photos(
-        setting.relevant[setting.tags], draw_many(tagger, raw[setting.rows]), mlp.score(features)
-    )
+        setting.relevant[setting.tags], draw_many(tagger, raw[setting.rows]),
+        lambda images: mlp.score(features[images]),
+    )  # fmt: skip
     found = distribution(dev, evaluated, learnt.train_tags, seed)
     return {"distribution": found} if found else {}
 

@@ -17,7 +17,8 @@ from eval.checks import NEAR_DUPLICATE_COSINE, build_checks, near_duplicates, sh
 from eval.metrics import DESCRIPTIONS, METRICS, Judged, expected_map
 from eval.predictions import SystemPredictions
 from mmcgan.config import TagSource
-from mmcgan.dataset import SPLITS, Dataset
+from mmcgan.dataset import Dataset
+from mmcgan.feature_rows import Features
 from mmcgan.vocabulary import Vocabulary
 
 CURVE_DEPTH = 20
@@ -42,7 +43,7 @@ class Setting:
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
         """(N,): the evaluated rows of the data."""
-        return self.dataset.rows(self.split)
+        return self.dataset.measured_rows(self.split, len(self.vocabulary))
 
     @property
     def image_ids(self) -> npt.NDArray[Any]:
@@ -53,7 +54,12 @@ class Setting:
     @property
     def n_skipped(self) -> int:
         """How many images of the split are not evaluated, having no tag of the vocabulary."""
-        return int((self.dataset.split == SPLITS.index(self.split)).sum()) - len(self.rows)
+        return len(self.dataset.untagged_rows(self.split))
+
+    @property
+    def n_left_out(self) -> int:
+        """How many tagged images of the split are not evaluated, as enough others are."""
+        return len(self.dataset.rows(self.split)) - len(self.rows)
 
     @cached_property
     def concepts(self) -> list[str]:
@@ -94,7 +100,7 @@ def measure(
     store: Store,
     setting: Setting,
     *,
-    train_features: npt.NDArray[np.float32],
+    train_features: Features,
     evaluated_features: npt.NDArray[np.float32],
     generator_checks: Mapping[str, float | None],
     tuning: Mapping[str, Any],
@@ -116,6 +122,7 @@ def measure(
         "relevances": list(setting.relevant),
         "n_images": len(setting.rows),
         "n_skipped": setting.n_skipped,
+        "n_left_out": setting.n_left_out,
         "n_concepts": len(setting.concepts),
         "n_concepts_without_photo": int((~setting.annotated.any(axis=0)).sum()),
         "concepts": setting.concepts,
@@ -225,7 +232,7 @@ def _relevance(setting: Setting, relevance: TagSource) -> dict[str, Any]:
 def _near_duplicates(
     judged: Mapping[str, Mapping[TagSource, Judged]],
     evaluated_features: npt.NDArray[np.float32],
-    train_features: npt.NDArray[np.float32],
+    train_features: Features,
 ) -> dict[str, Any]:
     """Return how many images have a near duplicate in train, and P@10 of the others."""
     is_near = near_duplicates(evaluated_features, train_features)
@@ -260,5 +267,7 @@ def _curve(judged: Judged) -> dict[str, list[Any]]:
 
 
 def _sorted_counts(predictions: SystemPredictions, n_words: int) -> list[int]:
-    counts: list[int] = np.sort(retrieval_counts(predictions.ranking, n_words))[::-1].tolist()
-    return counts
+    """Return how often each retrieved word is in a top ten, most often first."""
+    counts = np.sort(retrieval_counts(predictions.ranking, n_words))[::-1]
+    retrieved: list[int] = counts[counts > 0].tolist()
+    return retrieved

@@ -41,9 +41,13 @@ class Judged:
     @cached_property
     def hits(self) -> npt.NDArray[np.bool_]:
         """(N, depth): whether the word at each rank is relevant."""
-        return np.take_along_axis(
-            self.relevant.astype(np.bool_).toarray(), self.ranking.rows, axis=1
-        )
+        n_images, n_words = self.relevant.shape
+        image = np.repeat(np.arange(n_images), np.diff(self.relevant.indptr))
+        right = np.sort(image * n_words + self.relevant.indices)  # a cell's number in (N, V)
+        found = np.arange(n_images)[:, None] * n_words + self.ranking.rows
+        place = np.searchsorted(right, found)
+        is_hit: npt.NDArray[np.bool_] = np.append(right, -1)[place] == found
+        return is_hit
 
     @cached_property
     def n_relevant(self) -> npt.NDArray[np.int64]:

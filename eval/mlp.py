@@ -14,8 +14,10 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from eval.scoring import Score
+from mmcgan.feature_rows import Features
+
 FloatArray = npt.NDArray[np.float32]
-Score = Callable[[FloatArray], FloatArray]
 
 MAX_BATCH_SIZE = 256
 MIN_BATCH_SIZE = 16  # where there are few images; between the two, forty batches an epoch
@@ -71,7 +73,7 @@ class FittedMlp:
 
 
 def fit_mlp(
-    features: FloatArray,
+    features: Features,
     tags: sparse.csr_array,
     settings: MlpSettings,
     seed: int,
@@ -91,7 +93,8 @@ def fit_mlp(
         best_value, best_round, best = -1.0, 0, average
         for number in range(1, MAX_ROUNDS + 1):
             for batch in islice(batches, ROUND):
-                _update(network, optimizer, torch.from_numpy(features[batch]), tags[batch])
+                seen = torch.from_numpy(np.asarray(features[batch]))
+                _update(network, optimizer, seen, tags[batch])
                 average.update_parameters(network)
             value = dev_precision(_score_of(average))
             if value > best_value:

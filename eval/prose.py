@@ -136,13 +136,15 @@ def relevance_facts(report: Report, relevance: str) -> str:
 
 
 def _what_was_measured(report: Report, relevance: str) -> str:
-    skipped = report.get("n_skipped") or 0
-    left_out = (
-        f" ({skipped:,} more had no tag to be judged by and were left out)" if skipped else ""
-    )
+    reasons = {
+        "n_skipped": "more had no tag to be judged by and were left out",
+        "n_left_out": "others were left out by chance, as these are enough",
+    }
+    left_out = [f"{report[name]:,} {why}" for name, why in reasons.items() if report.get(name)]
+    said = f" ({'; '.join(left_out)})" if left_out else ""
     return (
         f"A conditional GAN (“cgan”) was asked for the tags of {report['n_images']:,} photos of "
-        f"the split {report['split']}, none of which it was trained on{left_out}. A tag counts as "
+        f"the split {report['split']}, none of which it was trained on{said}. A tag counts as "
         f"right if it is among {RELEVANT_BY.get(relevance, relevance)}."
     )
 
@@ -170,7 +172,8 @@ def _against_rivals(
             f"{_with_interval(figures['frequency'])}; the cgan is "
             f"{compared(ours, figures['frequency'])} that."
         )
-    return said
+    left_out = report.get("rivals_left_out", {})
+    return [*said, *(f"The rival {name} was left out: {why}." for name, why in left_out.items())]
 
 
 def _passed(report: Report) -> list[str]:

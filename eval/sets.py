@@ -53,18 +53,24 @@ Counts = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Company:
-    """How often M training photos carry each word, (V,), and each pair of words, (V, V)."""
+    """How often M training photos carry each word, (V,), and each pair of words, csr (V, V)."""
 
     n_photos: IntArray
-    together: IntArray
+    pairs: sparse.csr_array
     n_images: int
 
     @classmethod
     def of(cls, tags: sparse.csr_array) -> Company:
         """Count the 0/1 `tags` (M, V)."""
         exact = tags.astype(np.int32)
-        together = np.asarray((exact.T @ exact).toarray())
-        return cls(together.diagonal(), together, tags.shape[0])
+        pairs = sparse.csr_array(exact.T @ exact)
+        pairs.sort_indices()  # else a look at one pair goes through all of its word
+        return cls(pairs.diagonal(), pairs, tags.shape[0])
+
+    def together(self, left: IntArray, right: IntArray) -> IntArray:
+        """Return how many photos carry both words of pairs of any one shape."""
+        counts = np.asarray(self.pairs[left.ravel(), right.ravel()])
+        return counts.reshape(left.shape)
 
     def log_lift(self, left: IntArray, right: IntArray) -> FloatArray:
         """Return log((n + 1) / (e + 1)) for pairs of words of one shape.
@@ -73,7 +79,7 @@ class Company:
         give; the photo that is added to both keeps rare pairs from saying much.
         """
         expected = self.n_photos[left] / max(self.n_images, 1) * self.n_photos[right]
-        lift: FloatArray = np.log((self.together[left, right] + 1) / (expected + 1))
+        lift: FloatArray = np.log((self.together(left, right) + 1) / (expected + 1))
         return lift
 
 
@@ -162,7 +168,7 @@ def never_together(
         counted = (left != NONE) & (right != NONE)
         counted &= np.minimum(company.n_photos[left], company.n_photos[right]) >= min_photos
         n_pairs += counted.sum(axis=1)
-        n_never += (counted & (company.together[left, right] == 0)).sum(axis=1)
+        n_never += (counted & (company.together(left, right) == 0)).sum(axis=1)
     if not n_pairs.any():
         return None
     resampled = _divided(n_never @ counts, n_pairs @ counts)

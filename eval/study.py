@@ -128,7 +128,8 @@ def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: i
     fitted = fit_biased_mlp(data, settings)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    answered = ask_rival(Rival("mlp", {}, fitted.score), features, concept_rows)
+    rival = Rival("mlp", {}, fitted.score)
+    answered = ask_rival(rival, features, concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from eval.baselines import Rival
 from eval.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
+from eval.scoring import score_in_parts
 from mmcgan.ranking import N_NEIGHBOURS, Ranked, Ranking, count_distinct, count_votes, rank_scores
 from mmcgan.tagger import Tagger
 
@@ -19,7 +20,6 @@ FloatArray = npt.NDArray[np.float32]
 
 VOTE = "cgan+vote"
 SET_DRAWS = 20  # draws a photo whose sets of tags are judged
-MAX_SCORES = 2**23  # of a rival that are in memory at once
 MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 
 
@@ -83,16 +83,11 @@ def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np
 
 
 def ask_rival(
-    rival: Rival, features: FloatArray, concept_rows: npt.NDArray[np.int64]
+    rival: Rival, features: FloatArray, concept_rows: npt.NDArray[np.int64], n_words: int
 ) -> SystemPredictions:
-    """Let a fitted rival say what it can of standardised features (N, D).
-
-    Of many photos its scores of all words are in memory for some at a time.
-    """
+    """Let a fitted rival say what it can of standardised features (N, D)."""
     rankings, concepts = [], []
-    step = max(MAX_SCORES // rival.score(features[:1]).shape[1], 1)
-    for start in range(0, len(features), step):
-        scores = rival.score(features[start : start + step])
+    for scores in score_in_parts(rival.score, features, n_words):
         rankings.append(rank_scores(scores, MIAP_DEPTH))
         concepts.append(scores[:, concept_rows])
     concept_scores = np.concatenate(concepts)

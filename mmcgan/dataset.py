@@ -61,6 +61,9 @@ FORMAT_VERSION = 1
 SPLITS = ("train", "dev", "val", "test")
 TAG_SOURCES: tuple[TagSource, ...] = get_args(TagSource)
 
+# What is measured on: of more photos, or more scores of words, a seeded choice is as good.
+MAX_MEASURED, MAX_MEASURED_SCORES = 10_000, 2**31
+
 _AGAIN = "delete it and run python -m mmcgan.prepare again"
 _TEXT = h5py.string_dtype("utf-8")
 
@@ -185,6 +188,17 @@ class Dataset:
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """Return the rows of the tagged images of `split`, in file order."""
         return np.flatnonzero(self.is_tagged & (self.split == SPLITS.index(split)))
+
+    def measured_rows(self, split: str, n_words: int) -> npt.NDArray[np.int64]:
+        """Return those `rows` of a split on which answers of `n_words` words are measured.
+
+        They are all of them, or a seeded choice of very many, in file order.
+        """
+        rows = self.rows(split)
+        most = max(min(MAX_MEASURED, MAX_MEASURED_SCORES // n_words), 1)
+        if len(rows) <= most:
+            return rows
+        return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
     def untagged_rows(self, split: str) -> npt.NDArray[np.int64]:
         """Return the rows of the other images of `split`, which have no tag of the vocabulary."""

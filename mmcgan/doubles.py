@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 
@@ -34,6 +34,8 @@ SAME_LEAF = 0.8  # of the photos with a path's leaf, those that have the path
 
 _NOT_LETTERS = re.compile(r"[\W_]+")
 Pairs = set[tuple[int, int]]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 def find_doubles(
@@ -44,24 +46,23 @@ def find_doubles(
     `tags` (M, V) are 0/1, `image_features` (M or more, D) the standardised features of the photos.
     """
     words = vocabulary.words
-    alike = sorted(_may_be_doubles(words))
-    agree = [*_leaves(words, tags), *(_agreeing(alike, tags, image_features) if alike else ())]
+    alike = np.array(sorted(_may_be_doubles(words)), np.int64).reshape(-1, 2)
+    alike = alike[_cosines(partial(_companies, tags), alike) >= SAME_COMPANY]
+    alike = alike[_cosines(partial(_looks, tags, image_features), alike) >= ALIKE]
+    agree = [*_leaves(words, tags), *((int(a), int(b)) for a, b in alike)]
     return {words[row]: words[by] for row, by in sorted(_most_used(agree, vocabulary).items())}
 
 
-def _agreeing(
-    pairs: list[tuple[int, int]], tags: sparse.csr_array, image_features: Rows
-) -> list[tuple[int, int]]:
-    """Return those `pairs` whose photos look alike and have the same words beside them."""
-    rows = sorted({row for pair in pairs for row in pair})
-    place = {row: i for i, row in enumerate(rows)}
-    look, company = _looks(sparse.csr_array(tags[:, rows]), image_features), _companies(tags, rows)
-    return [
-        (a, b)
-        for a, b in pairs
-        if look[place[a]] @ look[place[b]] >= ALIKE
-        and company[place[a]] @ company[place[b]] >= SAME_COMPANY
+def _cosines(vectors_of: Callable[[IntArray], sparse.csr_array], pairs: IntArray) -> FloatArray:
+    """Return the cosines (P,) of words in `pairs` (P, 2), whose vectors are unit rows."""
+    rows, places = np.unique(pairs, return_inverse=True)
+    vectors = vectors_of(rows)
+    left, right = places.reshape(-1, 2).T
+    cosines = [
+        vectors[left[part]].multiply(vectors[right[part]]).sum(axis=1)
+        for part in chunks(len(pairs), 8 * vectors.shape[1])
     ]
+    return np.concatenate([np.zeros(0), *cosines])
 
 
 def _may_be_doubles(words: Iterable[str]) -> Pairs:
@@ -105,24 +106,28 @@ def _listed() -> dict[str, list[int]]:
     return dict(found)
 
 
-def _looks(tags: sparse.csr_array, image_features: Rows) -> npt.NDArray[np.float32]:
-    """Return what the photos of each word look like: unit rows (W, D) for `tags` (M, W)."""
+def _looks(tags: sparse.csr_array, image_features: Rows, rows: IntArray) -> sparse.csr_array:
+    """Return what the photos of each of W words `rows` look like: unit rows (W, D)."""
     n_photos, size = tags.shape[0], image_features.shape[1]
-    sums = np.zeros((tags.shape[1], size))
+    own = sparse.csr_array(tags[:, rows])
+    sums = np.zeros((len(rows), size))
     for part in chunks(n_photos, 4 * size):
         features = image_features[torch.arange(part.start, part.stop)].cpu().numpy()
-        sums += tags[part].T @ features
-    return unit_rows(sums)
+        sums += own[part].T @ features
+    return sparse.csr_array(unit_rows(sums))
 
 
-def _companies(tags: sparse.csr_array, rows: list[int]) -> npt.NDArray[np.float32]:
-    """Return the words beside the words `rows`: positive mutual information as unit rows (W, V)."""
-    together = (tags[:, rows].T @ tags).toarray().astype(np.float64)
-    together[np.arange(len(rows)), rows] = 0
+def _companies(tags: sparse.csr_array, rows: IntArray) -> sparse.csr_array:
+    """Return the words beside the W words `rows`: positive mutual information, unit rows (W, V)."""
+    together = sparse.coo_array(tags[:, rows].T @ tags)
+    row, column = together.coords
     n_photos = np.asarray(tags.sum(axis=0), np.float64)
-    expected = np.outer(n_photos[rows], n_photos) / tags.shape[0]
-    ratio = np.divide(together, expected, out=np.zeros_like(together), where=expected > 0)
-    return unit_rows(np.log(np.maximum(ratio, 1)))
+    expected = n_photos[rows][row] * n_photos[column] / tags.shape[0]
+    information = np.log(np.maximum(together.data / expected, 1))
+    information[rows[row] == column] = 0
+    norms = np.sqrt(np.bincount(row, information**2, len(rows)))
+    unit = np.divide(information, norms[row], out=information, where=norms[row] > 0)
+    return sparse.csr_array((unit, (row, column)), together.shape)
 
 
 def _leaves(words: tuple[str, ...], tags: sparse.csr_array) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,10 @@ def chunks(n_rows: int, row_bytes: int) -> Iterator[slice]:
         yield slice(start, min(start + step, n_rows))
 
 
-def chunks_of(table: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+def chunks_of(table: npt.NDArray[Any] | Rows) -> Iterator[npt.NDArray[Any]]:
     """Yield the rows of `table`, some at a time."""
     for rows in chunks(len(table), table[:1].nbytes):
-        yield table[rows]
+        yield np.asarray(table[rows])
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ class Rows(Protocol):
         """Return the rows `chosen`, (B,) or a slice: (B, D)."""
 
 
+Features: TypeAlias = FloatArray | Rows  # (N, D), of which some rows are taken at a time
+
+
 class StandardizedRows:
     """Chosen rows of stored features, standardised when they are asked for.
 
@@ -93,10 +96,10 @@ class StandardizedRows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
+    def __getitem__(self, chosen: Tensor | npt.NDArray[np.int64] | slice) -> Tensor:
         """Return the rows `chosen` (B,), places among those that are seen: (B, D)."""
         import torch
 
-        places = chosen if isinstance(chosen, slice) else chosen.cpu().numpy()
+        places = chosen.cpu().numpy() if isinstance(chosen, torch.Tensor) else chosen
         found = self.standardizer(self.features[self.rows[places]])
         return torch.from_numpy(found).to(self.device)

@@ -23,6 +23,7 @@ from mmcgan.errors import DataError
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.game import Examples, TagGame
 from mmcgan.loop import Best, Validation, fit
+from mmcgan.memory import require_memory
 from mmcgan.model import Model, save_model
 from mmcgan.neighbours import find_neighbours
 from mmcgan.networks import build_networks
@@ -144,8 +145,8 @@ class Task:
 
     @cached_property
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
-        """Return the features (M, D) and the 0/1 tags (M, V) of dev."""
-        rows = self.dataset.rows("dev")
+        """Return the features (M, D) and the 0/1 tags (M, V) of dev, as far as it is looked at."""
+        rows = self.dataset.measured_rows("dev", len(self.vocabulary))
         tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
         return self.dataset.features[rows], sparse.csr_array(tags[rows])
 
@@ -175,7 +176,7 @@ def build_task(
 
     Raises `DataError` where train or dev is empty, the vocabulary has a single word, or `tags`
     asks for annotations that the data does not have; `OptionError` where there are too few
-    examples for `ranks`.
+    examples for `ranks`, or too many words for the memory.
     """
     dataset.require("train", "dev")
     if tags not in dataset.vocabularies:
@@ -191,6 +192,7 @@ def build_task(
     standardizer = Standardizer.fit(dataset.features, rows)
     matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    require_memory(len(vocabulary), config, device)
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))

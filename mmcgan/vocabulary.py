@@ -62,10 +62,19 @@ def transform_words(word_vectors: npt.NDArray[np.float32], space: str) -> npt.ND
     """
     if space == "as given":
         return unit_rows(word_vectors)
-    centred = word_vectors - word_vectors.mean(axis=0)
-    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    mean = word_vectors.mean(axis=0, dtype=np.float64)
+    # By the eigenvectors of the squares (E, E), which takes no second table of many words.
+    squares = np.zeros((len(mean), len(mean)))
+    for part in np.array_split(word_vectors, len(word_vectors) // 2**14 + 1):
+        centred = part - mean
+        squares += centred.T @ centred
+    values, directions = np.linalg.eigh(squares)
+    singular = np.sqrt(np.maximum(values, 0))[::-1]
     kept = singular > 1e-4 * singular.max(initial=0)  # the rest is rounding
-    return unit_rows(left[:, kept] * singular[kept] ** WORD_POWERS[space])
+    turn = directions[:, ::-1][:, kept] * singular[kept] ** (WORD_POWERS[space] - 1)
+    turned = word_vectors @ turn.astype(np.float32)
+    turned -= (mean @ turn).astype(np.float32)
+    return unit_rows(turned)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("mmcgan", "data_prep", "eval")
 ENTRY_POINTS = {f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "export")}
 ENTRY_POINTS |= {"mmcgan.web.__main__", "eval.digits.__main__", "eval.benchmark.__main__"}
+ENTRY_POINTS |= {"eval.benchmark.stages.__main__"}
 SERVER = "mmcgan.web"  # no other module needs it, nor what it is built with
 MAX_LINES = 400
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from sklearn.linear_model import Ridge
 
 from eval import baselines, mlp
 from eval.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
+from eval.nearest import find_nearest
+from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.vocabulary import unit_rows
 
 MLP_TRIES = baselines.MLP_TRIES  # the real ones, before the fixture makes them small
@@ -109,7 +113,7 @@ def test_choose_prefers_the_try_that_is_better_on_dev():
 
 def test_ridge_solves_the_penalised_least_squares():
     data = fit_data()
-    predict = baselines.fit_ridge(data.train_features, data.train_tags.toarray(), 0.3)
+    predict = baselines.fit_ridge(data.train_features, data.train_tags.__getitem__, 0.3)
     model = Ridge(alpha=0.3 * len(data.train_features), solver="svd")
     model.fit(data.train_features.astype(float), data.train_tags.toarray())
     assert predict(data.dev_features) == pytest.approx(model.predict(data.dev_features), abs=1e-4)
@@ -203,3 +207,43 @@ def test_rivals_fit_more_features_than_images():
     wide = [np.tile(part, (1, 40)) for part in (data.train_features, data.dev_features)]
     data = FitData(wide[0], data.train_tags, wide[1], data.dev_tags, data.word_vectors, 0)
     assert all(np.isfinite(r.score(wide[1])).all() for r in fit_rivals(data))
+
+
+def test_rivals_with_too_many_weights_for_the_words_are_left_out(monkeypatch):
+    data = tiny_data()
+    assert baselines.left_out(data) == {}
+    monkeypatch.setattr(baselines, "MAX_WEIGHTS", 3 * 2)
+    assert list(baselines.left_out(data)) == ["mlp"]
+    monkeypatch.setattr(baselines, "MAX_WEIGHTS", 5)
+    found = baselines.left_out(data)
+    assert found["ridge"] == "6 weights for 2 words, more than 5"
+    assert found["mlp"].startswith("64 weights")
+    assert [rival.name for rival in fit_rivals(data)] == ["frequency", "knn", "regression"]
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_training_photos_in_parts_from_disk_give_the_same_rival(rivals, name, monkeypatch):
+    data = fit_data()
+    same = Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32))
+    rows = StandardizedRows(data.train_features, np.arange(200), same, torch.device("cpu"))
+    monkeypatch.setattr("mmcgan.feature_rows.CHUNK_BYTES", 7 * 6 * 4)
+    monkeypatch.setattr("eval.scoring.MAX_SCORES", 11 * N_WORDS)
+    tries = {"knn": baselines.knn_tries, "regression": baselines.regression_tries,
+             "ridge": baselines.ridge_tries, "mlp": baselines.mlp_tries}  # fmt: skip
+    found = choose(name, tries[name](replace(data, train_features=rows)), data)
+    assert found.tuning == rivals[name].tuning
+    features = drawn(9, 5)[0]
+    assert found.score(features) == pytest.approx(rivals[name].score(features), abs=2e-5)
+
+
+def test_neighbours_are_sought_once_for_all_tries_on_dev(monkeypatch):
+    asked = []
+
+    def find(photos, train, k):
+        asked.append(len(photos))
+        return find_nearest(photos, train, k)
+
+    monkeypatch.setattr(baselines, "find_nearest", find)
+    data = fit_data()
+    choose("knn", baselines.knn_tries(data), data)
+    assert asked == [60]

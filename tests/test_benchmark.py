@@ -14,7 +14,7 @@ import torch
 from games import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
-from data_prep.word_vectors import train_word_vectors
+from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark import __main__ as benchmark
 from eval.benchmark import features, search, tagging, timing, training, vectors
 from eval.benchmark.metadata import write_metadata
@@ -202,6 +202,7 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
         "vectors": lambda: vectors.vector_rows(
             benchmark.read_corpus,
             train_word_vectors,
+            skip_gram,
             40,
             PrepareConfig(word_size=4, word_epochs=2, min_count=1),
             repeats=1,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import itertools
+import signal
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from gensim.models import Word2Vec
 
 from data_prep import corpus as corpus_module
 from data_prep import documents as documents_module
 from data_prep.corpus import Corpus
+from data_prep.counts import Counts
 from data_prep.documents import tokenize
 from mmcgan.errors import DataError, OptionError
 
@@ -134,14 +141,28 @@ def test_text_file_is_cleaned_once_and_again_when_it_or_the_phrases_change(tmp_p
     (cleaned,) = folder.glob("*.txt")
     cleaned.write_text("from the cleaned file\n")
     assert list(corpus) == [["from", "the", "cleaned", "file"]]
+    assert corpus.counts() == Counts.of(TOKENS)
     assert list(Corpus([], [path], ["cat", "one"], folder)) == list(corpus)  # no phrases
     assert list(Corpus([], [path], ["railway_station"], folder))[1][0] == "railway_station"
     write(path, TEXT.encode() + b"new\n")
     assert list(corpus) == [*TOKENS, ["new"]]
+    assert corpus.counts() == Counts.of([*TOKENS, ["new"]])
 
 
-def test_interrupted_call_goes_on_with_the_next_text_file(tmp_path, monkeypatch):
+def test_cleaned_file_of_an_earlier_version_is_made_again(tmp_path, monkeypatch):
+    path, folder = write(tmp_path / "t.txt", TEXT.encode()), tmp_path / "cleaned"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(corpus_module, "VERSION", 1)
+        list(Corpus([], [path], [], folder))
+    for counts in folder.glob("*.counts"):  # there were none
+        counts.unlink()
+    assert Corpus([], [path], [], folder).counts() == Counts.of(TOKENS)
+
+
+@pytest.mark.parametrize("use", [list, Corpus.counts])
+def test_interrupted_call_goes_on_with_the_next_text_file(tmp_path, monkeypatch, use):
     paths = [write(tmp_path / name, TEXT.encode()) for name in ("a.txt", "b.txt")]
+    corpus = Corpus([("sea",)], paths, [], tmp_path / "cleaned")
     read = []
 
     def interrupted(path, *arguments):
@@ -153,9 +174,47 @@ def test_interrupted_call_goes_on_with_the_next_text_file(tmp_path, monkeypatch)
     clean_file = corpus_module.clean_file
     monkeypatch.setattr(corpus_module, "clean_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        documents(*paths)
-    assert documents(*paths) == TOKENS * 2
+        use(corpus)
+    assert corpus.counts() == corpus.counts() == Counts.of([["sea"], *TOKENS, *TOKENS])
+    assert list(corpus) == [["sea"], *TOKENS, *TOKENS]
     assert read == ["a.txt", "b.txt", "b.txt"]
+
+
+def test_killed_call_leaves_neither_text_nor_counts_and_the_next_one_counts_once(tmp_path):
+    n_lines = 3 * documents_module.BATCH_LINES
+    path = write(tmp_path / "t.txt", b"".join(b"cat %d\n" % i for i in range(n_lines)))
+    script = (
+        "import itertools, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from data_prep import corpus\n"
+        "def read_two_batches(path, read=corpus.read_batches):\n"
+        "    yield from itertools.islice(read(path), 2)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "corpus.read_batches = read_two_batches\n"
+        "os.sched_getaffinity = lambda pid: {0}\n"
+        "corpus.Corpus([], [Path(sys.argv[1])], [], Path(sys.argv[2])).counts()\n"
+    )
+    folder = tmp_path / "cleaned"
+    ended = subprocess.run([sys.executable, "-c", script, str(path), str(folder)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [file.suffix for file in folder.iterdir()] == [".partial"]
+    counts = Corpus([], [path], [], folder).counts()
+    assert counts == Counts.of([["cat", str(i)] for i in range(n_lines)])
+    assert {file.suffix for file in folder.iterdir()} == {".txt", ".counts", ".json"}
+
+
+def test_cleaned_file_does_not_appear_before_what_lies_beside_it(tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    path, folder = write(tmp_path / "t.txt", TEXT.encode()), tmp_path / "cleaned"
+    for place, name in ((Counts, "write"), (corpus_module, "write_json")):
+        with monkeypatch.context() as broken:
+            broken.setattr(place, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                documents(path)
+        assert list(folder.glob("*.txt")) == []
+    assert Corpus([], [path], [], folder).counts() == Counts.of(TOKENS)
 
 
 def test_text_file_that_breaks_off_leaves_no_cleaned_file(tmp_path):
@@ -171,6 +230,47 @@ def test_many_lines_are_cleaned_by_several_processes_in_their_order(tmp_path, mo
     path = write(tmp_path / "t.txt", b"".join(b"new york %d\n" % i for i in range(n_lines)))
     expected = [["new_york", str(i)] for i in range(n_lines)]
     assert documents(path, phrases=("new_york",)) == expected
+
+
+def test_tokens_are_counted_by_several_processes_in_the_order_of_gensims_pass(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(corpus_module.os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(documents_module, "BATCH_LINES", 2)
+    long = " ".join(f"long{i}" for i in range(20_000))  # its batch is done after the next ones
+    first = [long, "sky", *(f"new york word{-i % 7} often" for i in range(20))]
+    second = [f"word{i % 11} late{i % 3} often" for i in range(9)]
+    paths = [
+        write(tmp_path / name, "\n".join(lines).encode())
+        for name, lines in (("a.txt", first), ("b.txt", second))
+    ]
+    corpus = Corpus([("late1", "sea"), (), ("sky",)], paths, ["new_york"], tmp_path / "cleaned")
+    counts = corpus.counts()
+    tokens = [line.replace("new york", "new_york").split() for line in first + second]
+    assert list(corpus) == [["late1", "sea"], [], ["sky"], *tokens]
+    assert list(counts.tokens.items()) == list(Counter(itertools.chain(*corpus)).items())
+    model = Word2Vec(vector_size=1, min_count=1)
+    model.build_vocab(corpus, keep_raw_vocab=True)
+    assert list(counts.tokens.items()) == list(model.raw_vocab.items())
+    assert counts.n_documents == model.corpus_count
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (
+            "t.tsv",
+            "\n".join("\t".join(["x", "New York"][i % 2] for i in range(n)) for n in (25, 24)),
+        ),
+        ("t.txt", "\n\n... \u2028\x85 a\x1cb\xa0c\r d\n"),
+    ],
+)
+def test_counts_are_those_of_the_documents_that_are_left(tmp_path, name, data):
+    path = write(tmp_path / name, data.encode())
+    corpus = Corpus([], [path], ["new_york"], tmp_path / "cleaned")
+    found = list(corpus)
+    assert found
+    assert corpus.counts() == Counts.of(found)
 
 
 def test_corpus_says_what_it_left_out(tmp_path):

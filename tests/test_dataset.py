@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mmcgan import dataset as dataset_module
 from mmcgan.dataset import (
     FILE_NAME,
     FORMAT_VERSION,
@@ -212,6 +213,21 @@ def test_rows_of_the_splits_share_no_photo(make_dataset):
     assert all(rows.values())
     assert sum(map(len, rows.values())) == len(set().union(*rows.values()))
     assert all(dataset.is_tagged[list(found)].all() for found in rows.values())
+
+
+def test_measured_rows_are_all_or_a_choice_of_very_many(make_dataset, monkeypatch):
+    dataset = make_dataset(n_images=200)
+    rows = dataset.rows("val")
+    assert dataset.measured_rows("val", n_words=5).tolist() == rows.tolist()
+    monkeypatch.setattr(dataset_module, "MAX_MEASURED_SCORES", 35)
+    chosen = dataset.measured_rows("val", n_words=5)
+    assert len(chosen) == 7 < len(rows)
+    assert (np.diff(chosen) > 0).all()
+    assert set(chosen) < set(rows)
+    assert chosen.tolist() == dataset.measured_rows("val", n_words=5).tolist()
+    assert len(dataset.measured_rows("val", n_words=1000)) == 1
+    monkeypatch.setattr(dataset_module, "MAX_MEASURED", 4)
+    assert len(dataset.measured_rows("val", n_words=5)) == 4
 
 
 def test_require_names_the_split_that_is_empty(make_dataset):

@@ -325,6 +325,20 @@ def test_rank_scores_breaks_ties_by_the_second_score_then_by_row():
     assert np.allclose(ranking.tie_breaks, [[0, 0, 0.3], [6, 5, 0]])
 
 
+@pytest.mark.parametrize("depth", [1, 2, 7, 30, 40])
+@pytest.mark.parametrize("n_different", [1, 2, 5, 1000])
+def test_rank_scores_sorts_the_best_as_it_would_all(depth, n_different):
+    scores = np.random.default_rng(depth).integers(-n_different, n_different, (20, 30)) / 3
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    ranking = rank_scores(scores, depth)
+    assert ranking.rows.tolist() == order.tolist()
+    assert ranking.scores.tolist() == np.take_along_axis(scores.astype("f4"), order, 1).tolist()
+
+
+def test_rank_scores_of_no_photo_has_the_depth():
+    assert rank_scores(np.zeros((0, 5)), 3).rows.shape == (0, 3)
+
+
 def test_rank_scores_gives_no_more_than_all_words():
     assert rank_scores(np.eye(2), 10).rows.tolist() == [[0, 1], [1, 0]]
 

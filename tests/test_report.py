@@ -505,6 +505,19 @@ def test_summary_says_how_the_cgan_compares():
     )
 
 
+def test_summary_says_what_was_left_out_and_why():
+    report = made_report() | {
+        "n_left_out": 12345, "rivals_left_out": {"ridge": "9 weights for 3 words, more than 8"}
+    }  # fmt: skip
+    said = " ".join(summary(report))
+    assert (
+        "(858 more had no tag to be judged by and were left out; 12,345 others were left out by "
+        "chance, as these are enough)"
+    ) in said
+    assert "The rival ridge was left out: 9 weights for 3 words, more than 8." in said
+    assert "left out" not in " ".join(summary(made_report() | {"n_skipped": 0}))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "how"),
     [(1.01, 1.04, "clearly above"), (0.99, 1.01, "not clearly different from"),

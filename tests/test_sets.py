@@ -32,7 +32,12 @@ def share(sets, min_photos: int = 0):
 
 def test_company_counts_words_and_pairs():
     assert COMPANY.n_photos.tolist() == [3, 2, 2, 1]
-    assert COMPANY.together.tolist() == [[3, 2, 1, 1], [2, 2, 1, 0], [1, 1, 2, 0], [1, 0, 0, 1]]
+    assert COMPANY.pairs.toarray().tolist() == [
+        [3, 2, 1, 1],
+        [2, 2, 1, 0],
+        [1, 1, 2, 0],
+        [1, 0, 0, 1],
+    ]
     assert COMPANY.n_images == 4
 
 

@@ -7,15 +7,19 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors, Word2Vec
+from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
 from data_prep.corpus import Corpus
-from data_prep.word_vectors import Vectors, read_word_vectors, train_word_vectors
+from data_prep.counts import Counts
+from data_prep.word_vectors import Vectors, read_word_vectors, skip_gram, train_word_vectors
 from mmcgan.config import PrepareConfig
 from mmcgan.errors import DataError, OptionError
 
@@ -91,6 +95,66 @@ def test_train_gives_the_same_vectors_in_every_process():
     outputs = [process.communicate()[0] for process in started]
     assert outputs[0].count(b"word") == 7
     assert outputs[0] == outputs[1]
+
+
+def corpus_with_ties(folder: Path, kind: type[Corpus] = Corpus) -> Corpus:
+    paths = [folder / "a.txt", folder / "b.txt"]
+    for step, path in enumerate(paths, start=2):
+        texts = (f"New York word{i * step % 23} other{-i % 5} often" for i in range(2000))
+        path.write_text("\n".join(texts))
+    tags = [("often", "word22"), (), ("rare", "sea"), ("other3", "sea")] * 2 + [("once",)]
+    return kind(tags, paths, ["new_york"], folder / "cleaned")
+
+
+def trained_on_gensims_own_count(corpus: Corpus, config: PrepareConfig) -> Vectors:
+    model = skip_gram(config)
+    model.build_vocab(corpus)
+    model.train(corpus, total_examples=model.corpus_count, epochs=config.word_epochs)
+    return {word: model.wv[word] for word in model.wv.index_to_key}
+
+
+def equal(one: Vectors, other: Vectors) -> bool:
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[word], other[word]) for word in one
+    )
+
+
+def test_train_on_the_stored_counts_gives_what_a_count_of_gensims_own_gives(tmp_path):
+    corpus = corpus_with_ties(tmp_path)
+    expected = trained_on_gensims_own_count(corpus, CONFIG)
+    counts = corpus.counts().tokens
+    assert len(set(counts.values())) < len(counts) / 2  # many ties
+    assert counts.total() > MAX_WORDS_IN_BATCH  # the learning rate falls within a pass
+    assert counts.keys() - expected.keys() == {"once"}
+    assert "new_york" in expected
+    assert equal(train_word_vectors(corpus, list(expected), CONFIG), expected)
+
+
+def test_train_goes_by_the_order_in_which_words_of_the_same_frequency_first_occur(tmp_path):
+    class Backwards(Corpus):
+        def counts(self) -> Counts:
+            found = super().counts()
+            return Counts(found.n_documents, Counter(dict(reversed(found.tokens.items()))))
+
+    corpus = corpus_with_ties(tmp_path, Backwards)
+    expected = trained_on_gensims_own_count(corpus, CONFIG)
+    assert not equal(train_word_vectors(corpus, list(expected), CONFIG), expected)
+
+
+def test_train_does_not_keep_the_counts(tmp_path):
+    class Watched(Corpus):
+        def counts(self) -> Counts:
+            found = super().counts()
+            self.tokens = weakref.ref(found.tokens)
+            return found
+
+        def __iter__(self) -> Iterator[list[str]]:
+            self.is_gone = self.tokens() is None
+            return super().__iter__()
+
+    corpus = corpus_with_ties(tmp_path, Watched)
+    assert "sea" in train_word_vectors(corpus, ["sea"], CONFIG)
+    assert corpus.is_gone
 
 
 def lines(keys: Sequence[str] = KEYS, table: np.ndarray = TABLE) -> str:

@@ -19,7 +19,7 @@ import click
 from data_prep.corpus import Corpus
 from data_prep.features import extract_features
 from data_prep.photos import Photo
-from data_prep.word_vectors import train_word_vectors
+from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark.features import feature_rows
 from eval.benchmark.plots import draw_growth
 from eval.benchmark.rows import Row, as_markdown
@@ -48,7 +48,7 @@ def read_corpus(text_file: Path, folder: Path) -> Corpus:
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "features": partial(feature_rows, extract),
-    "vectors": partial(vector_rows, read_corpus, train_word_vectors),
+    "vectors": partial(vector_rows, read_corpus, train_word_vectors, skip_gram),
     "training": training_rows,
     "search": search_rows,
     "tagging": partial(tagging_rows, extract),

@@ -31,7 +31,7 @@ def _draw(row: Row, axes: Axes) -> None:
     sizes, costs = zip(*row.points, strict=True)
     axes.loglog(sizes, costs, "o-", label=f"measured, exponent {row.ours:.2f}")
     axes.loglog(sizes, [costs[0] * size / sizes[0] for size in sizes], ":", label="in proportion")
-    axes.set_xlabel("words" if "rank" in row.what else "images")
+    axes.set_xlabel("words" if "words" in row.what else "images")
     axes.set_ylabel("seconds" if row.what.endswith("time") else "MiB at most")
     axes.set_title(row.what.removeprefix("scale_").replace("_", ", "))
     axes.legend()

@@ -1,46 +1,30 @@
 """How time and memory grow with the number of images and of words.
 
-Each point is a process of its own (`python -m eval.benchmark.scale STAGE SIZE FOLDER`), which does
-one stage with data made on the fly and says how long it took and how much memory it held at most.
-Memory is what the process asked for itself: pages of mapped files, which the system takes back
-when it needs them, are not in it where the system tells them apart.
+Each point is a process of its own (`eval.benchmark.stages`), which does one stage and says how long
+it took and how much memory it held at most.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 
 from eval.benchmark.rows import Row
-from eval.benchmark.search import draws_of_photos, tree_of_words
-from eval.metrics import mean_precision
-from mmcgan.config import TrainConfig
-from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, TagTable, read_dataset, write_dataset
-from mmcgan.index import WordIndex
-from mmcgan.ranking import rank_draws
-from mmcgan.runs import RunDir
-from mmcgan.tagger import Tagger
-from mmcgan.task import build_task
-from mmcgan.vocabulary import Vocabulary
 
-N_IMAGES = (4_000, 16_000, 64_000)
-N_WORDS = (16_000, 64_000, 256_000)
+Sizes = tuple[tuple[str, ...], tuple[int, ...]]  # stages, and what grows
 
-FEATURE_SIZE, VECTOR_SIZE = 1280, 200
-N_FEW_WORDS, TAGS = 1_000, 4  # of the images' tags; and of an image
-N_PHOTOS = 20  # whose draws are ranked among many words
-SHARES = (0.8, 0.005, 0.1, 0.095)  # of the images, by split
-CHUNK = 4096  # rows that are made at once
+BY_IMAGES: Sizes = ("prepare", "train", "evaluate", "tag"), (4_000, 16_000, 64_000)
+BY_WORDS: Sizes = ("prepare", "train", "rank"), (16_000, 64_000, 256_000)
+N_FEW_WORDS, N_SOME_IMAGES = 1_000, 80_000  # where the other number grows
+
 TIME, MEMORY = "time", "memory"
 
 
@@ -52,27 +36,35 @@ class Cost:
     peak_bytes: int
 
 
-def scale_rows(
-    n_images: tuple[int, ...] = N_IMAGES, n_words: tuple[int, ...] = N_WORDS
-) -> Iterator[Row]:
-    """Yield the exponents of time and memory against images, by stage, and against words."""
+def scale_rows() -> Iterator[Row]:
+    """Yield the exponents of time and memory, by stage, against images and against words."""
+    stages, sizes = BY_IMAGES
+    yield from _grown("images", stages, [(n_images, N_FEW_WORDS) for n_images in sizes])
+    stages, sizes = BY_WORDS
+    yield from _grown("words", stages, [(N_SOME_IMAGES, n_words) for n_words in sizes])
+
+
+def _grown(unit: str, stages: tuple[str, ...], sizes: list[tuple[int, int]]) -> Iterator[Row]:
+    """Yield the rows of some stages for pairs of images and words, one of which grows."""
+    costs: dict[str, dict[int, Cost]] = {stage: {} for stage in stages}
     with tempfile.TemporaryDirectory() as folder:
-        costs: dict[str, dict[int, Cost]] = {}
-        for size in n_images:
-            for stage in ("write", "train", "tag"):  # each reads what the one before it wrote
-                costs.setdefault(stage, {})[size] = run_stage(stage, size, Path(folder) / str(size))
-        for size in n_words:
-            costs.setdefault("rank", {})[size] = run_stage("rank", size, Path(folder) / "words")
+        for n_images, n_words in sizes:
+            work = Path(folder) / f"{n_images}-{n_words}"
+            run_stage("draw", n_images, n_words, work)
+            for stage in stages:  # each reads what the one before it wrote
+                size = n_images if unit == "images" else n_words
+                costs[stage][size] = run_stage(stage, n_images, n_words, work)
     for stage, measured in costs.items():
-        unit = "words" if stage == "rank" else "images"
         for what in (TIME, MEMORY):
             yield _row(stage, what, unit, measured)
 
 
-def run_stage(stage: str, size: int, folder: Path) -> Cost:
-    """Return what a stage of that size costs in a process of its own."""
-    call = [sys.executable, "-m", "eval.benchmark.scale", stage, str(size), str(folder)]
-    done = subprocess.run(call, check=True, capture_output=True, text=True)
+def run_stage(stage: str, n_images: int, n_words: int, folder: Path) -> Cost:
+    """Return what a stage of that size costs in a process of its own, with nothing in any cache."""
+    sizes = (str(n_images), str(n_words))
+    call = [sys.executable, "-m", "eval.benchmark.stages", stage, *sizes, str(folder)]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    done = subprocess.run(call, check=True, capture_output=True, text=True, env=environment)
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -88,7 +80,7 @@ def _row(stage: str, what: str, unit: str, measured: dict[int, Cost]) -> Row:
     }
     least, most = min(points), max(points)
     return Row(
-        f"scale_{stage}_{what}",
+        f"scale_{stage}_{unit}_{what}",
         f"in proportion, {least:,} to {most:,} {unit}: {points[least]:.3g} to {points[most]:.3g} "
         + ("s" if what == TIME else "MiB"),
         max(exponent(points), 0.01),
@@ -96,103 +88,3 @@ def _row(stage: str, what: str, unit: str, measured: dict[int, Cost]) -> Row:
         "within what the machine's other work changes",
         tuple(points.items()),
     )  # fmt: skip
-
-
-def write_photos(folder: Path, n_images: int) -> None:
-    """Write a prepared file of photos with drawn features and tags of Zipf's frequencies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
-    shape = (n_images, FEATURE_SIZE)
-    features = np.memmap(folder / "drawn.f32", np.float32, "w+", 0, shape)
-    for start in range(0, n_images, CHUNK):
-        part = features[start : start + CHUNK]
-        part[:] = random.standard_normal(part.shape, np.float32)
-    words = tuple(f"word{i:06d}" for i in range(N_FEW_WORDS))
-    frequency = 1 / np.arange(1, N_FEW_WORDS + 1)
-    chosen = random.choice(N_FEW_WORDS, (n_images, TAGS), p=frequency / frequency.sum())
-    rows = np.repeat(np.arange(n_images), TAGS)
-    carried = sparse.csr_array((np.ones(chosen.size), (rows, chosen.ravel())))
-    carried = sparse.csr_array((carried > 0).astype(np.float32))
-    split = random.choice(len(SPLITS), n_images, p=SHARES).astype(np.uint8)
-    n_photos = np.maximum(np.asarray(carried.sum(axis=0), np.int64), 1)
-    vectors = tree_of_words(N_FEW_WORDS, random)
-    write_dataset(
-        Dataset(
-            name="drawn", image_ids=np.arange(n_images), split=split, features=features,
-            tags={"user": TagTable(words, carried)},
-            vocabularies={"user": Vocabulary(words, vectors, n_photos)}, thumbnails={},
-            truth=None, config={}, backbone={"name": "none"}, counts={}, versions={}, command="",
-        ),
-        folder / FILE_NAME,
-    )  # fmt: skip
-    (folder / "drawn.f32").unlink()
-
-
-def train_epoch(folder: Path, _: int) -> None:
-    """Train small networks for an epoch on the prepared file in `folder`."""
-    config = TrainConfig.of(
-        data=folder, out=folder / "run", epochs=1, members=2, image_units=32, noise_units=16,
-        d_word_units=32, d_image_units=32, maxout_units=16, draws=8, vector_size=32,
-    )  # fmt: skip
-    run = RunDir(folder / "run")
-    run.write_config({})
-    build_task(read_dataset(folder), config, "user").train(run, mean_precision)
-
-
-def tag_all(folder: Path, _: int) -> None:
-    """Tag every photo of the prepared file in `folder`."""
-    tagger = Tagger.load(folder / "run")
-    features = read_dataset(folder).features
-    for start in range(0, len(features), CHUNK):
-        tagger.tag_features(features[start : start + CHUNK])
-
-
-def rank_words(_: Path, n_words: int) -> None:
-    """Rank the words of a large dictionary for the draws of some photos."""
-    random = np.random.default_rng(0)
-    words = tree_of_words(n_words, random)
-    rank_draws(draws_of_photos(words, N_PHOTOS, random), WordIndex(words), "vote").rank(10)
-
-
-STAGES: dict[str, Callable[[Path, int], None]] = {
-    "write": write_photos, "train": train_epoch, "tag": tag_all, "rank": rank_words,
-}  # fmt: skip
-
-
-class _Peak(threading.Thread):
-    """Looks at the memory of this process until it is stopped."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.most, self.stopped = 0, threading.Event()
-
-    def run(self) -> None:
-        """Look every 20 ms."""
-        while not self.stopped.wait(0.02):
-            self.most = max(self.most, own_memory())
-
-
-def own_memory() -> int:
-    """Return the bytes that this process holds, without those of mapped files where known."""
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    except OSError:
-        import resource  # not on every system
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
-
-
-def main(stage: str, size: str, folder: str) -> None:
-    """Do a stage and print its cost as JSON."""
-    peak, started_at = _Peak(), time.perf_counter()
-    peak.start()
-    STAGES[stage](Path(folder), int(size))
-    seconds = time.perf_counter() - started_at
-    peak.stopped.set()
-    peak.join()
-    print(json.dumps({"seconds": seconds, "peak_bytes": max(peak.most, own_memory())}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

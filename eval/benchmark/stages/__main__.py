@@ -1,0 +1,186 @@
+"""python -m eval.benchmark.stages STAGE N_IMAGES N_WORDS FOLDER: one stage, and what it costs.
+
+`draw` makes features and word vectors on the fly; `prepare` joins them with tags into the prepared
+file; `train`, `evaluate` and `tag` go on from there; `rank` needs no file. Memory is what the
+process asked for itself: pages of mapped files, which the system takes back when it needs them, are
+not in it where the system tells them apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from gensim.models import KeyedVectors
+from PIL import Image
+
+from data_prep.features import Extracted
+from data_prep.photos import Collection, Photo
+from data_prep.pipeline import build_dataset
+from eval.benchmark.scale import Cost
+from eval.benchmark.search import draws_of_photos, tree_of_words
+from eval.evaluation import evaluate
+from eval.metrics import mean_precision
+from mmcgan.config import EvaluateConfig, PrepareConfig, TrainConfig
+from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
+from mmcgan.index import WordIndex
+from mmcgan.ranking import rank_draws
+from mmcgan.runs import RunDir
+from mmcgan.tagger import Tagger
+from mmcgan.task import build_task
+
+FEATURE_SIZE = 1280
+TAGS = 4  # of an image
+N_PHOTOS = 20  # whose draws are ranked among many words
+HELD_OUT = {"dev": 200, "val": 1000, "test": 1000}  # images at most, and a tenth of all at most
+MANY_WORDS = 10_000  # more than a small generator should learn a vector of its own for
+CHUNK = 4096  # rows that are made at once
+FEATURES, VECTORS = "drawn.f32", "words.bin"
+
+
+def draw(n_images: int, n_words: int, folder: Path) -> None:
+    """Write drawn features, and the vectors of words as a word2vec file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    features = np.memmap(folder / FEATURES, np.float32, "w+", 0, (n_images, FEATURE_SIZE))
+    for start in range(0, n_images, CHUNK):
+        part = features[start : start + CHUNK]
+        part[:] = random.standard_normal(part.shape, np.float32)
+    vectors = tree_of_words(n_words, random)
+    table = KeyedVectors(vectors.shape[1])
+    table.add_vectors(_words(n_words), vectors)
+    table.save_word2vec_format(str(folder / VECTORS), binary=True)
+
+
+def prepare(n_images: int, n_words: int, folder: Path) -> None:
+    """Write the prepared file of drawn photos and their features."""
+    rows = np.arange(n_images)
+    features = np.memmap(folder / FEATURES, np.float32, "r", 0, (n_images, FEATURE_SIZE))
+    config = PrepareConfig(min_photos=1, vectors=folder / VECTORS, out=folder)
+    extracted = Extracted(features, rows, [])
+    collection = _collection(n_images, n_words)
+    dataset = build_dataset(collection, extracted, {"name": "none"}, config, "")
+    write_dataset(dataset, folder / FILE_NAME)
+
+
+def train(_: int, n_words: int, folder: Path) -> None:
+    """Train small networks for an epoch on the prepared file in `folder`.
+
+    They are those of the paper, which take words as they are, where there are many.
+    """
+    small = {"image_units": 32, "noise_units": 16, "d_word_units": 32, "d_image_units": 32,
+             "maxout_units": 16}  # fmt: skip
+    paper, modern = {"batch_size": 1000}, {"members": 2, "draws": 8, "vector_size": 32}
+    preset, own = ("paper", paper) if n_words > MANY_WORDS else ("modern", modern)
+    paths = {"data": folder, "out": folder / "run"}
+    config = TrainConfig.of(preset, epochs=1, **paths, **small, **own)
+    run = RunDir(folder / "run")
+    run.write_config({})
+    build_task(read_dataset(folder), config, "user").train(run, mean_precision)
+
+
+def evaluate_run(_: int, __: int, folder: Path) -> None:
+    """Measure the run and its rivals."""
+    tagger, dataset = Tagger.load(folder / "run"), read_dataset(folder)
+    evaluate(tagger, dataset, EvaluateConfig(), [], folder / "report")
+
+
+def tag(_: int, __: int, folder: Path) -> None:
+    """Tag every photo of the prepared file in `folder`."""
+    tagger = Tagger.load(folder / "run")
+    features = read_dataset(folder).features
+    for start in range(0, len(features), CHUNK):
+        tagger.tag_features(features[start : start + CHUNK])
+
+
+def rank(_: int, n_words: int, __: Path) -> None:
+    """Rank the words of a large dictionary for the draws of some photos."""
+    random = np.random.default_rng(0)
+    words = tree_of_words(n_words, random)
+    rank_draws(draws_of_photos(words, N_PHOTOS, random), WordIndex(words), "vote").rank(10)
+
+
+STAGES: dict[str, Callable[[int, int, Path], None]] = {
+    "draw": draw, "prepare": prepare, "train": train, "evaluate": evaluate_run, "tag": tag,
+    "rank": rank,
+}  # fmt: skip
+
+
+def _words(n_words: int) -> list[str]:
+    return [f"word{i:07d}" for i in range(n_words)]
+
+
+def _collection(n_images: int, n_words: int) -> Collection:
+    """Return photos with drawn tags; those of train come first."""
+    words, tags = _words(n_words), _tags(n_images, n_words)
+    held_out = [split for split, n in HELD_OUT.items() for _ in range(min(n, n_images // 10))]
+    splits = ["train"] * (n_images - len(held_out)) + held_out
+    picture = BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "JPEG")
+    photos = (
+        Photo(
+            i,
+            str(i),
+            picture.getvalue,
+            splits[i],
+            tuple(dict.fromkeys(words[j] for j in tags[i])),
+        )
+        for i in range(n_images)
+    )
+    return Collection("drawn", tuple(photos))
+
+
+def _tags(n_images: int, n_words: int) -> npt.NDArray[np.int64]:
+    """Draw tags (N, TAGS) with Zipf's frequencies; the first ones are each word once."""
+    random = np.random.default_rng(0)
+    frequency = 1 / np.arange(1, n_words + 1)
+    tags = random.choice(n_words, n_images * TAGS, p=frequency / frequency.sum())
+    tags[:n_words] = random.permutation(n_words)
+    return tags.reshape(n_images, TAGS)
+
+
+class _Peak(threading.Thread):
+    """Looks at the memory of this process until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most, self.stopped = 0, threading.Event()
+
+    def run(self) -> None:
+        """Look every 20 ms."""
+        while not self.stopped.wait(0.02):
+            self.most = max(self.most, own_memory())
+
+
+def own_memory() -> int:
+    """Return the bytes that this process holds, without those of mapped files where known."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
+        import resource  # not on every system
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+
+
+def main(stage: str, n_images: str, n_words: str, folder: str) -> None:
+    """Do a stage and print its cost as JSON."""
+    peak, started_at = _Peak(), time.perf_counter()
+    peak.start()
+    STAGES[stage](int(n_images), int(n_words), Path(folder))
+    seconds = time.perf_counter() - started_at
+    peak.stopped.set()
+    peak.join()
+    print(json.dumps(asdict(Cost(seconds, max(peak.most, own_memory())))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
