@@ -28,13 +28,13 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from data_prep.photos import Photo
-from mmcgan.backbone import Backbone
-from mmcgan.decoding import Seen, compute_features, decode_ahead, look_at
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.feature_cache import FeatureCache
 from mmcgan.feature_rows import chunks
 from mmcgan.files import atomic_path, read_json, write_json, write_text
-from mmcgan.images import shorter_side
+from mmcgan.photos.backbone import Backbone
+from mmcgan.photos.decoding import Seen, compute_features, decode_ahead, look_at
+from mmcgan.photos.feature_cache import FeatureCache
+from mmcgan.photos.images import shorter_side
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 

@@ -25,7 +25,6 @@ from data_prep.sample import read_sample
 from data_prep.shares import extract_shared
 from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
-from mmcgan.backbone import Backbone, load_backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import (
     FILE_NAME,
@@ -38,10 +37,11 @@ from mmcgan.dataset import (
 )
 from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError, OptionError
-from mmcgan.feature_cache import FeatureCache
 from mmcgan.files import read_json, write_json
-from mmcgan.images import open_photo
 from mmcgan.options import flag
+from mmcgan.photos.backbone import Backbone, load_backbone
+from mmcgan.photos.feature_cache import FeatureCache
+from mmcgan.photos.images import open_photo
 
 LIBRARY_STOP_LIST = Path(__file__).with_name("stop_list_library.txt")
 # Of val and test for the reports, of train to show photos that are like another one.

@@ -24,7 +24,7 @@ from data_prep.scenes import DRAWING_VERSION, draw_scene
 from mmcgan.dataset import Truth
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import atomic_path, read_file, read_json, write_json
-from mmcgan.images import MAX_IMAGE_BYTES
+from mmcgan.photos.images import MAX_IMAGE_BYTES
 
 N_PHOTOS = 600
 JPEG_QUALITY = 88

@@ -18,9 +18,9 @@ from data_prep.features import (
     store_features,
 )
 from data_prep.photos import Photo
-from mmcgan.backbone import Backbone
 from mmcgan.distributed import Ranks
-from mmcgan.feature_cache import FeatureCache
+from mmcgan.photos.backbone import Backbone
+from mmcgan.photos.feature_cache import FeatureCache
 
 
 def extract_shared(

@@ -22,7 +22,7 @@ from data_prep.corpus import Corpus
 from data_prep.counts import Counts
 from mmcgan.config import PrepareConfig
 from mmcgan.errors import DataError, OptionError
-from mmcgan.vocabulary import normalize_tag
+from mmcgan.words.vocabulary import normalize_tag
 
 Vectors = dict[str, npt.NDArray[np.float32]]
 

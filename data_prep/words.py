@@ -25,7 +25,7 @@ from data_prep.word_vectors import (
 )
 from mmcgan.config import PrepareConfig, TagSource
 from mmcgan.errors import DataError, OptionError
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 LEARNT_SPLITS = ("train", "dev")
 

@@ -24,10 +24,10 @@ from eval.metrics import CUT, mean_precision
 from eval.mlp import FittedMlp, MlpSettings, fit_mlp
 from eval.nearest import Nearest, find_nearest
 from eval.scoring import Score, TwoSteps, score_in_parts
-from mmcgan.bias import MAX_SCORES, fit_bias
 from mmcgan.feature_rows import Features, chunks
-from mmcgan.ranking import Ranking, rank_scores
-from mmcgan.vocabulary import transform_words, unit_rows
+from mmcgan.training.bias import MAX_SCORES, fit_bias
+from mmcgan.words.ranking import Ranking, rank_scores
+from mmcgan.words.vocabulary import transform_words, unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 Params = dict[str, Any]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from eval.metrics import CUT, Judged
 from eval.modes import Modes
-from mmcgan.ranking import Ranking
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.ranking import Ranking
+from mmcgan.words.vocabulary import Vocabulary
 
 
 def retrieval_counts(ranking: Ranking, n_words: int) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ from eval.metrics import mean_precision
 from eval.nearest import find_nearest
 from eval.systems import Generated
 from mmcgan.feature_rows import Features
-from mmcgan.ranking import Ranking
+from mmcgan.words.ranking import Ranking
 
 MIN_DISTINCT_WORDS = 10
 MIN_COVERAGE = 0.5

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from mmcgan.config import TagSource
 from mmcgan.dataset import Dataset
-from mmcgan.ranking import Ranking
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.ranking import Ranking
+from mmcgan.words.vocabulary import Vocabulary
 
 N_TAGS = 10  # generated tags a photo
 N_PHOTOS = 24

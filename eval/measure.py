@@ -19,7 +19,7 @@ from eval.predictions import SystemPredictions
 from mmcgan.config import TagSource
 from mmcgan.dataset import Dataset
 from mmcgan.feature_rows import Features
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.vocabulary import Vocabulary
 
 CURVE_DEPTH = 20
 CUTS = (1, 5, 10)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.feature_rows import Features, chunks_of
-from mmcgan.index import import_faiss
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.index import import_faiss
+from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -34,12 +34,12 @@ from eval.word_map import WordMap, fit_word_map
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.dataset import SPLITS, Dataset, newest_data, read_dataset
 from mmcgan.errors import DataError, RunError
-from mmcgan.index import WordIndex
 from mmcgan.options import Config, option
-from mmcgan.ranking import Ranking, rank_draws, rank_scores
 from mmcgan.runs import newest_finished_run
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.index import WordIndex
+from mmcgan.words.ranking import Ranking, rank_draws, rank_scores
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

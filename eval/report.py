@@ -21,7 +21,7 @@ from eval.gallery import GalleryPhoto
 from eval.svg import PALETTE
 from eval.tables import Report, Table
 from mmcgan.files import write_json, write_text
-from mmcgan.vocabulary import printed
+from mmcgan.words.vocabulary import printed
 
 Log = Sequence[Mapping[str, Any]]
 

@@ -30,7 +30,7 @@ from mmcgan.files import write_json, write_text
 from mmcgan.options import flag
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.task import build_task
+from mmcgan.training.task import build_task
 
 MLP = "the MLP"
 

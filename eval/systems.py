@@ -13,8 +13,15 @@ from eval.baselines import Rival
 from eval.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
 from eval.scoring import score_in_parts
-from mmcgan.ranking import N_NEIGHBOURS, Ranked, Ranking, count_distinct, count_votes, rank_scores
 from mmcgan.tagger import Tagger
+from mmcgan.words.ranking import (
+    N_NEIGHBOURS,
+    Ranked,
+    Ranking,
+    count_distinct,
+    count_votes,
+    rank_scores,
+)
 
 FloatArray = npt.NDArray[np.float32]
 

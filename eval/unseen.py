@@ -14,7 +14,7 @@ from scipy import sparse
 
 from eval.bootstrap import Figure, figure, mean_figure
 from eval.metrics import CUT, METRICS, Judged, expected_precisions
-from mmcgan.ranking import Ranking
+from mmcgan.words.ranking import Ranking
 
 FloatArray = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int32]

@@ -14,24 +14,24 @@ import click
 from tqdm import tqdm
 
 from mmcgan import runs
-from mmcgan.choice import Choice
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
-from mmcgan.contact_sheet import write_contact_sheet
 from mmcgan.errors import MmcganError
-from mmcgan.feature_cache import FeatureCache
-from mmcgan.metadata import Change
-from mmcgan.photo_files import find_photos
-from mmcgan.photo_library import (
+from mmcgan.library.choice import Choice
+from mmcgan.library.contact_sheet import write_contact_sheet
+from mmcgan.library.photo_files import find_photos
+from mmcgan.library.photo_library import (
     Make,
     Result,
     build_outputs,
     clear_library,
     tag_library,
 )
-from mmcgan.summary import Summary, summarized
+from mmcgan.library.summary import Summary, summarized
+from mmcgan.metadata import Change
+from mmcgan.photos.feature_cache import FeatureCache
 from mmcgan.tagger import Tag, Tagger
-from mmcgan.vocabulary import printed
+from mmcgan.words.vocabulary import printed
 
 
 def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:

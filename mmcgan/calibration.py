@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.ranking import sigmoid
+from mmcgan.words.ranking import sigmoid
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -53,7 +53,7 @@ from mmcgan.config import TagSource
 from mmcgan.errors import DataError
 from mmcgan.feature_rows import chunks_of
 from mmcgan.large_array import map_array, write_around
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.vocabulary import Vocabulary
 
 FILE_NAME = "dataset.h5"
 FORMAT = "mmcgan-dataset"

@@ -22,16 +22,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmcgan.backbone import restore_network
 from mmcgan.calibration import CLOSEST
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import ExportConfig
 from mmcgan.errors import DependencyError
 from mmcgan.files import atomic_path, write_json
 from mmcgan.model import Model
-from mmcgan.ranking import N_NEIGHBOURS
+from mmcgan.photos.backbone import restore_network
 from mmcgan.runs import default_model
 from mmcgan.tagger import Tagger
+from mmcgan.words.ranking import N_NEIGHBOURS
 
 if TYPE_CHECKING:
     from mmcgan.model import Sampler
@@ -69,7 +69,7 @@ class Generate(nn.Module):
 
 
 class Rank(nn.Module):
-    """Vectors (B, S, E) → scores and tie breaks (B, V) of the words; see `mmcgan.ranking`."""
+    """Vectors (B, S, E) → scores and tie breaks (B, V) of the words; see `mmcgan.words.ranking`."""
 
     table: Tensor
     bias: Tensor

@@ -13,7 +13,7 @@ from mmcgan.options import Config, option
 
 @dataclass(frozen=True)
 class LearningConfig(Config):
-    """What `mmcgan.trainer` and the losses take their settings from."""
+    """What `mmcgan.training.trainer` and the losses take their settings from."""
 
     seed: int = option(
         0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0

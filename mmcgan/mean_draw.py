@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.config import TrainConfig
-from mmcgan.on_openvino import Requests, compile_network, import_openvino
+from mmcgan.photos.on_openvino import Requests, compile_network, import_openvino
 
 FloatArray = npt.NDArray[np.floating]
 

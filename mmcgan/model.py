@@ -25,11 +25,11 @@ from mmcgan.config import TrainConfig
 from mmcgan.errors import MmcganError, RunError, TrainingError
 from mmcgan.feature_rows import Standardizer
 from mmcgan.files import read_json, write_json
-from mmcgan.index import WordIndex
 from mmcgan.mean_draw import MeanDraw
-from mmcgan.on_openvino import has_openvino
+from mmcgan.photos.on_openvino import has_openvino
 from mmcgan.runs import RunDir
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.index import WordIndex
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 if TYPE_CHECKING:  # torch takes long to import, and tagging by the mean draw does without
     from torch import Tensor
@@ -51,7 +51,7 @@ class Model:
     at: unit rows, or where they were learnt with it vectors of any length beside a `bias` (V,).
     `ranking` is the rule that makes words of its draws, `backbone` the record of the features it
     takes, `facts` says how it was trained. `calibration` makes probabilities of its scores,
-    `doubles` says which words may take the place of others (`mmcgan.doubles`).
+    `doubles` says which words may take the place of others (`mmcgan.words.doubles`).
     """
 
     build: Callable[[], Network]

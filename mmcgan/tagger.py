@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.backbone import Backbone, restore_backbone
-from mmcgan.decoding import Seen, compute_features, decode_ahead, decode_pixels, look_at
 from mmcgan.errors import DataError, OptionError, PhotoError
-from mmcgan.index import WordIndex
 from mmcgan.model import Model, load_model
-from mmcgan.ranking import Ranked, Ranking, rank_draws
+from mmcgan.photos.backbone import Backbone, restore_backbone
+from mmcgan.photos.decoding import Seen, compute_features, decode_ahead, decode_pixels, look_at
 from mmcgan.runs import RunDir, default_model
+from mmcgan.words.index import WordIndex
+from mmcgan.words.ranking import Ranked, Ranking, rank_draws
 
 if TYPE_CHECKING:
-    from mmcgan.feature_cache import FeatureCache
+    from mmcgan.photos.feature_cache import FeatureCache
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
 BATCH_SIZE = 64  # photos that go through the networks together
@@ -32,7 +32,7 @@ Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
 class Tag(NamedTuple):
     """A word and its score: the probability that the user would write it.
 
-    Of a run without a calibration, the score of its ranking (`mmcgan.ranking`).
+    Of a run without a calibration, the score of its ranking (`mmcgan.words.ranking`).
     """
 
     word: str

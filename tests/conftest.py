@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, TagTable, Truth, write_dataset
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 # Each photo has one topic: its features lie near the topic's own, its tags are among these.
 TOPICS = (
@@ -56,7 +56,7 @@ def feature_cache_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         folder = Path(str(tmp_path_factory.getbasetemp())) / "feature-caches"
         name = f"{next(_numbers)}.sqlite"
-        patch.setattr("mmcgan.feature_cache.cache_path", lambda: folder / name)
+        patch.setattr("mmcgan.photos.feature_cache.cache_path", lambda: folder / name)
         yield
 
 

@@ -5,9 +5,9 @@ import signal
 import sys
 from functools import partial
 
-from mmcgan.backbone import Backbone
 from mmcgan.cli import run_command
 from mmcgan.distributed import run_on_ranks
+from mmcgan.photos.backbone import Backbone
 from mmcgan.prepare import PATIENCE, main
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from mmcgan.cli import run_command
 from mmcgan.distributed import run_on_ranks
 from mmcgan.train import main
-from mmcgan.trainer import Trainer
+from mmcgan.training.trainer import Trainer
 
 
 def main_that_dies() -> int:

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mmcgan.config import TrainConfig
 from mmcgan.distributed import ALONE, Ranks
-from mmcgan.game import Examples, TagGame
 from mmcgan.networks import build_networks
-from mmcgan.trainer import Trainer
+from mmcgan.training.game import Examples, TagGame
+from mmcgan.training.trainer import Trainer
 
 SMALL = TrainConfig(
     batch_size=4, noise_size=3, noise_units=5, image_units=6, d_word_units=5, d_image_units=6,

@@ -9,9 +9,9 @@ from games import SMALL, make_examples, make_game, make_photos, modern
 
 from mmcgan.config import TrainConfig
 from mmcgan.distributed import ALONE, Ranks, current_ranks, run_on_ranks
-from mmcgan.game import Examples
-from mmcgan.neighbours import Neighbours
-from mmcgan.trainer import Trainer
+from mmcgan.training.game import Examples
+from mmcgan.training.neighbours import Neighbours
+from mmcgan.training.trainer import Trainer
 
 N_UPDATES = 10
 # Without dropout, whose masks are each rank's own; and with SGD: AdamW makes whole steps of the

@@ -7,8 +7,13 @@ import math
 import pytest
 import torch
 
-from mmcgan.adversarial import PLAYS
-from mmcgan.losses import critic_fake_loss, critic_real_loss, lipschitz_penalty, relativistic_loss
+from mmcgan.training.adversarial import PLAYS
+from mmcgan.training.losses import (
+    critic_fake_loss,
+    critic_real_loss,
+    lipschitz_penalty,
+    relativistic_loss,
+)
 
 REAL, FAKE = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0, -1.0], [0.0, 0.5]])
 

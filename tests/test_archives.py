@@ -17,7 +17,7 @@ from data_prep.mirflickr import POTENTIAL_LABELS
 from data_prep.pipeline import LIBRARY_STOP_LIST
 from data_prep.text import StopList, decode_text, read_stop_list, split_tags
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.vocabulary import normalize_tag
+from mmcgan.words.vocabulary import normalize_tag
 
 PLENTY = 2**30
 

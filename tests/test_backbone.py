@@ -17,12 +17,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from mmcgan import on_openvino, runtimes
-from mmcgan.backbone import Backbone, load_backbone, restore_backbone, restore_network
 from mmcgan.errors import DependencyError, OptionError, RunError
-from mmcgan.images import open_photo
-from mmcgan.on_openvino import has_openvino
-from mmcgan.runtimes import PixelNetwork, build_runtime
+from mmcgan.photos import on_openvino, runtimes
+from mmcgan.photos.backbone import Backbone, load_backbone, restore_backbone, restore_network
+from mmcgan.photos.images import open_photo
+from mmcgan.photos.on_openvino import has_openvino
+from mmcgan.photos.runtimes import PixelNetwork, build_runtime
 
 FLOAT32_TOLERANCE = 1e-4  # between runtimes, absolute, on features of size 0…6
 BATCH_TOLERANCE = 1e-5  # between batches of different sizes, one runtime
@@ -204,7 +204,7 @@ def test_backbone_leaves_global_settings_alone():
 
 def test_backbone_writes_nothing_and_loads_no_telemetry():
     code = (
-        "import sys; from PIL import Image; from mmcgan.backbone import load_backbone\n"
+        "import sys; from PIL import Image; from mmcgan.photos.backbone import load_backbone\n"
         "load_backbone('efficientnet-lite0').features([Image.new('RGB', (50, 40))])\n"
         "sys.exit(sum(m == 'openvino_telemetry' for m in sys.modules))"
     )

@@ -21,7 +21,7 @@ from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, TagTable, read_dataset, w
 from mmcgan.model import load_model
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 SMALL = ["--image-units", "16", "--noise-units", "8", "--noise-size", "8", "--members", "2",
          "--draws", "4", "--d-word-units", "8", "--d-image-units", "8",

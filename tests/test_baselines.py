@@ -14,7 +14,7 @@ from eval import baselines, mlp
 from eval.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
 from eval.nearest import find_nearest
 from mmcgan.feature_rows import StandardizedRows, Standardizer
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 MLP_TRIES = baselines.MLP_TRIES  # the real ones, before the fixture makes them small
 TUNED = ["knn", "regression", "ridge", "mlp"]

@@ -21,14 +21,14 @@ from eval.benchmark.metadata import write_metadata
 from eval.benchmark.photos import write_photos
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
-from mmcgan import clusters
-from mmcgan.backbone import load_backbone, restore_network
 from mmcgan.cli import run_command
 from mmcgan.config import PrepareConfig, TrainConfig
-from mmcgan.images import open_photo
-from mmcgan.index import WordIndex
-from mmcgan.trainer import _mixed_seed
-from mmcgan.vocabulary import unit_rows
+from mmcgan.photos.backbone import load_backbone, restore_network
+from mmcgan.photos.images import open_photo
+from mmcgan.training.trainer import _mixed_seed
+from mmcgan.words import clusters
+from mmcgan.words.index import WordIndex
+from mmcgan.words.vocabulary import unit_rows
 
 FAST = Row("fast", "slow", 10.0, 5.0, "photos/s", "more", 1.5, "never said")
 # Weights that suit features of the benchmark's size.

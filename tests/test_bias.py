@@ -7,14 +7,14 @@ import pytest
 from scipy import sparse
 from scipy.special import expit
 
-from mmcgan import bias as bias_module
-from mmcgan.bias import BEST, MAX_RAISE, PENALTY, fit_bias, raise_missing, with_fitted_bias
 from mmcgan.config import TrainConfig
 from mmcgan.feature_rows import Standardizer
 from mmcgan.model import Model
 from mmcgan.networks import build_generator
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.training import bias as bias_module
+from mmcgan.training.bias import BEST, MAX_RAISE, PENALTY, fit_bias, raise_missing, with_fitted_bias
+from mmcgan.words.vocabulary import Vocabulary
 
 
 def random_task(

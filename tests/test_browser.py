@@ -15,11 +15,11 @@ from test_web_album import with_thumbnails
 from test_web_app import bomb
 
 from data_prep.folder import read_folder
-from mmcgan.contact_sheet import write_contact_sheet
 from mmcgan.dataset import read_dataset
+from mmcgan.library.contact_sheet import write_contact_sheet
 from mmcgan.metadata.packet import Packet
 from mmcgan.tagger import Tag, Tagger
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.vocabulary import Vocabulary
 
 HOSTILE = '"><img src=x onerror="document.title=1"></script><script>document.title=2</script>'
 ENTER, SPACE, TAB, RIGHT = "\ue007", "\ue00d", "\ue004", "\ue014"

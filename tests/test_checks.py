@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from eval.checks import build_checks, derangement, near_duplicates, shuffled_precision
-from mmcgan.ranking import rank_scores
+from mmcgan.words.ranking import rank_scores
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 501])

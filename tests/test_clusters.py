@@ -8,9 +8,9 @@ import faiss
 import numpy as np
 import pytest
 
-from mmcgan import clusters, index
-from mmcgan.index import WordIndex
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words import clusters, index
+from mmcgan.words.index import WordIndex
+from mmcgan.words.vocabulary import unit_rows
 
 N_WORDS, SIZE = 3000, 12
 

@@ -10,9 +10,9 @@ import torch
 from games import FEATURE_SIZE, make_game, make_photos, modern
 from torch import Tensor
 
-from mmcgan import condense as condense_module
-from mmcgan.condense import condense, mean_logits
 from mmcgan.networks import MixtureGenerator, WordTable
+from mmcgan.training import condense as condense_module
+from mmcgan.training.condense import condense, mean_logits
 
 N_PHOTOS, N_WORDS = 40, 4
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmcgan import converted, runtimes
-from mmcgan.runtimes import PixelNetwork, build_runtime
+from mmcgan.photos import converted, runtimes
+from mmcgan.photos.runtimes import PixelNetwork, build_runtime
 
 pytest.importorskip("openvino")
 

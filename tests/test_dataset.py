@@ -25,7 +25,7 @@ from mmcgan.dataset import (
 )
 from mmcgan.errors import DataError
 from mmcgan.files import write_text
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.vocabulary import Vocabulary
 
 ALL = {"annotations": True, "truth": True, "n_thumbnails": 3}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmcgan.backbone import Backbone
-from mmcgan.decoding import BATCHES_IN_FLIGHT, decode_ahead, decode_pixels
 from mmcgan.errors import PhotoError
-from mmcgan.images import open_photo
+from mmcgan.photos.backbone import Backbone
+from mmcgan.photos.decoding import BATCHES_IN_FLIGHT, decode_ahead, decode_pixels
+from mmcgan.photos.images import open_photo
 
 BACKBONE = Backbone({"image_size": 8}, lambda pixels: pixels)
 

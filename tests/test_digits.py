@@ -22,8 +22,8 @@ from eval.digits.parzen import SIGMAS, log_densities, parzen_log_likelihood
 from mmcgan.cli import run_command
 from mmcgan.errors import DataError, OptionError, RunError
 from mmcgan.files import read_json
-from mmcgan.losses import sample_likelihood
-from mmcgan.trainer import Trainer
+from mmcgan.training.losses import sample_likelihood
+from mmcgan.training.trainer import Trainer
 
 SMALL = {"noise_units": 8, "label_units": 8, "joint_units": 16, "d_image_units": 8,
          "d_label_units": 4, "d_joint_units": 8}  # fmt: skip

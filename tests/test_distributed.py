@@ -18,17 +18,17 @@ from playing_ranks import CONFIGS, play, some_untagged
 from torchrun import TESTS, said, torchrun
 
 from mmcgan import distributed
-from mmcgan import game as game_module
-from mmcgan.adversarial import ADVERSARIAL
 from mmcgan.cli import run_command
 from mmcgan.dataset import read_dataset
 from mmcgan.distributed import ALONE, Ranks, current_ranks, run_on_ranks
 from mmcgan.errors import OptionError, RankError
-from mmcgan.game import RETRIEVAL
 from mmcgan.runs import FollowedRun, RunDir
 from mmcgan.tagger import Tagger
 from mmcgan.train import main
-from mmcgan.trainer import balance
+from mmcgan.training import game as game_module
+from mmcgan.training.adversarial import ADVERSARIAL
+from mmcgan.training.game import RETRIEVAL
+from mmcgan.training.trainer import balance
 
 TIES = {"d_accuracy_order"}  # equal sets of words are told apart by rounding errors
 TOLERANCE = 1e-5  # relative, of weights and measures of some tens of updates in single precision

@@ -9,12 +9,12 @@ import pytest
 import torch
 from scipy import sparse
 
-from mmcgan.doubles import _listed, _may_be_doubles, find_doubles
 from mmcgan.errors import RunError
 from mmcgan.files import read_json, write_json
 from mmcgan.model import load_model
 from mmcgan.runs import RunDir
-from mmcgan.vocabulary import Vocabulary, normalize_tag, unit_rows
+from mmcgan.words.doubles import _listed, _may_be_doubles, find_doubles
+from mmcgan.words.vocabulary import Vocabulary, normalize_tag, unit_rows
 
 N = 400
 # Of each word: the scenes in whose photos it is, and how often it is there.

@@ -14,7 +14,7 @@ from data_prep.sample import read_sample
 from mmcgan import __main__, evaluate, prepare, train
 from mmcgan.cli import run_command
 from mmcgan.dataset import read_dataset
-from mmcgan.vocabulary import printed
+from mmcgan.words.vocabulary import printed
 
 N_PHOTOS = 90
 PREPARE = ["--dataset", "folder", "--root", "photos", "--out", "data/mine", "--backbone",
@@ -76,7 +76,7 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
     tagger = mmcgan.load()
     for row in (0, 40):
         path = home / "photos" / str(dataset.image_ids[row])
-        image = mmcgan.images.open_photo(path, at_least=224)
+        image = mmcgan.photos.images.open_photo(path, at_least=224)
         features = tagger.backbone.features([image])
         assert np.allclose(features[0], dataset.features[row], atol=1e-4)
         words = [tag.word for tag in mmcgan.tag(path)]

@@ -12,8 +12,8 @@ from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.evaluate import main
-from mmcgan.ranking import N_NEIGHBOURS, count_votes
 from mmcgan.tagger import Tagger
+from mmcgan.words.ranking import N_NEIGHBOURS, count_votes
 
 RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
 

@@ -16,10 +16,10 @@ from mmcgan.cli import run_command
 from mmcgan.dataset import read_dataset
 from mmcgan.errors import DependencyError
 from mmcgan.export import Rank, export, main
-from mmcgan.ranking import rank_draws
+from mmcgan.photos.runtimes import PixelNetwork
 from mmcgan.runs import PRETRAINED
-from mmcgan.runtimes import PixelNetwork
 from mmcgan.tagger import Tagger
+from mmcgan.words.ranking import rank_draws
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

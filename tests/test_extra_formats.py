@@ -11,11 +11,11 @@ from PIL import Image
 from raws import encode_dng
 
 from data_prep.folder import read_folder
-from mmcgan import extra_formats
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.extra_formats import Extra
-from mmcgan.images import open_photo, shorter_side
-from mmcgan.photo_files import find_photos
+from mmcgan.library.photo_files import find_photos
+from mmcgan.photos import extra_formats
+from mmcgan.photos.extra_formats import Extra
+from mmcgan.photos.images import open_photo, shorter_side
 
 # Left red, right blue, a bright band on top.
 PIXELS = np.zeros((120, 160, 3), np.uint8)

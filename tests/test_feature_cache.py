@@ -14,10 +14,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from test_tagger import make_photo, stand_in  # noqa: F401
 
-from mmcgan import feature_cache
-from mmcgan.backbone import Backbone
-from mmcgan.feature_cache import FeatureCache
 from mmcgan.metadata import plan_embedded
+from mmcgan.photos import feature_cache
+from mmcgan.photos.backbone import Backbone
+from mmcgan.photos.feature_cache import FeatureCache
 from mmcgan.tagger import Tagger
 
 RECORD = {"name": "tiny", "feature_size": 3, "detail": None}

@@ -21,10 +21,10 @@ from PIL import Image
 from data_prep import features as features_module
 from data_prep.features import DETAIL_SAMPLE, Extracted, extract_features, find_detail
 from data_prep.photos import Photo
-from mmcgan.backbone import Backbone, load_backbone
-from mmcgan.decoding import BATCHES_IN_FLIGHT
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.images import open_photo
+from mmcgan.photos.backbone import Backbone, load_backbone
+from mmcgan.photos.decoding import BATCHES_IN_FLIGHT
+from mmcgan.photos.images import open_photo
 
 BATCH = 4
 N_PHOTOS = 30

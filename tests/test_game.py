@@ -19,10 +19,10 @@ from games import (
 )
 from torch import nn
 
-from mmcgan import game as game_module
-from mmcgan.game import Batch, best_sets
-from mmcgan.losses import draw_likelihood, fake_loss, real_loss, retrieval_loss
-from mmcgan.neighbours import Neighbours
+from mmcgan.training import game as game_module
+from mmcgan.training.game import Batch, best_sets
+from mmcgan.training.losses import draw_likelihood, fake_loss, real_loss, retrieval_loss
+from mmcgan.training.neighbours import Neighbours
 
 PLAIN = {"dropout": 0.0, "input_dropout": 0.0, "d_dropout": 0.0}
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mmcgan.errors import PhotoError
-from mmcgan.images import MAX_PIXELS, open_photo, shorter_side
+from mmcgan.photos.images import MAX_PIXELS, open_photo, shorter_side
 
 SIZE = (48, 32)
 

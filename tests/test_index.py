@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mmcgan.errors import DependencyError
-from mmcgan.index import WordIndex, import_faiss
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.index import WordIndex, import_faiss
+from mmcgan.words.vocabulary import unit_rows
 
 
 def some_words(n_words: int = 40, size: int = 7) -> np.ndarray:

@@ -10,8 +10,8 @@ from games import SMALL, assert_same, make_examples, make_photos, make_trainer, 
 from torch import nn
 
 from mmcgan.errors import RunError
-from mmcgan.loop import Best, Validation, fit
 from mmcgan.runs import RunDir
+from mmcgan.training.loop import Best, Validation, fit
 
 
 def validate(taggers):

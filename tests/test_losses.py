@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmcgan.losses import (
+from mmcgan.training.losses import (
     draw_likelihood,
     fake_loss,
     gradient_penalty,

@@ -13,8 +13,8 @@ from eval.measure import Setting, measure
 from eval.metrics import Judged
 from eval.predictions import SystemPredictions
 from mmcgan.dataset import Dataset, TagTable
-from mmcgan.ranking import Ranking, rank_scores
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.ranking import Ranking, rank_scores
+from mmcgan.words.vocabulary import Vocabulary
 
 # split, user tags, annotations; zebra is in no vocabulary, so the photo of row 5 is skipped.
 PHOTOS = [

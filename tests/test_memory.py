@@ -7,10 +7,10 @@ import os
 import pytest
 import torch
 
-from mmcgan import memory
 from mmcgan.config import TrainConfig
 from mmcgan.errors import OptionError
-from mmcgan.memory import require_memory, total_memory
+from mmcgan.training import memory
+from mmcgan.training.memory import require_memory, total_memory
 
 CPU = torch.device("cpu")
 MODERN = TrainConfig.of("modern", members=4, image_units=512)

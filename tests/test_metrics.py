@@ -17,7 +17,7 @@ from eval.metrics import (
     expected_map,
     mean_precision,
 )
-from mmcgan.ranking import Ranking, rank_scores
+from mmcgan.words.ranking import Ranking, rank_scores
 
 
 def judged(scores, relevant, ties=None, vectors=None, depth=1000):

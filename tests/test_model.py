@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmcgan import model as model_module
-from mmcgan.condense import condense
 from mmcgan.config import TrainConfig
 from mmcgan.errors import RunError, TrainingError
 from mmcgan.feature_rows import Standardizer
 from mmcgan.model import Model, load_model, save_model
 from mmcgan.networks import build_networks
 from mmcgan.runs import RunDir
-from mmcgan.vocabulary import unit_rows
+from mmcgan.training.condense import condense
+from mmcgan.words.vocabulary import unit_rows
 
 CONFIG = TrainConfig(
     noise_size=3, noise_units=4, image_units=5, d_word_units=4, d_image_units=5, maxout_units=3,

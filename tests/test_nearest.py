@@ -8,7 +8,7 @@ import torch
 
 from eval.nearest import find_nearest
 from mmcgan.feature_rows import StandardizedRows, Standardizer
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 
 def drawn(n_photos: int, seed: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmcgan import neighbours as neighbours_module
-from mmcgan.neighbours import N_NEIGHBOURS, TEMPERATURE, find_neighbours
+from mmcgan.training import neighbours as neighbours_module
+from mmcgan.training.neighbours import N_NEIGHBOURS, TEMPERATURE, find_neighbours
 
 
 def at(*degrees: float) -> np.ndarray:

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from mmcgan import on_openvino
-from mmcgan.backbone import restore_backbone
 from mmcgan.errors import MmcganError, RunError
 from mmcgan.model import load_model
-from mmcgan.on_openvino import read_kept_runtime
+from mmcgan.photos import on_openvino
+from mmcgan.photos.backbone import restore_backbone
+from mmcgan.photos.on_openvino import read_kept_runtime
+from mmcgan.photos.runtimes import PixelNetwork, build_runtime
+from mmcgan.photos.sources import Source
 from mmcgan.runs import RunDir
-from mmcgan.runtimes import PixelNetwork, build_runtime
-from mmcgan.sources import Source
 from mmcgan.tagger import Tagger
 
 openvino = pytest.importorskip("openvino")

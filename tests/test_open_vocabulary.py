@@ -30,7 +30,7 @@ from mmcgan.errors import DataError, RunError
 from mmcgan.files import read_json
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 TAKEN = tuple(words[0] for words in TOPICS)  # one word a topic: beach, animal, café, flower
 LEARNT = TrainConfig.of(

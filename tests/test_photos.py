@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from data_prep.photos import Collection, clean_tags, split_of
-from mmcgan.vocabulary import MAX_TAG_LENGTH, normalize_tag, printed
+from mmcgan.words.vocabulary import MAX_TAG_LENGTH, normalize_tag, printed
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from data_prep import pipeline
 from data_prep.photos import Collection, split_of
 from data_prep.pipeline import prepare, read_collection
 from data_prep.text import StopList
-from mmcgan.backbone import Backbone
 from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, Truth, read_dataset
 from mmcgan.errors import DataError, OptionError
 from mmcgan.metadata import plan_embedded
+from mmcgan.photos.backbone import Backbone
 
 RECORD = {"name": "tiny", "weights_sha256": "0", "feature_size": 3, "image_size": 4,
           "precision": "float32"}  # fmt: skip

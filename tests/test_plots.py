@@ -11,7 +11,7 @@ from markupsafe import Markup
 from eval import plots
 from eval.plots import Line, system_lines
 from eval.svg import PALETTE, drawing, label, label_width, new_axes, svg
-from mmcgan.vocabulary import printed
+from mmcgan.words.vocabulary import printed
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}
 SCRIPTS = ("日本", "مدينة", "🌅🏔", "ελλάδα", "नमस्ते")

@@ -15,7 +15,7 @@ from eval.predictions import (
     write_predictions,
 )
 from mmcgan.errors import DataError
-from mmcgan.ranking import rank_scores
+from mmcgan.words.ranking import rank_scores
 
 WORDS = ("été", "dog", "sea", "sky")
 CONCEPTS = ("dog", "sky")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmcgan.index import WordIndex
-from mmcgan.ranking import (
+from mmcgan.words.index import WordIndex
+from mmcgan.words.ranking import (
     N_NEIGHBOURS,
     Draws,
     Means,
@@ -17,7 +17,7 @@ from mmcgan.ranking import (
     rank_draws,
     rank_scores,
 )
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 
 def at(*degrees: float) -> np.ndarray:

@@ -16,8 +16,8 @@ from eval.prose import compared, discriminator_state, summary
 from eval.report import markdown_table, render_html, render_markdown, write_report
 from eval.tables import Cell, Row, Table, number, parameters, system_table, tag_tables
 from mmcgan.dataset import Dataset, TagTable
-from mmcgan.ranking import rank_scores
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.ranking import rank_scores
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 USER, BOTH = "user", "user+annotations"
 EVIL = "<script>alert('x')</script>"

@@ -15,7 +15,7 @@ from data_prep import sample
 from data_prep.photos import Collection
 from data_prep.sample import ANYWHERE, LABELS, N_PHOTOS, SCENES, TAGS, read_sample
 from data_prep.scenes import KINDS, draw_scene
-from mmcgan.vocabulary import normalize_tag
+from mmcgan.words.vocabulary import normalize_tag
 
 NONE: frozenset[str] = frozenset()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mmcgan.config import TrainConfig
-from mmcgan.schedules import learning_rate, momentum, rate_factor
+from mmcgan.training.schedules import learning_rate, momentum, rate_factor
 
 N_UPDATES = 10**9  # of the run, which SGD's schedule does not look at
 

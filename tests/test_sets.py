@@ -11,7 +11,7 @@ from scipy import sparse
 from eval import sets as s
 from eval.bootstrap import resample_counts
 from eval.sets import Company, energy_scores, independent_sets, never_together, real_sets
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 
 def csr(rows) -> sparse.csr_array:

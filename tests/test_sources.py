@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from mmcgan import sources
 from mmcgan.errors import RunError
-from mmcgan.sources import Source, hash_weights, load_source, restore_source
+from mmcgan.photos import sources
+from mmcgan.photos.sources import Source, hash_weights, load_source, restore_source
 
 
 def network_of(weight: float) -> nn.Module:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from scipy import sparse
 
-from mmcgan import spread as spread_module
 from mmcgan.config import TrainConfig
 from mmcgan.feature_rows import Standardizer
 from mmcgan.model import Model
 from mmcgan.networks import MixtureGenerator, build_generator
-from mmcgan.spread import N_DRAWS, SCALES, fit_spread
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.training import spread as spread_module
+from mmcgan.training.spread import N_DRAWS, SCALES, fit_spread
+from mmcgan.words.vocabulary import Vocabulary
 
 N_WORDS, FEATURE_SIZE = 6, 3
 

@@ -26,9 +26,9 @@ from mmcgan.config import TrainConfig
 from mmcgan.dataset import SPLITS, Dataset, TagTable
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_json
-from mmcgan.ranking import rank_scores
 from mmcgan.runs import RunDir
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.ranking import rank_scores
+from mmcgan.words.vocabulary import Vocabulary
 
 CONFIG = TrainConfig(**SMALL, tags="user")
 
@@ -98,7 +98,7 @@ def test_train_run_goes_on_with_a_run_that_was_cut_short(make_dataset, tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmcgan.task.Task.save", lambda task, run, best: stop(run))
+        patch.setattr("mmcgan.training.task.Task.save", lambda task, run, best: stop(run))
         with pytest.raises(KeyboardInterrupt):
             train_run(make_dataset(), CONFIG, cut)
     assert cut.is_started

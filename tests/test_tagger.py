@@ -9,11 +9,11 @@ from PIL import Image
 import mmcgan
 from mmcgan import runs
 from mmcgan import tagger as tagger_module
-from mmcgan.backbone import Backbone
 from mmcgan.dataset import read_dataset
 from mmcgan.errors import DataError, OptionError, PhotoError, RunError
 from mmcgan.feature_rows import Standardizer
 from mmcgan.model import load_model
+from mmcgan.photos.backbone import Backbone
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tag, Tagger
 

@@ -12,14 +12,14 @@ import torch
 
 from eval.ablation import ablation_rows
 from eval.metrics import mean_precision
-from mmcgan.bias import with_fitted_bias
 from mmcgan.config import TrainConfig
-from mmcgan.loop import Best
 from mmcgan.model import load_model
-from mmcgan.ranking import Ranking, count_distinct
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.task import COLLAPSED, COLLAPSED_WORDS, Task, build_task
+from mmcgan.training.bias import with_fitted_bias
+from mmcgan.training.loop import Best
+from mmcgan.training.task import COLLAPSED, COLLAPSED_WORDS, Task, build_task
+from mmcgan.words.ranking import Ranking, count_distinct
 
 SIZES: dict[str, Any] = {
     "noise_size": 4, "noise_units": 5, "image_units": 8, "d_word_units": 4, "d_image_units": 5,

@@ -17,9 +17,9 @@ from torch import nn
 
 from eval.digits.game import LabelledGame, NoisyGenerator
 from mmcgan.learning import LearningConfig
-from mmcgan.losses import critic_fake_loss, critic_real_loss, value_function
 from mmcgan.networks import Discriminator
-from mmcgan.trainer import Trainer
+from mmcgan.training.losses import critic_fake_loss, critic_real_loss, value_function
+from mmcgan.training.trainer import Trainer
 
 N_EXAMPLES = 20_000
 

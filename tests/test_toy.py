@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from mmcgan.config import TrainConfig
-from mmcgan.game import Examples, TagGame
-from mmcgan.index import WordIndex
-from mmcgan.loop import Validation, fit
 from mmcgan.networks import build_networks
-from mmcgan.ranking import rank_draws
 from mmcgan.runs import RunDir
-from mmcgan.trainer import Trainer
+from mmcgan.training.game import Examples, TagGame
+from mmcgan.training.loop import Validation, fit
+from mmcgan.training.trainer import Trainer
+from mmcgan.words.index import WordIndex
+from mmcgan.words.ranking import rank_draws
 
 N_CONDITIONS, PROBABILITY = 8, np.array([0.5, 0.3, 0.2])
 N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)

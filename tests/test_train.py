@@ -18,7 +18,7 @@ from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
 from mmcgan.train import main
-from mmcgan.vocabulary import Vocabulary
+from mmcgan.words.vocabulary import Vocabulary
 
 
 def train(data, run, *options):

@@ -17,12 +17,12 @@ from games import (
     weights_of,
 )
 
-from mmcgan import trainer as trainer_module
-from mmcgan.adversarial import ADVERSARIAL
 from mmcgan.errors import TrainingError
-from mmcgan.game import RETRIEVAL, without_mean
-from mmcgan.schedules import learning_rate, momentum
-from mmcgan.trainer import balance
+from mmcgan.training import trainer as trainer_module
+from mmcgan.training.adversarial import ADVERSARIAL
+from mmcgan.training.game import RETRIEVAL, without_mean
+from mmcgan.training.schedules import learning_rate, momentum
+from mmcgan.training.trainer import balance
 
 
 def test_schedules_reach_the_optimisers():

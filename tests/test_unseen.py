@@ -16,7 +16,7 @@ from eval.unseen import (
     harmonic_mean,
     values_of,
 )
-from mmcgan.ranking import rank_scores
+from mmcgan.words.ranking import rank_scores
 
 N_SEEN, N_WITHHELD = 11, 11
 N_WORDS = N_SEEN + N_WITHHELD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmcgan.vocabulary import (
+from mmcgan.words.vocabulary import (
     MAX_TAG_LENGTH,
     Vocabulary,
     normalize_tag,

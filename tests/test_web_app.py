@@ -18,11 +18,11 @@ from test_web_album import with_thumbnails
 from mmcgan.dataset import read_dataset
 from mmcgan.metadata.packet import Packet
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import Vocabulary
 from mmcgan.web.album import Album
 from mmcgan.web.app import create_app
 from mmcgan.web.desk import Desk
 from mmcgan.web.limits import MAX_UPLOAD_BYTES
+from mmcgan.words.vocabulary import Vocabulary
 
 HTML = "<img_src=x_onerror=alert(1)>"
 

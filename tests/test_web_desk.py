@@ -16,10 +16,10 @@ from mmcgan.dataset import read_dataset
 from mmcgan.errors import PhotoError
 from mmcgan.metadata.packet import Packet
 from mmcgan.tagger import Tagger
-from mmcgan.vocabulary import unit_rows
 from mmcgan.web import desk as desk_module
 from mmcgan.web.album import Album
 from mmcgan.web.desk import Desk, NotHereError
+from mmcgan.words.vocabulary import unit_rows
 
 
 @pytest.fixture

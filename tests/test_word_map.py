@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
 from eval.word_map import GAMMAS, PENALTIES, fit_word_map
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 RANDOM = np.random.default_rng(0)
 GIVEN = unit_rows(RANDOM.normal(size=(60, 4)))

@@ -28,10 +28,10 @@ from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
 from eval.benchmark.training import training_rows
 from eval.benchmark.vectors import vector_rows
-from mmcgan.backbone import Backbone
 from mmcgan.cli import run_command
 from mmcgan.config import PrepareConfig
 from mmcgan.files import write_json
+from mmcgan.photos.backbone import Backbone
 
 
 def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:

@@ -17,11 +17,11 @@ from PIL import Image, ImageOps
 from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
-from mmcgan.backbone import Backbone, load_backbone, restore_network
 from mmcgan.config import PrepareConfig
-from mmcgan.decoding import Pixels, decode_pixels
 from mmcgan.errors import OptionError
-from mmcgan.runtimes import PixelNetwork
+from mmcgan.photos.backbone import Backbone, load_backbone, restore_network
+from mmcgan.photos.decoding import Pixels, decode_pixels
+from mmcgan.photos.runtimes import PixelNetwork
 
 FloatArray = npt.NDArray[np.float32]
 

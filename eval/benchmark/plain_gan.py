@@ -15,8 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from mmcgan.config import TrainConfig
-from mmcgan.game import Examples
 from mmcgan.networks import initialize
+from mmcgan.training.game import Examples
 
 
 class PlainGenerator(nn.Module):

@@ -13,9 +13,9 @@ from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
 from mmcgan.config import TrainConfig
-from mmcgan.game import Examples, TagGame
 from mmcgan.networks import build_networks
-from mmcgan.trainer import Trainer
+from mmcgan.training.game import Examples, TagGame
+from mmcgan.training.trainer import Trainer
 
 FEATURE_SIZE, VECTOR_SIZE = 1280, 200  # of the default backbone and word vectors
 N_PHOTOS, N_WORDS, TAGS_A_PHOTO = 2_000, 1_000, 4

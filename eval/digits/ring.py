@@ -23,7 +23,7 @@ from mmcgan.files import write_json
 from mmcgan.learning import LearningConfig
 from mmcgan.networks import Discriminator, Generator
 from mmcgan.options import Config, option
-from mmcgan.trainer import Trainer
+from mmcgan.training.trainer import Trainer
 
 N_MODES, DEVIATION = 25, 0.02  # bumps on a ring of radius 1
 N_EXAMPLES, N_SAMPLES = 25_000, 10_000

@@ -19,10 +19,10 @@ from eval.digits.parzen import SIGMAS, log_densities
 from eval.digits.samples import class_labels, generate
 from mmcgan.errors import OptionError, RunError
 from mmcgan.files import read_json, write_json
-from mmcgan.loop import Validation, fit
 from mmcgan.options import flag
 from mmcgan.runs import RunDir
-from mmcgan.trainer import Trainer
+from mmcgan.training.loop import Validation, fit
+from mmcgan.training.trainer import Trainer
 
 N_WATCHED = 2000  # validation images by which the best networks are chosen while training
 PUBLISHED = {

@@ -31,7 +31,7 @@ from mmcgan.metadata.names import (
 )
 from mmcgan.metadata.packet import Edit, KeywordList, Packet, text_of
 from mmcgan.metadata.record import Record
-from mmcgan.vocabulary import normalize_tag, printed
+from mmcgan.words.vocabulary import normalize_tag, printed
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -11,7 +11,7 @@ from mmcgan.dataset import SPLITS, Dataset
 from mmcgan.errors import DataError
 from mmcgan.feature_rows import Standardizer
 from mmcgan.model import Model
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 _SAME = ("name", "weights_sha256", "feature_size")  # of two backbones whose features compare
 

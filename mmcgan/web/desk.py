@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.errors import MmcganError, PhotoError
-from mmcgan.images import open_header
 from mmcgan.metadata import Marks, read_keywords
 from mmcgan.metadata.marking import mark
 from mmcgan.metadata.names import tag_words
-from mmcgan.ranking import Draws, count_votes
+from mmcgan.photos.images import open_header
 from mmcgan.tagger import Tag, Tagger
-from mmcgan.vocabulary import unit_rows
 from mmcgan.web.album import Album
+from mmcgan.words.ranking import Draws, count_votes
+from mmcgan.words.vocabulary import unit_rows
 
 MAX_PIXELS = 100_000_000  # of a photo
 N_HELD = 512  # photos

@@ -31,11 +31,11 @@ from eval.evaluation import evaluate
 from eval.metrics import mean_precision
 from mmcgan.config import EvaluateConfig, PrepareConfig, TrainConfig
 from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
-from mmcgan.index import WordIndex
-from mmcgan.ranking import rank_draws
 from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.task import build_task
+from mmcgan.training.task import build_task
+from mmcgan.words.index import WordIndex
+from mmcgan.words.ranking import rank_draws
 
 FEATURE_SIZE = 1280
 TAGS = 4  # of an image

@@ -22,11 +22,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from mmcgan.errors import OptionError, RunError
-from mmcgan.on_openvino import Runtime, read_kept_runtime
+from mmcgan.photos.on_openvino import Runtime, read_kept_runtime
 
 if TYPE_CHECKING:  # torch takes long to import, and a network that was converted does without
-    from mmcgan.runtimes import PixelNetwork
-    from mmcgan.sources import Source
+    from mmcgan.photos.runtimes import PixelNetwork
+    from mmcgan.photos.sources import Source
 
 RESIZE = "shorter side bicubic, centre crop"
 
@@ -89,7 +89,7 @@ def load_backbone(name: str, runtime: str = "auto", precision: str = "float32") 
     Raises `OptionError` if there is no such backbone, runtime or precision, and
     `DependencyError` if the package it comes from is not installed.
     """
-    from mmcgan.sources import load_source
+    from mmcgan.photos.sources import load_source
 
     return _start(load_source(name), runtime, precision)
 
@@ -137,7 +137,7 @@ def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | Non
 
 
 def _restore_source(facts: dict[str, Any]) -> Source:
-    from mmcgan.sources import restore_source
+    from mmcgan.photos.sources import restore_source
 
     return restore_source(facts)
 
@@ -167,7 +167,7 @@ def _detail_of(record: dict[str, Any]) -> int | None:
 
 
 def _start(source: Source, runtime: str, precision: str) -> Backbone:
-    from mmcgan.runtimes import build_runtime
+    from mmcgan.photos.runtimes import build_runtime
 
     facts = source.facts
     runtime, run = build_runtime(source.on_pixels(), source.image_size, runtime, precision, facts)

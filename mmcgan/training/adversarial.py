@@ -1,7 +1,8 @@
 """The game of two networks: what the discriminator lowers and what the generator lowers.
 
-One `Play` for each way to play (`--loss`), of formulas in `mmcgan.losses`. Whatever is generated,
-words or digits, is played for by the same code; a `Game` says what is real and what is generated.
+One `Play` for each way to play (`--loss`), of formulas in `mmcgan.training.losses`. Whatever is
+generated, words or digits, is played for by the same code; a `Game` says what is real and what is
+generated.
 
 Shapes: B examples of a mini-batch, R real and S generated vectors an example, E their size.
 """
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from mmcgan.losses import (
+from mmcgan.training.losses import (
     critic_fake_loss,
     critic_real_loss,
     fake_loss,
@@ -34,7 +35,7 @@ Judge = Callable[[Tensor], Tensor]  # examples (B, S, E) → the discriminator's
 
 
 class Game(Protocol):
-    """What `mmcgan.trainer` trains: two networks and the examples that they play with."""
+    """What `mmcgan.training.trainer` trains: two networks and the examples that they play with."""
 
     @property
     def learners(self) -> nn.ModuleDict:

@@ -21,8 +21,8 @@ from PIL import Image
 
 from mmcgan.errors import PhotoError
 from mmcgan.files import atomic_path
-from mmcgan.images import open_photo
-from mmcgan.vocabulary import printed
+from mmcgan.photos.images import open_photo
+from mmcgan.words.vocabulary import printed
 
 if TYPE_CHECKING:
     from mmcgan.tagger import Tag
@@ -88,7 +88,7 @@ def thumbnail(photo: Path, size: int = THUMBNAIL_SIZE) -> bytes:
 
 
 def read_asset(name: str) -> str:
-    """Return a file of mmcgan/pages."""
+    """Return a file of mmcgan/library/pages."""
     return (PAGES / name).read_text(encoding="utf-8")
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.converted import read_kept
 from mmcgan.errors import DependencyError, OptionError
+from mmcgan.photos.converted import read_kept
 
 Runtime = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 

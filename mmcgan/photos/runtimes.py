@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from mmcgan.converted import read_or_convert
 from mmcgan.errors import OptionError
-from mmcgan.on_openvino import (
+from mmcgan.photos.converted import read_or_convert
+from mmcgan.photos.on_openvino import (
     Runtime,
     check_precision,
     compile_runtime,

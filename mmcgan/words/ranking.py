@@ -1,6 +1,6 @@
 """Draws → ranked words: the paper's vote (arXiv 1411.1784, section 4.2), or the mean draw.
 
-Both take their words from the faiss index (`mmcgan.index`) and score them again exactly.
+Both take their words from the faiss index (`mmcgan.words.index`) and score them again exactly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.index import WordIndex
+from mmcgan.words.index import WordIndex
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from platformdirs import user_cache_path
 
 from mmcgan.files import atomic_path
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -18,9 +18,11 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from mmcgan.choice import Choice
 from mmcgan.config import TagConfig
 from mmcgan.errors import MetadataError, MmcganError, PhotoError
+from mmcgan.library.choice import Choice
+from mmcgan.library.summary import Summary
+from mmcgan.library.tag_list import TagList
 from mmcgan.metadata import (
     Change,
     Marks,
@@ -32,8 +34,6 @@ from mmcgan.metadata import (
     plan_sidecar,
 )
 from mmcgan.runs import RunDir, model_name
-from mmcgan.summary import Summary
-from mmcgan.tag_list import TagList
 from mmcgan.tagger import Tag, Tagger
 
 Result = list[Tag] | MmcganError

@@ -1,7 +1,7 @@
 """HEIC and camera RAW, which take a package each: pip install 'mmcgan[heic]', 'mmcgan[raw]'.
 
-Files are told by what is in them, as `mmcgan.images` does. Many RAW formats begin as a TIFF; their
-first picture is then of the sensor, or a small one beside it.
+Files are told by what is in them, as `mmcgan.photos.images` does. Many RAW formats begin as a TIFF;
+their first picture is then of the sensor, or a small one beside it.
 """
 
 from __future__ import annotations

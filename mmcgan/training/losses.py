@@ -1,6 +1,6 @@
 """The losses, one formula a function, on the discriminator's logits.
 
-What the two networks play for is put together of them in `mmcgan.adversarial`.
+What the two networks play for is put together of them in `mmcgan.training.adversarial`.
 With D = sigmoid(logit): log D = -softplus(-logit) and log(1 - D) = -softplus(logit).
 """
 

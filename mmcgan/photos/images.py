@@ -23,7 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import DependencyError, PhotoError
-from mmcgan.extra_formats import find_extra_decoder
+from mmcgan.photos.extra_formats import find_extra_decoder
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240

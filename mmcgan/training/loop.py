@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from mmcgan.errors import RunError, TrainingError
 from mmcgan.runs import RunDir
-from mmcgan.schedules import learning_rate, momentum
-from mmcgan.trainer import Trainer
+from mmcgan.training.schedules import learning_rate, momentum
+from mmcgan.training.trainer import Trainer
 
 UNBEATEN_ACCURACY = 0.99  # of D, on real and on generated examples, above which G cannot win
 

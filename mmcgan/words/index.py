@@ -1,7 +1,7 @@
 """The faiss index over the words: nearest by cosine, or best by inner product and bias.
 
 The search is exact, but for the nearest of a very large vocabulary, which are sought in the
-clusters near a query (`mmcgan.clusters`).
+clusters near a query (`mmcgan.words.clusters`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.clusters import MAX_NEIGHBOURS, exact_of, read_or_cluster
 from mmcgan.errors import DependencyError
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.clusters import MAX_NEIGHBOURS, exact_of, read_or_cluster
+from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

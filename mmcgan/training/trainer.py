@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mmcgan.adversarial import ADVERSARIAL, Game, Losses
 from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import TrainingError
 from mmcgan.learning import LearningConfig
-from mmcgan.schedules import momentum, rate_factor
+from mmcgan.training.adversarial import ADVERSARIAL, Game, Losses
+from mmcgan.training.schedules import momentum, rate_factor
 
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100

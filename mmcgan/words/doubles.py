@@ -25,7 +25,7 @@ import torch
 from scipy import sparse
 
 from mmcgan.feature_rows import Rows, chunks
-from mmcgan.vocabulary import Vocabulary, unit_rows
+from mmcgan.words.vocabulary import Vocabulary, unit_rows
 
 LIST = Path(__file__).parent / "doubles.txt"
 ALIKE = 0.5  # cosine of the mean features of the photos of both words

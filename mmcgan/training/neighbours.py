@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from mmcgan.feature_rows import Rows, chunks
-from mmcgan.index import import_faiss
-from mmcgan.vocabulary import unit_rows
+from mmcgan.words.index import import_faiss
+from mmcgan.words.vocabulary import unit_rows
 
 N_NEIGHBOURS = 100
 TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)

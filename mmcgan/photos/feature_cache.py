@@ -25,8 +25,8 @@ import numpy.typing as npt
 from platformdirs import user_cache_path
 
 from mmcgan.errors import MetadataError, PhotoError
-from mmcgan.images import orientation_of
 from mmcgan.metadata.containers import JPEG_START, PNG_START, jpeg_segments, png_chunks
+from mmcgan.photos.images import orientation_of
 
 MAX_BYTES = 2**30
 KEEP_SHARE = 0.9  # of MAX_BYTES, when the oldest go

@@ -3,7 +3,8 @@
     path     the photo, as the command line named it
     tags     its tags, best first, with ", " between
     scores   their scores, in the same way
-    model    the model and options (`mmcgan.photo_library.tagging_name`), the same in all rows
+    model    the model and options, the same in all rows (`tagging_name` of
+             `mmcgan.library.photo_library`)
 
 `prepare` does not take it for a table of what people wrote, whose columns are others.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_file, write_text
 from mmcgan.tagger import Tag
-from mmcgan.vocabulary import printed
+from mmcgan.words.vocabulary import printed
 
 COLUMNS = ("path", "tags", "scores", "model")
 MAX_BYTES = 2**30

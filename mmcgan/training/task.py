@@ -12,28 +12,28 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from mmcgan.bias import with_fitted_bias
 from mmcgan.calibration import MAX_SCORES, Calibration, fit_calibration
-from mmcgan.condense import condense
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset
 from mmcgan.distributed import ALONE, Ranks
-from mmcgan.doubles import find_doubles
 from mmcgan.errors import DataError
 from mmcgan.feature_rows import StandardizedRows, Standardizer
-from mmcgan.game import Examples, TagGame
-from mmcgan.loop import Best, Validation, fit
-from mmcgan.memory import require_memory
 from mmcgan.model import Model, save_model
-from mmcgan.neighbours import find_neighbours
 from mmcgan.networks import build_networks
-from mmcgan.ranking import Ranking, count_distinct
 from mmcgan.runs import RunDir
-from mmcgan.schedules import learning_rate
-from mmcgan.spread import fit_spread
 from mmcgan.tagger import Tagger
-from mmcgan.trainer import Trainer
-from mmcgan.vocabulary import Vocabulary, transform_words
+from mmcgan.training.bias import with_fitted_bias
+from mmcgan.training.condense import condense
+from mmcgan.training.game import Examples, TagGame
+from mmcgan.training.loop import Best, Validation, fit
+from mmcgan.training.memory import require_memory
+from mmcgan.training.neighbours import find_neighbours
+from mmcgan.training.schedules import learning_rate
+from mmcgan.training.spread import fit_spread
+from mmcgan.training.trainer import Trainer
+from mmcgan.words.doubles import find_doubles
+from mmcgan.words.ranking import Ranking, count_distinct
+from mmcgan.words.vocabulary import Vocabulary, transform_words
 
 Score = Callable[[Ranking, sparse.csr_array], float]
 

@@ -20,13 +20,13 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from mmcgan.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
 from mmcgan.config import TrainConfig
 from mmcgan.distributed import ALONE, Ranks
 from mmcgan.feature_rows import Rows
-from mmcgan.losses import draw_likelihood, retrieval_loss
-from mmcgan.neighbours import Neighbours
 from mmcgan.networks import Discriminator, Generator, MixtureGenerator, WordTable
+from mmcgan.training.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
+from mmcgan.training.losses import draw_likelihood, retrieval_loss
+from mmcgan.training.neighbours import Neighbours
 
 MAX_SCORED_WORDS = 8192  # words that an update scores; of a larger vocabulary, a random choice
 SET_SOFTNESS = 0.5  # of a word's place in a set, in logits: how far its gradient reaches

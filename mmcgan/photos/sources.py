@@ -1,4 +1,4 @@
-"""Networks trained by others, by the names that `mmcgan.backbone` lists: as torch modules."""
+"""Networks that others trained, as torch modules; `mmcgan.photos.backbone` lists their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mmcgan.errors import DependencyError, OptionError, RunError
-from mmcgan.runtimes import PixelNetwork, one_line
+from mmcgan.photos.runtimes import PixelNetwork, one_line
 
 _BUILT_IN = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
 _EXPECTED = (

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.backbone import Backbone
 from mmcgan.errors import PhotoError
 from mmcgan.files import read_file
-from mmcgan.images import MAX_IMAGE_BYTES, open_photo
+from mmcgan.photos.backbone import Backbone
+from mmcgan.photos.images import MAX_IMAGE_BYTES, open_photo
 
 if TYPE_CHECKING:
-    from mmcgan.feature_cache import FeatureCache
+    from mmcgan.photos.feature_cache import FeatureCache
 
 BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
 MAX_DECODERS = 8

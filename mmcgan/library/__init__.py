@@ -1,0 +1,1 @@
+"""A photographer's photos, many at once: tagged, chosen, written and shown."""

@@ -1,0 +1,1 @@
+"""From a photo, a file by anyone, to its features."""

@@ -1,0 +1,1 @@
+"""The game that generator and discriminator play, and all that is done once while training."""
