@@ -16,8 +16,8 @@ from typing import Any, Literal
 import click
 import numpy as np
 
+from eval.figures.sets import tag_sets
 from eval.measure import Setting
-from eval.sets import tag_sets
 from eval.study import (
     MLP,
     Measured,

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eval.baselines import FitData, Rival, fit_rivals, left_out
-from eval.calibration import calibration
-from eval.distribution import Photos, distribution
+from eval.figures.calibration import calibration
+from eval.figures.distribution import Photos, distribution
+from eval.figures.sets import tag_sets
+from eval.figures.truth import distance_from_truth
 from eval.measure import Setting, measure
 from eval.predictions import SystemPredictions, read_predictions, write_predictions
-from eval.sets import tag_sets
+from eval.rivals.baselines import FitData, Rival, fit_rivals, left_out
 from eval.systems import Generated, ask_rival, draw_many, generate
-from eval.truth import distance_from_truth
 from mmcgan.config import EvaluateConfig
 from mmcgan.dataset import Dataset
 from mmcgan.errors import RunError

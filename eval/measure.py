@@ -11,10 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.bootstrap import Figure, figure, mean_figure, ratio_figure, resample_counts
-from eval.breadth import breadth, hit_counts, per_tag, retrieval_counts
-from eval.checks import NEAR_DUPLICATE_COSINE, build_checks, near_duplicates, shuffled_precision
-from eval.metrics import DESCRIPTIONS, METRICS, Judged, expected_map
+from eval.figures.bootstrap import Figure, figure, mean_figure, ratio_figure, resample_counts
+from eval.figures.breadth import breadth, hit_counts, per_tag, retrieval_counts
+from eval.figures.checks import (
+    NEAR_DUPLICATE_COSINE,
+    build_checks,
+    near_duplicates,
+    shuffled_precision,
+)
+from eval.figures.metrics import DESCRIPTIONS, METRICS, Judged, expected_map
 from eval.predictions import SystemPredictions
 from mmcgan.config import TagSource
 from mmcgan.dataset import Dataset

@@ -22,12 +22,12 @@ from scipy import sparse
 from scipy.special import expit
 from tqdm import tqdm
 
-from eval.baselines import FitData, Rival, Try, choose, mlp_tries, regression_tries
-from eval.bootstrap import Figure, resample_counts
 from eval.evaluation import check_same_data, fit_data
+from eval.figures.bootstrap import Figure, resample_counts
+from eval.figures.metrics import MIAP_DEPTH
 from eval.measure import Setting
-from eval.metrics import MIAP_DEPTH
-from eval.scoring import Score
+from eval.rivals.baselines import FitData, Rival, Try, choose, mlp_tries, regression_tries
+from eval.rivals.scoring import Score
 from eval.study import write_results
 from eval.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.word_map import WordMap, fit_word_map

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.baselines import FitData, Rival, choose, fit_biased_mlp, mlp_tries
-from eval.bootstrap import ratio_figure
 from eval.evaluation import fit_data
+from eval.figures.bootstrap import ratio_figure
+from eval.figures.metrics import CUT, METRICS, expected_map, mean_precision
 from eval.measure import Setting
-from eval.metrics import CUT, METRICS, expected_map, mean_precision
-from eval.mlp import MlpSettings
 from eval.predictions import SystemPredictions
+from eval.rivals.baselines import FitData, Rival, choose, fit_biased_mlp, mlp_tries
+from eval.rivals.mlp import MlpSettings
 from eval.systems import ask_rival
 from mmcgan.config import TagSource, TrainConfig
 from mmcgan.dataset import Dataset

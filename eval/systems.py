@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.baselines import Rival
-from eval.metrics import CUT, MIAP_DEPTH
+from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
-from eval.scoring import score_in_parts
+from eval.rivals.baselines import Rival
+from eval.rivals.scoring import score_in_parts
 from mmcgan.tagger import Tagger
 from mmcgan.words.ranking import (
     N_NEIGHBOURS,

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.bootstrap import Figure, figure, mean_figure
-from eval.metrics import CUT, METRICS, Judged, expected_precisions
+from eval.figures.bootstrap import Figure, figure, mean_figure
+from eval.figures.metrics import CUT, METRICS, Judged, expected_precisions
 from mmcgan.words.ranking import Ranking
 
 FloatArray = npt.NDArray[np.float64]

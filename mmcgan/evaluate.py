@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from eval.evaluation import evaluate
-from eval.gallery import build_gallery
-from eval.report import write_report
+from eval.pages.gallery import build_gallery
+from eval.pages.report import write_report
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import EvaluateConfig
 from mmcgan.dataset import FILE_NAME, Dataset, newest_data, read_dataset

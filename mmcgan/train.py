@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from eval.checks import check_generator
-from eval.metrics import mean_precision
+from eval.figures.checks import check_generator
+from eval.figures.metrics import mean_precision
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TrainConfig

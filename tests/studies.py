@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from eval import baselines, mlp
+from eval.rivals import baselines, mlp
 
 SMALL = {
     "noise_units": 4, "image_units": 8, "d_word_units": 4, "d_image_units": 4, "maxout_units": 4,

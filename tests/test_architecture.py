@@ -106,7 +106,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 def test_packages_are_there():
     names = modules(ROOT).keys()
-    assert {"mmcgan", "mmcgan.dataset", "data_prep.pipeline", "eval.metrics"} <= names
+    assert {"mmcgan", "mmcgan.dataset", "data_prep.pipeline", "eval.evaluation"} <= names
     assert {"mmcgan.config", "mmcgan.dataset"} <= imports(ROOT)["data_prep.pipeline"]
 
 

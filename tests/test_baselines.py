@@ -10,9 +10,9 @@ import torch
 from scipy import sparse
 from sklearn.linear_model import Ridge
 
-from eval import baselines, mlp
-from eval.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
-from eval.nearest import find_nearest
+from eval.rivals import baselines, mlp
+from eval.rivals.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
+from eval.rivals.nearest import find_nearest
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.words.vocabulary import unit_rows
 
@@ -227,7 +227,7 @@ def test_training_photos_in_parts_from_disk_give_the_same_rival(rivals, name, mo
     same = Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32))
     rows = StandardizedRows(data.train_features, np.arange(200), same, torch.device("cpu"))
     monkeypatch.setattr("mmcgan.feature_rows.CHUNK_BYTES", 7 * 6 * 4)
-    monkeypatch.setattr("eval.scoring.MAX_SCORES", 11 * N_WORDS)
+    monkeypatch.setattr("eval.rivals.scoring.MAX_SCORES", 11 * N_WORDS)
     tries = {"knn": baselines.knn_tries, "regression": baselines.regression_tries,
              "ridge": baselines.ridge_tries, "mlp": baselines.mlp_tries}  # fmt: skip
     found = choose(name, tries[name](replace(data, train_features=rows)), data)

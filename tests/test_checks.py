@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.checks import build_checks, derangement, near_duplicates, shuffled_precision
+from eval.figures.checks import build_checks, derangement, near_duplicates, shuffled_precision
 from mmcgan.words.ranking import rank_scores
 
 

@@ -20,8 +20,8 @@ from eval.digits.report import (
     summary,
     write_digits_report,
 )
-from eval.plots import accuracy_plot, loss_plot
-from eval.report import game_figures
+from eval.pages.plots import accuracy_plot, loss_plot
+from eval.pages.report import game_figures
 
 SECTIONS = ["pictures", "measures", "likelihood", "classes", "learning", "facts"]
 

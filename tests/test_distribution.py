@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval import distribution as d
-from eval.distribution import Photos
+from eval.figures import distribution as d
+from eval.figures.distribution import Photos
 
 
 def csr(rows) -> sparse.csr_array:

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from test_report import EVIL, _assert_tables_are_well_formed, _Page, lean_report
 
-from eval import draw_plots, draw_tables
-from eval.plots import Line
-from eval.report import render_html, render_markdown
+from eval.pages import draw_plots, draw_tables
+from eval.pages.plots import Line
+from eval.pages.report import render_html, render_markdown
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}
 

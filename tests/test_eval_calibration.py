@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.calibration import N_GIVEN, calibration, calibration_of
-from eval.metrics import Judged
+from eval.figures.calibration import N_GIVEN, calibration, calibration_of
+from eval.figures.metrics import Judged
 from mmcgan.dataset import read_dataset
 from mmcgan.tagger import Tagger
 

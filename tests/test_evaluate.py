@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eval import systems
-from eval.baselines import Rival
+from eval.rivals.baselines import Rival
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
@@ -227,7 +227,7 @@ def test_a_rivals_answers_do_not_depend_on_how_many_photos_are_scored_at_once(mo
     rival = Rival("plain", {}, lambda features: np.asarray(features @ weights))
     features = random.normal(size=(25, 6)).astype(np.float32)
     whole = systems.ask_rival(rival, features, np.array([3, 7]), 30)
-    monkeypatch.setattr("eval.scoring.MAX_SCORES", 4 * 30)
+    monkeypatch.setattr("eval.rivals.scoring.MAX_SCORES", 4 * 30)
     parts = systems.ask_rival(rival, features, np.array([3, 7]), 30)
     assert np.array_equal(parts.ranking.rows, whole.ranking.rows)
     assert np.allclose(parts.concept_scores, whole.concept_scores, atol=1e-6)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.breadth import breadth, diversity, per_tag, skewness
+from eval.figures.breadth import breadth, diversity, per_tag, skewness
+from eval.figures.metrics import Judged
 from eval.measure import Setting, measure
-from eval.metrics import Judged
 from eval.predictions import SystemPredictions
 from mmcgan.dataset import Dataset, TagTable
 from mmcgan.words.ranking import Ranking, rank_scores

@@ -9,8 +9,8 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import average_precision_score, precision_score, recall_score
 
-from eval.bootstrap import figure, mean_figure, resample_counts
-from eval.metrics import (
+from eval.figures.bootstrap import figure, mean_figure, resample_counts
+from eval.figures.metrics import (
     DESCRIPTIONS,
     METRICS,
     Judged,

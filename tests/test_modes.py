@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eval.digits.ring import DEVIATION, N_MODES, centres, modes_of, play
-from eval.modes import Modes
+from eval.figures.modes import Modes
 
 
 def test_counts_coverage_and_entropy():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval.nearest import find_nearest
+from eval.rivals.nearest import find_nearest
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.words.vocabulary import unit_rows
 

@@ -12,7 +12,6 @@ from scipy import sparse
 from scipy.special import logit
 from studies import SMALL, small_rivals
 
-from eval.baselines import FitData, Try
 from eval.open_vocabulary import (
     Words,
     choose_on_seen,
@@ -21,6 +20,7 @@ from eval.open_vocabulary import (
     photos_of,
     with_withheld,
 )
+from eval.rivals.baselines import FitData, Try
 from eval.study import train_run
 from eval.unseen import MEASURES
 from mmcgan.cli import run_command

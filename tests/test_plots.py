@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from eval import plots
-from eval.plots import Line, system_lines
-from eval.svg import PALETTE, drawing, label, label_width, new_axes, svg
+from eval.pages import plots
+from eval.pages.plots import Line, system_lines
+from eval.pages.svg import PALETTE, drawing, label, label_width, new_axes, svg
 from mmcgan.words.vocabulary import printed
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}

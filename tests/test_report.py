@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from data_prep.photos import Photo
-from eval.gallery import GalleryPhoto, build_gallery
-from eval.prose import compared, discriminator_state, summary
-from eval.report import markdown_table, render_html, render_markdown, write_report
-from eval.tables import Cell, Row, Table, number, parameters, system_table, tag_tables
+from eval.pages.gallery import GalleryPhoto, build_gallery
+from eval.pages.prose import compared, discriminator_state, summary
+from eval.pages.report import markdown_table, render_html, render_markdown, write_report
+from eval.pages.tables import Cell, Row, Table, number, parameters, system_table, tag_tables
 from mmcgan.dataset import Dataset, TagTable
 from mmcgan.words.ranking import rank_scores
 from mmcgan.words.vocabulary import Vocabulary, unit_rows

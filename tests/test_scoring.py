@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval import scoring
-from eval.scoring import TwoSteps, score_in_parts
+from eval.rivals import scoring
+from eval.rivals.scoring import TwoSteps, score_in_parts
 
 FEATURES = np.arange(12, dtype=np.float32).reshape(6, 2)
 WEIGHTS = np.array([[1, 2, 3], [-1, 0, 1]], np.float32)

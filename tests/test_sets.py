@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval import sets as s
-from eval.bootstrap import resample_counts
-from eval.sets import Company, energy_scores, independent_sets, never_together, real_sets
+from eval.figures import sets as s
+from eval.figures.bootstrap import resample_counts
+from eval.figures.sets import Company, energy_scores, independent_sets, never_together, real_sets
 from mmcgan.words.vocabulary import unit_rows
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from eval.ablation import ablation_rows
-from eval.metrics import mean_precision
+from eval.figures.metrics import mean_precision
 from mmcgan.config import TrainConfig
 from mmcgan.model import load_model
 from mmcgan.runs import RunDir

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.bootstrap import resample_counts
-from eval.metrics import MIAP_DEPTH
+from eval.figures.bootstrap import resample_counts
+from eval.figures.metrics import MIAP_DEPTH
 from eval.unseen import (
     MEASURES,
     Answers,

@@ -13,7 +13,7 @@ from eval.digits.classifier import Judge, Recognised
 from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.parzen import parzen_log_likelihood
-from eval.modes import Modes
+from eval.figures.modes import Modes
 from mmcgan.words.index import import_faiss
 
 FloatArray = npt.NDArray[np.float32]

@@ -10,9 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from eval.plots import Line, draw_line, finite, fit, log_plot
-from eval.svg import colour, drawing, name_axes, new_axes, svg
-from eval.tables import percent
+from eval.pages.plots import Line, draw_line, finite, fit, log_plot
+from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
+from eval.pages.tables import percent
 
 MAX_DROP = 1000.0  # nats below the best that are drawn: a much too narrow window has no bottom
 BAR = 0.38  # width of a bar; two stand at each class

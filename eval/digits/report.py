@@ -1,7 +1,8 @@
 """The report of a GAN on digits: report.json and report.html, from the measured dict.
 
-The page is in the manner of `eval.report`: one file that escapes whatever is put into it, asks
-nothing of any server and runs no script. A part that the dict lacks, or has as None, is left out.
+The page is in the manner of `eval.pages.report`: one file that escapes whatever is put into it,
+asks nothing of any server and runs no script. A part that the dict lacks, or has as None, is left
+out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.digits.plots import class_plot, likelihood_plot, sigma_plot
-from eval.report import (
+from eval.pages.report import (
     Figure,
     Log,
     data_uri,
@@ -21,8 +22,8 @@ from eval.report import (
     game_figures,
     new_environment,
 )
-from eval.svg import PALETTE
-from eval.tables import Cell, Report, Row, Table, number, percent
+from eval.pages.svg import PALETTE
+from eval.pages.tables import Cell, Report, Row, Table, number, percent
 from mmcgan.files import write_json, write_text
 
 KINDS = {"gan": "GAN", "cgan": "Conditional GAN"}

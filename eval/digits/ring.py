@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from eval.digits.game import LabelledGame, NoisyGenerator
-from eval.modes import Modes
+from eval.figures.modes import Modes
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.files import write_json
 from mmcgan.learning import LearningConfig

@@ -28,7 +28,7 @@ from data_prep.pipeline import build_dataset
 from eval.benchmark.scale import Cost
 from eval.benchmark.search import draws_of_photos, tree_of_words
 from eval.evaluation import evaluate
-from eval.metrics import mean_precision
+from eval.figures.metrics import mean_precision
 from mmcgan.config import EvaluateConfig, PrepareConfig, TrainConfig
 from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
 from mmcgan.runs import RunDir

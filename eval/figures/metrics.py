@@ -1,9 +1,9 @@
 """Named metrics of ranked tags, each with its description; precision in expectation over ties.
 
 A metric of images takes a `Judged` ranking and returns one value an image (N,), so that means and
-bootstrap intervals (`eval.bootstrap`) are made of the same values. Images without a relevant tag
-have no value (NaN): they are skipped, and counted by who reports. `expected_map` is the
-concept-centred counterpart, which ranks images instead of words.
+bootstrap intervals (`eval.figures.bootstrap`) are made of the same values. Images without a
+relevant tag have no value (NaN): they are skipped, and counted by who reports. `expected_map` is
+the concept-centred counterpart, which ranks images instead of words.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eval.metrics import CUT, Judged
-from eval.modes import Modes
+from eval.figures.metrics import CUT, Judged
+from eval.figures.modes import Modes
 from mmcgan.words.ranking import Ranking
 from mmcgan.words.vocabulary import Vocabulary
 

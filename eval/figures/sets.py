@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from eval.bootstrap import Figure, figure, mean_figure, resample_counts
+from eval.figures.bootstrap import Figure, figure, mean_figure, resample_counts
 
 CUT = 10  # words of a set
 MIN_PHOTOS = 50  # training photos with a word, from which on missing pairs say something

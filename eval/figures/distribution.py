@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
-from eval.bootstrap import mean_figure, resample_counts
-from eval.reliability import Reliability
+from eval.figures.bootstrap import mean_figure, resample_counts
+from eval.figures.reliability import Reliability
 
 BLOCK, MAX_CELLS = 256, 2**22  # images, and images × words, that are in memory at once
 NUMBERS_OF_DRAWS = (100, 1000)  # measured beside all draws

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eval.tables import ROLES, Cell, Report, Row, Table, interval, number, parameters, percent
+from eval.pages.tables import ROLES, Cell, Report, Row, Table, interval, number, parameters, percent
 
 # Measures of sets as a table names them, in its order.
 SET_MEASURES = {

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from eval.plots import Line, draw_line
-from eval.svg import colour, drawing, name_axes, new_axes, svg
+from eval.pages.plots import Line, draw_line
+from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
 
 MIN_PAIRS = 20  # pairs of a photo and a word that a bin needs to be drawn
 OTHER = Line("muted")  # of a system that the report does not know

@@ -16,10 +16,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from eval import draw_plots, draw_tables, plots, prose, tables
-from eval.gallery import GalleryPhoto
-from eval.svg import PALETTE
-from eval.tables import Report, Table
+from eval.pages import draw_plots, draw_tables, plots, prose, tables
+from eval.pages.gallery import GalleryPhoto
+from eval.pages.svg import PALETTE
+from eval.pages.tables import Report, Table
 from mmcgan.files import write_json, write_text
 from mmcgan.words.vocabulary import printed
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eval.metrics import Judged
-from eval.reliability import Reliability
+from eval.figures.metrics import Judged
+from eval.figures.reliability import Reliability
 from mmcgan.model import Model
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.metrics import mean_precision
-from eval.nearest import find_nearest
+from eval.figures.metrics import mean_precision
+from eval.rivals.nearest import find_nearest
 from eval.systems import Generated
 from mmcgan.feature_rows import Features
 from mmcgan.words.ranking import Ranking

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from scipy import linalg, sparse
 from tqdm import tqdm
 
-from eval.metrics import CUT, mean_precision
-from eval.mlp import FittedMlp, MlpSettings, fit_mlp
-from eval.nearest import Nearest, find_nearest
-from eval.scoring import Score, TwoSteps, score_in_parts
+from eval.figures.metrics import CUT, mean_precision
+from eval.rivals.mlp import FittedMlp, MlpSettings, fit_mlp
+from eval.rivals.nearest import Nearest, find_nearest
+from eval.rivals.scoring import Score, TwoSteps, score_in_parts
 from mmcgan.feature_rows import Features, chunks
 from mmcgan.training.bias import MAX_SCORES, fit_bias
 from mmcgan.words.ranking import Ranking, rank_scores
@@ -286,7 +286,7 @@ def _to_equal_norm(features: npt.ArrayLike) -> FloatArray:
 
 
 def mlp_tries(data: FitData) -> Iterator[Try]:
-    """A multi-label perceptron (`eval.mlp`), stopped early on dev."""
+    """A multi-label perceptron (`eval.rivals.mlp`), stopped early on dev."""
     for settings in MLP_TRIES:
         fitted = fit_biased_mlp(data, settings)
         yield Try(asdict(settings) | {"n_updates": fitted.n_updates}, fitted.score)

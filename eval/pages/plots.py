@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from eval.svg import colour, drawing, label, label_width, name_axes, new_axes, svg
+from eval.pages.svg import colour, drawing, label, label_width, name_axes, new_axes, svg
 from mmcgan.words.vocabulary import printed
 
 MAX_POINTS = 300  # of a learning curve; neighbours are averaged beyond that

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.tables import Report, interval, number, percent, relevances
+from eval.pages.tables import Report, interval, number, percent, relevances
 
 RELEVANT_BY = {
     "user": "the photo's own user tags",

@@ -14,7 +14,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from eval.scoring import Score
+from eval.rivals.scoring import Score
 from mmcgan.feature_rows import Features
 
 FloatArray = npt.NDArray[np.float32]
