@@ -67,8 +67,9 @@ def main(**options: Any) -> None:
 def warn_of_failed_checks(run: RunDir, dataset: Dataset) -> None:
     """Say on stderr which checks of the generator's variety the finished run fails on dev."""
     tagger = Tagger.load(run.path)
-    generated = generate(tagger, dataset.features[dataset.rows("dev")], ())
-    for check in check_generator(generated, len(tagger.model.vocabulary)):
+    n_words = len(tagger.model.vocabulary)
+    generated = generate(tagger, dataset.features[dataset.measured_rows("dev", n_words)], ())
+    for check in check_generator(generated, n_words):
         if not check["passed"]:
             message = f"{check['name']} is {check['value']:.4g} on dev, wanted {check['target']}"
             run.log({"event": "warning", "message": message})

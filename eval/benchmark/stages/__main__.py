@@ -16,24 +16,25 @@ from collections.abc import Callable
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 from gensim.models import KeyedVectors
 from PIL import Image
 
+import mmcgan.evaluate
+import mmcgan.train
 from data_prep.features import Extracted
 from data_prep.photos import Collection, Photo
 from data_prep.pipeline import build_dataset
 from eval.benchmark.scale import Cost
 from eval.benchmark.search import draws_of_photos, tree_of_words
-from eval.evaluation import evaluate
-from eval.figures.metrics import mean_precision
-from mmcgan.config import EvaluateConfig, PrepareConfig, TrainConfig
+from mmcgan.cli import run_command
+from mmcgan.config import PrepareConfig
 from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
-from mmcgan.runs import RunDir
 from mmcgan.tagger import Tagger
-from mmcgan.training.task import build_task
 from mmcgan.words.index import WordIndex
 from mmcgan.words.ranking import rank_draws
 
@@ -76,21 +77,18 @@ def train(_: int, n_words: int, folder: Path) -> None:
 
     They are those of the paper, which take words as they are, where there are many.
     """
-    small = {"image_units": 32, "noise_units": 16, "d_word_units": 32, "d_image_units": 32,
-             "maxout_units": 16}  # fmt: skip
-    paper, modern = {"batch_size": 1000}, {"members": 2, "draws": 8, "vector_size": 32}
-    preset, own = ("paper", paper) if n_words > MANY_WORDS else ("modern", modern)
-    paths = {"data": folder, "out": folder / "run"}
-    config = TrainConfig.of(preset, epochs=1, **paths, **small, **own)
-    run = RunDir(folder / "run")
-    run.write_config({})
-    build_task(read_dataset(folder), config, "user").train(run, mean_precision)
+    options = {"data": folder, "out": folder / "run", "epochs": 1, "image-units": 32,
+               "noise-units": 16, "d-word-units": 32, "d-image-units": 32,
+               "maxout-units": 16}  # fmt: skip
+    if n_words > MANY_WORDS:
+        _call(mmcgan.train.main, **options, preset="paper", **{"batch-size": 1000})
+    else:
+        _call(mmcgan.train.main, **options, members=2, draws=8, **{"vector-size": 32})
 
 
-def evaluate_run(_: int, __: int, folder: Path) -> None:
-    """Measure the run and its rivals."""
-    tagger, dataset = Tagger.load(folder / "run"), read_dataset(folder)
-    evaluate(tagger, dataset, EvaluateConfig(), [], folder / "report")
+def evaluate(_: int, __: int, folder: Path) -> None:
+    """Measure the run and its rivals, and write the report."""
+    _call(mmcgan.evaluate.main, run=folder / "run", data=folder, out=folder / "report")
 
 
 def tag(_: int, __: int, folder: Path) -> None:
@@ -109,9 +107,17 @@ def rank(_: int, n_words: int, __: Path) -> None:
 
 
 STAGES: dict[str, Callable[[int, int, Path], None]] = {
-    "draw": draw, "prepare": prepare, "train": train, "evaluate": evaluate_run, "tag": tag,
+    "draw": draw, "prepare": prepare, "train": train, "evaluate": evaluate, "tag": tag,
     "rank": rank,
 }  # fmt: skip
+
+
+def _call(command: click.Command, **options: Any) -> None:
+    """Call a command as a user does; end where it fails."""
+    status = run_command(command, [part for name, value in options.items()
+                                   for part in (f"--{name}", str(value))])  # fmt: skip
+    if status:
+        sys.exit(status)
 
 
 def _words(n_words: int) -> list[str]:
