@@ -93,7 +93,7 @@ def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
         tagger.model.standardizer,
     )
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
-    train, dev = dataset.rows("train"), dataset.measured_rows("dev", len(vocabulary))
+    train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(
         StandardizedRows(dataset.features, train, standardizer, torch.device("cpu")), tags[train],
         standardizer(dataset.features[dev]), tags[dev],
@@ -139,14 +139,14 @@ def _meaning(
 ) -> dict[str, Any]:
     """Return how well the draws, and the MLP's softmax, predict the tags of `features` (N, D).
 
-    There is nothing to compare with where the MLP was left out.
+    It is a comparison of both, and left out where the MLP is.
     """
     mlp = next((rival for rival in rivals if rival.name == "mlp"), None)
     if mlp is None:
         return {}
-    raw, dev_rows = setting.dataset.features, setting.dataset.measured_rows
+    raw, dev_rows = setting.dataset.features, setting.measured_rows("dev")
     dev = Photos(
-        learnt.dev_tags, draw_many(tagger, raw[dev_rows("dev", len(setting.vocabulary))]),
+        learnt.dev_tags, draw_many(tagger, raw[dev_rows]),
         lambda images: mlp.score(learnt.dev_features[images]),
     )  # fmt: skip
     evaluated = Photos(

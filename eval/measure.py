@@ -48,7 +48,11 @@ class Setting:
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
         """(N,): the evaluated rows of the data."""
-        return self.dataset.measured_rows(self.split, len(self.vocabulary))
+        return self.measured_rows(self.split)
+
+    def measured_rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return those rows of a split on which the answers of this vocabulary are measured."""
+        return self.dataset.measured_rows(split, len(self.vocabulary))
 
     @property
     def image_ids(self) -> npt.NDArray[Any]:

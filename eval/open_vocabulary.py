@@ -26,7 +26,15 @@ from eval.evaluation import check_same_data, fit_data
 from eval.figures.bootstrap import Figure, resample_counts
 from eval.figures.metrics import MIAP_DEPTH
 from eval.measure import Setting
-from eval.rivals.baselines import FitData, Rival, Try, choose, mlp_tries, regression_tries
+from eval.rivals.baselines import (
+    FitData,
+    Rival,
+    Try,
+    choose,
+    left_out,
+    mlp_tries,
+    regression_tries,
+)
 from eval.rivals.scoring import Score
 from eval.study import write_results
 from eval.unseen import MEASURES, Answers, chance_values, figures_of, values_of
@@ -116,7 +124,9 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     rows, relevant = photos_of(dataset, split, words)
     setting = Setting(dataset, split, "user", words.seen)
     learnt = fit_data(tagger, setting, SEED)
-    word_map = map_words(tagger, dataset.features[dataset.rows("dev")], words)
+    if "mlp" in left_out(learnt):
+        raise DataError(f"the MLP behind conse would have {left_out(learnt)['mlp']}")
+    word_map = map_words(tagger, dataset.features[setting.measured_rows("dev")], words)
     rivals, tuning = fit_rivals(learnt, words)
     raw, n_seen = dataset.features[rows], len(words.seen)
     features = tagger.model.standardizer(raw)

@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from eval.rivals import baselines, mlp
 from eval.rivals.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
 from eval.rivals.nearest import find_nearest
+from eval.rivals.ridge import NormalEquations
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.words.vocabulary import unit_rows
 
@@ -113,7 +114,8 @@ def test_choose_prefers_the_try_that_is_better_on_dev():
 
 def test_ridge_solves_the_penalised_least_squares():
     data = fit_data()
-    predict = baselines.fit_ridge(data.train_features, data.train_tags.__getitem__, 0.3)
+    tags = data.train_tags.__getitem__
+    predict = NormalEquations.of(data.train_features, tags).solve(0.3)
     model = Ridge(alpha=0.3 * len(data.train_features), solver="svd")
     model.fit(data.train_features.astype(float), data.train_tags.toarray())
     assert predict(data.dev_features) == pytest.approx(model.predict(data.dev_features), abs=1e-4)

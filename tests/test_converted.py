@@ -15,6 +15,10 @@ from mmcgan.photos.runtimes import PixelNetwork, build_runtime
 
 pytest.importorskip("openvino")
 
+TWO, THREE = np.float32(2).tobytes(), np.float32(3).tobytes()
+CHANGES = {"network.bin": (TWO, THREE), "network.xml": (b"Multiply", b"Divide"),
+           "sha256": (b"a", b"b")}  # fmt: skip
+
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
 
 
@@ -74,6 +78,22 @@ def test_network_that_is_kept_broken_is_made_again(folder, conversions, name):
     n_conversions = len(conversions)
     assert np.array_equal(features(2.0, {"weights": "a"}), first)
     assert len(conversions) == n_conversions
+
+
+@pytest.mark.parametrize("name", ["network.xml", "network.bin", "sha256"])
+def test_network_that_was_changed_since_is_made_again(folder, conversions, name):
+    first = features(2.0, {"weights": "a"})
+    (path,) = folder.glob(f"*/{name}")
+    path.write_bytes(path.read_bytes().replace(*CHANGES[name]))
+    assert np.array_equal(features(2.0, {"weights": "a"}), first)
+    assert len(conversions) == 2
+
+
+def test_network_of_another_version_is_made_again(folder, conversions, monkeypatch):
+    features(2.0, {"weights": "a"})
+    monkeypatch.setattr(converted, "VERSION", converted.VERSION + 1)
+    features(2.0, {"weights": "a"})
+    assert len(conversions) == 2
 
 
 def test_folder_that_cannot_be_written_keeps_nothing(tmp_path, monkeypatch, conversions):

@@ -239,3 +239,18 @@ def test_distribution_is_none_without_tags_or_draws():
     assert d.distribution(some, none, train, seed=0) is None
     undrawn = photos([[1, 0]], np.zeros((1, 0), int))
     assert d.distribution(some, undrawn, train, seed=0) is None
+
+
+def test_photos_in_blocks_of_few_cells_have_the_same_figures(monkeypatch):
+    random = np.random.default_rng(3)
+    tags = (random.random((40, 4)) < 0.5).astype(np.float32)
+    tags[:, 0] = 1
+    parts = photos(tags, random.integers(0, 4, (40, 20)), random.random((40, 4)) + 0.1)
+    whole = d.distribution(parts, parts, TRAIN, 0)
+    monkeypatch.setattr(d, "MAX_CELLS", 3 * 4)
+    assert [block.stop - block.start for block in d.blocks(8, 4)] == [3, 3, 2]
+    for name, system in d.distribution(parts, parts, TRAIN, 0)["systems"].items():
+        wanted = whole["systems"][name]
+        assert system["chosen"] == wanted["chosen"]
+        assert system["cross_entropy"] == pytest.approx(wanted["cross_entropy"])
+        assert [b["n"] for b in system["reliability"]] == [b["n"] for b in wanted["reliability"]]

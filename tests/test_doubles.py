@@ -61,6 +61,12 @@ def test_words_that_say_the_same_are_folded_and_no_others():
     assert find_doubles(*library()) == {"flowers": "flower", "mar": "sea", "ocean": "sea"}
 
 
+def test_pairs_and_photos_in_parts_give_the_same_doubles(monkeypatch):
+    whole = find_doubles(*library())
+    monkeypatch.setattr("mmcgan.feature_rows.CHUNK_BYTES", 1)
+    assert find_doubles(*library()) == whole != {}
+
+
 def test_the_form_that_is_used_most_wins():
     words = LIBRARY | {"flowers": ("garden", 0.9), "ocean": ("coast", 0.95)}
     assert find_doubles(*library(words)) == {"flower": "flowers", "mar": "ocean", "sea": "ocean"}

@@ -59,6 +59,21 @@ def test_report_has_every_measure_with_an_interval(report, trained):
         assert set(system["concept_MAP"]) == {"value", "low", "high"}
 
 
+def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
+    trained, tmp_path, monkeypatch
+):
+    data, run = trained
+    monkeypatch.setattr("mmcgan.dataset.MAX_MEASURED", 7)
+    monkeypatch.setattr("eval.rivals.baselines.MAX_WEIGHTS", 17 * 6)  # those of the ridge
+    report = json.loads((reported((data, run), tmp_path) / "report.json").read_text())
+    assert report["n_images"] == 7
+    assert report["n_left_out"] == len(read_dataset(data).rows("val")) - 7
+    assert list(report["systems"]) == ["cgan", *RIVALS[:-1]]
+    assert list(report["rivals_left_out"]) == ["mlp"]
+    assert "distribution" not in report
+    assert "The rival mlp was left out" in (tmp_path / "report.md").read_text()
+
+
 def test_report_has_the_controls_of_the_generator(report):
     checks = report["cgan_checks"]
     assert set(checks) == {

@@ -335,6 +335,11 @@ def test_rank_scores_sorts_the_best_as_it_would_all(depth, n_different):
     assert ranking.scores.tolist() == np.take_along_axis(scores.astype("f4"), order, 1).tolist()
 
 
+def test_rank_scores_puts_what_is_no_number_last():
+    scores = np.array([[np.nan, 1.0, np.nan, 2.0], [np.nan] * 4])
+    assert rank_scores(scores, 3).rows.tolist() == [[3, 1, 0], [0, 1, 2]]
+
+
 def test_rank_scores_of_no_photo_has_the_depth():
     assert rank_scores(np.zeros((0, 5)), 3).rows.shape == (0, 3)
 

@@ -11,6 +11,7 @@ from eval.benchmark.rows import Row
 from eval.benchmark.scale import Cost, exponent, run_stage
 from eval.benchmark.stages import __main__ as stages
 from eval.benchmark.stages.__main__ import FEATURE_SIZE
+from mmcgan.cli import run_command
 from mmcgan.dataset import SPLITS
 
 FEW, MANY, N_WORDS = 10_000, 30_000, 200
@@ -53,6 +54,20 @@ def test_stages_go_on_from_each_other(tmp_path, monkeypatch, many_words, ranking
     for stage in ("draw", "prepare", "train", "tag"):
         stages.STAGES[stage](2000, 50, tmp_path)
     assert stages.Tagger.load(tmp_path / "run").model.ranking == ranking
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly", "10", "5"], "fly"),
+        (["draw", "1", "5"], "n_images"),
+        (["draw", "10", "21"], "21 words"),
+    ],
+)
+def test_stage_that_cannot_be_is_one_line(tmp_path, capsys, arguments, words):
+    assert run_command(stages.main, [*arguments, str(tmp_path / "none")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_exponent_worked_out_by_hand():

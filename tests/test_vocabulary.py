@@ -110,6 +110,17 @@ def test_transformed_words_lose_the_directions_in_which_none_differs(space):
     assert transform_words(same, space).shape == (4, 0)
 
 
+@pytest.mark.parametrize("space", ["centred", "half-whitened", "whitened"])
+def test_transformed_words_are_those_of_the_singular_values(space):
+    power = {"centred": 1, "half-whitened": 0.5, "whitened": 0}[space]
+    drawn = np.random.default_rng(0).normal(size=(40_000, 3)) @ np.diag([1, 3, 9]) + 5
+    left, singular, _ = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)
+    wanted = unit_rows(left * singular**power)
+    table = transform_words(drawn.astype(np.float32), space)
+    some = np.random.default_rng(1).integers(0, len(drawn), 50)
+    assert table[some] @ table[some].T == pytest.approx(wanted[some] @ wanted[some].T, abs=1e-4)
+
+
 def test_vocabulary_maps_words_to_rows_and_leaves_out_unknown_ones():
     vocabulary = Vocabulary(("cat", "sea"), np.eye(2, 3, dtype=np.float32), np.array([4, 2]))
     assert (len(vocabulary), vocabulary.vector_size) == (2, 3)

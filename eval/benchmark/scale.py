@@ -63,8 +63,8 @@ def run_stage(stage: str, n_images: int, n_words: int, folder: Path) -> Cost:
     """Return what a stage of that size costs in a process of its own, with nothing in any cache."""
     sizes = (str(n_images), str(n_words))
     call = [sys.executable, "-m", "eval.benchmark.stages", stage, *sizes, str(folder)]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-    done = subprocess.run(call, check=True, capture_output=True, text=True, env=environment)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / f"cache-{stage}")}
+    done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 

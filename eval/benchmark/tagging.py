@@ -62,13 +62,14 @@ def _warm_row(path: Path, repeats: int) -> Row:
     )
     milliseconds = {name: 1000 * taken for name, taken in seconds.items()}
     apart = sum(milliseconds[name] for name in ("backbone", "decoding", "words"))
+    together = max(milliseconds["ours"] - apart, 0)
     return Row(
         "tag_one", f"{LATENCIES} × the backbone's latency", milliseconds["ours"],
         LATENCIES * milliseconds["backbone"], "ms", "less", 1,
         f"beside the backbone's {milliseconds['backbone']:.1f} ms, decoding and resizing take "
         f"{milliseconds['decoding']:.1f} ms, and the generator and the words "
         f"{milliseconds['words']:.1f}; one after the other they take "
-        f"{milliseconds['ours'] - apart:.1f} ms more than each by itself, which finds its weights "
+        f"{together:.1f} ms more than each by itself, which finds its weights "
         "in the caches",
     )  # fmt: skip
 

@@ -10,29 +10,30 @@ word are left out where so many words would not fit into memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from typing import Any, TypeAlias
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
+from scipy import sparse
 from tqdm import tqdm
 
 from eval.figures.metrics import CUT, mean_precision
 from eval.rivals.mlp import FittedMlp, MlpSettings, fit_mlp
 from eval.rivals.nearest import Nearest, find_nearest
+from eval.rivals.ridge import NormalEquations
 from eval.rivals.scoring import Score, TwoSteps, score_in_parts
-from mmcgan.feature_rows import Features, chunks
-from mmcgan.training.bias import MAX_SCORES, fit_bias
+from mmcgan.feature_rows import Features
+from mmcgan.training.bias import few_enough, fit_bias
 from mmcgan.words.ranking import Ranking, rank_scores
 from mmcgan.words.vocabulary import transform_words, unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 Params = dict[str, Any]
-# A slice of the training images → what is to be predicted of them, (B, T).
-Targets: TypeAlias = Callable[[slice], FloatArray | sparse.csr_array]
 
 N_TRIES = 6
 MAX_WEIGHTS = 2**27  # of all words together; the perceptron is six times that in memory
@@ -227,11 +228,12 @@ def regression_tries(data: FitData) -> Iterator[Try]:
     `words` says in which space: the table as it is given, centred, or with the singular values
     of the centred table evened out as well, which keeps a few words from being near everything.
     """
-    for params in REGRESSION_TRIES:
-        table = transform_words(data.word_vectors, params["words"])
+    for words, tries in groupby(REGRESSION_TRIES, itemgetter("words")):
+        table = transform_words(data.word_vectors, words)
         targets = partial(_mean_words, data.train_tags, table)
-        predict = fit_ridge(data.train_features, targets, params["penalty"])
-        yield Try(params, partial(_cosines, predict, table))
+        equations = NormalEquations.of(data.train_features, targets)
+        for params in tries:
+            yield Try(params, partial(_cosines, equations.solve(params["penalty"]), table))
 
 
 def _mean_words(tags: sparse.csr_array, table: FloatArray, images: slice) -> FloatArray:
@@ -246,43 +248,12 @@ def _cosines(predict: Score, table: FloatArray, features: FloatArray) -> FloatAr
 
 def ridge_tries(data: FitData) -> Iterator[Try]:
     """Ridge regression to the tag matrix: one linear score a word."""
-    for params in RIDGE_TRIES:
-        yield Try(params, fit_ridge(data.train_features, data.train_tags.__getitem__, **params))
-
-
-def fit_ridge(
-    features: Features, targets: Targets, penalty: float, unit_norm: bool = False
-) -> Score:
-    """Fit `targets` of N images with an intercept; return the function features (M, D) → (M, T).
-
-    By the normal equations, to which some images at a time add their part. With `unit_norm` all
-    `features` (N, D) are first scaled to the norm √D, theirs on average.
-    """
-    n_images, size = features.shape
-    scale = _to_equal_norm if unit_norm else np.asarray
-    parts = list(chunks(n_images, 4 * size))
-    mean = sum(scale(features[part]).sum(axis=0, dtype=np.float64) for part in parts) / n_images
-    level = sum(targets(part).sum(axis=0, dtype=np.float64) for part in parts) / n_images
-    squares = penalty * n_images * np.eye(size)
-    products = np.zeros((len(level), size), np.float32)
-    for part in parts:
-        centred = (scale(features[part]) - mean).astype(np.float32)
-        squares += centred.T @ centred
-        products += targets(part).T @ centred
-    weights = linalg.solve(squares.astype(np.float32), products.T, assume_a="pos")
-    constant = np.asarray(level - mean @ weights, np.float32)
-
-    def predict(new: FloatArray) -> FloatArray:
-        predicted: FloatArray = scale(new) @ weights + constant
-        return predicted
-
-    return predict
-
-
-def _to_equal_norm(features: npt.ArrayLike) -> FloatArray:
-    """Return features (N, D), all with the norm √D."""
-    unit = unit_rows(features)
-    return unit * np.float32(unit.shape[1] ** 0.5)
+    for unit_norm, tries in groupby(RIDGE_TRIES, itemgetter("unit_norm")):
+        equations = NormalEquations.of(
+            data.train_features, data.train_tags.__getitem__, unit_norm=unit_norm
+        )
+        for params in tries:
+            yield Try(params, equations.solve(params["penalty"]))
 
 
 def mlp_tries(data: FitData) -> Iterator[Try]:
@@ -295,8 +266,8 @@ def mlp_tries(data: FitData) -> Iterator[Try]:
 def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
     """Fit the perceptron, and then the biases of its words on dev, as those of the GAN are."""
     fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
-    few = slice(max(MAX_SCORES // len(data.word_vectors), 1))
-    change = fit_bias(fitted.score(data.dev_features[few]), data.dev_tags[few])
+    few = few_enough(len(data.dev_features), len(data.word_vectors))
+    change = fit_bias(fitted.score(data.dev_features[few]), sparse.csr_array(data.dev_tags[few]))
     return replace(fitted, score=partial(_score_and_add, fitted.score, change))
 
 

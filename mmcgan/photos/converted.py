@@ -18,7 +18,10 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+VERSION = 1  # of the conversion: networks that another one made are converted again
+
 _FILE_NAME = "network.xml"  # and its weights beside it
+_DIGEST_NAME = "sha256"  # of both
 
 
 def cache_folder() -> Path:
@@ -43,16 +46,28 @@ def read_or_convert(ov: ModuleType, facts: dict[str, Any], convert: Callable[[],
 
 
 def read_kept(ov: ModuleType, facts: dict[str, Any]) -> Any | None:
-    """Return the converted network that `facts` (JSON) name; None where none is kept whole."""
+    """Return the converted network that `facts` (JSON) name; None where none is kept as it was."""
+    folder = _folder(ov, facts)
     try:
-        return ov.Core().read_model(_folder(ov, facts) / _FILE_NAME)
-    except RuntimeError:
+        if (folder / _DIGEST_NAME).read_text("ascii") != _digest(folder):
+            return None
+        return ov.Core().read_model(folder / _FILE_NAME)
+    except (OSError, UnicodeError, RuntimeError):
         return None
 
 
 def _folder(ov: ModuleType, facts: dict[str, Any]) -> Path:
-    text = json.dumps({**facts, "openvino": ov.__version__}, sort_keys=True)
+    text = json.dumps({**facts, "openvino": ov.__version__, "version": VERSION}, sort_keys=True)
     return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _digest(folder: Path) -> str:
+    """Return the SHA-256 of the network and its weights."""
+    digest = hashlib.sha256()
+    for suffix in (".xml", ".bin"):
+        with (folder / _FILE_NAME).with_suffix(suffix).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _keep(ov: ModuleType, network: Any, folder: Path) -> None:
@@ -60,5 +75,6 @@ def _keep(ov: ModuleType, network: Any, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as partial:
         ov.save_model(network, Path(partial) / _FILE_NAME, compress_to_fp16=False)
+        (Path(partial) / _DIGEST_NAME).write_text(_digest(Path(partial)), "ascii")
         shutil.rmtree(folder, ignore_errors=True)
         Path(partial).rename(folder)

@@ -6,7 +6,6 @@ Torch takes longer to import than all else that a first photo takes.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -102,8 +101,12 @@ class Requests:
 
 
 def has_openvino() -> bool:
-    """Whether OpenVINO is installed."""
-    return "openvino" in sys.modules or importlib.util.find_spec("openvino") is not None
+    """Whether OpenVINO is installed, and can be imported."""
+    try:
+        import_openvino()
+    except DependencyError:
+        return False
+    return True
 
 
 def import_openvino() -> ModuleType:
@@ -111,9 +114,9 @@ def import_openvino() -> ModuleType:
     try:
         with _without_telemetry():
             return importlib.import_module("openvino")
-    except ImportError:
+    except (ImportError, OSError) as reason:
         raise DependencyError(
-            "--runtime openvino: OpenVINO is not installed; install it with "
+            f"--runtime openvino: OpenVINO cannot be imported ({reason}); install it with "
             "pip install 'mmcgan[cpu]', or use --runtime torch"
         ) from None
 

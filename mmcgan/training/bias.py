@@ -22,21 +22,29 @@ FloatArray = npt.NDArray[np.float32]
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
 MAX_RAISE = 1.0  # logits; of a huge vocabulary half the words are not to be had
-MAX_SCORES = 2**24  # of dev photos together; with very many words, fewer photos
+MAX_SCORES = 2**24  # of dev photos together that biases are fitted on
 BEST = 10  # tags a photo
 
 
 def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array) -> Model:
     """Return `model` with the biases that suit dev: raw `features` (M, D), 0/1 `tags` (M, V)."""
     assert model.bias is not None
-    n_photos = max(MAX_SCORES // len(model.bias), 1)
-    features, tags = features[:n_photos], tags[:n_photos]
+    few = few_enough(len(features), len(model.bias))
+    features, tags = features[few], sparse.csr_array(tags[few])
     every_word = np.arange(len(model.bias))
     scores = np.concatenate(
         [ranked.draws.mean_scores(every_word) for ranked in Tagger(model).ranked_to_tag(features)]
     )
     change = fit_bias(scores, tags)
     return replace(model, bias=model.bias + change + raise_missing(scores + change))
+
+
+def few_enough(n_photos: int, n_words: int) -> npt.NDArray[np.int64]:
+    """Return the places of all photos, or with very many words of a seeded choice, in order."""
+    most = max(MAX_SCORES // n_words, 1)
+    if n_photos <= most:
+        return np.arange(n_photos)
+    return np.sort(np.random.default_rng(0).choice(n_photos, most, replace=False))
 
 
 def fit_bias(scores: FloatArray, tags: sparse.csr_array) -> FloatArray:

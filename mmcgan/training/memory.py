@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from pathlib import Path
 
 import torch
 
 from mmcgan.config import TrainConfig
 from mmcgan.errors import OptionError
 
-COPIES = 5  # of a weight: itself, its gradient, two moments and the running average
+# Of a weight: itself, its gradient, two moments, the running average, and the best so far, of which
+# there are two while a better one takes its place.
+COPIES = 7
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> None:
@@ -21,17 +26,19 @@ def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> N
     if there_is and needed > there_is:
         raise OptionError(
             f"--preset: {config.preset} learns {config.members} tables of {n_words:,} words, "
-            f"{needed / 2**30:.0f} GiB while training, and there are {there_is / 2**30:.0f} GiB; "
+            f"{needed / 2**30:.1f} GiB while training, and there are {there_is / 2**30:.1f} GiB; "
             "take --preset paper, lower --members or --image-units, or prepare with a higher "
             "--min-photos"
         )
 
 
 def total_memory(device: torch.device) -> int | None:
-    """Return the bytes of memory of a device; None where the system does not say."""
+    """Return the bytes of memory that a device or a container has; None where nothing says."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+    known = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit
+        known.append(int(CONTAINER_LIMIT.read_text("ascii")))
+    return min(known, default=None)

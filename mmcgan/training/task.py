@@ -187,12 +187,12 @@ def build_task(
             f"the vocabulary of {dataset.name} is the one word {vocabulary.words[0]!r}; tagging "
             "takes at least 2, lower --min-photos when preparing"
         )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    require_memory(len(vocabulary), config, device)
     splits = ("train", "dev") if config.refit else ("train",)
     rows = np.sort(np.concatenate([dataset.rows(split) for split in splits]))
     standardizer = Standardizer.fit(dataset.features, rows)
     matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    require_memory(len(vocabulary), config, device)
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.
     words = vocabulary.vectors * np.float32(np.sqrt(vocabulary.vector_size))

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy import sparse
 
 from mmcgan.feature_rows import Rows, chunks
@@ -112,7 +111,7 @@ def _looks(tags: sparse.csr_array, image_features: Rows, rows: IntArray) -> spar
     own = sparse.csr_array(tags[:, rows])
     sums = np.zeros((len(rows), size))
     for part in chunks(n_photos, 4 * size):
-        features = image_features[torch.arange(part.start, part.stop)].cpu().numpy()
+        features = image_features[part].cpu().numpy()
         sums += own[part].T @ features
     return sparse.csr_array(unit_rows(sums))
 
@@ -120,7 +119,7 @@ def _looks(tags: sparse.csr_array, image_features: Rows, rows: IntArray) -> spar
 def _companies(tags: sparse.csr_array, rows: IntArray) -> sparse.csr_array:
     """Return the words beside the W words `rows`: positive mutual information, unit rows (W, V)."""
     together = sparse.coo_array(tags[:, rows].T @ tags)
-    row, column = together.coords
+    row, column = together.row, together.col
     n_photos = np.asarray(tags.sum(axis=0), np.float64)
     expected = n_photos[rows][row] * n_photos[column] / tags.shape[0]
     information = np.log(np.maximum(together.data / expected, 1))

@@ -60,8 +60,12 @@ def rank_scores(
     depth: int,
     tie_breaks: npt.NDArray[np.floating] | None = None,
 ) -> Ranking:
-    """Rank all V words by their `scores` (N, V), ties by `tie_breaks`, then dictionary order."""
+    """Rank all V words by their `scores` (N, V), ties by `tie_breaks`, then dictionary order.
+
+    What is no number comes last.
+    """
     scores = np.asarray(scores, np.float32)
+    scores = np.where(np.isnan(scores), -np.inf, scores).astype(np.float32)
     if tie_breaks is None:
         depth = min(depth, scores.shape[1])
         order = np.array([_best(own, depth) for own in scores], np.int64).reshape(

@@ -8,6 +8,7 @@ not in it where the system tells them apart.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -113,11 +114,9 @@ STAGES: dict[str, Callable[[int, int, Path], None]] = {
 
 
 def _call(command: click.Command, **options: Any) -> None:
-    """Call a command as a user does; end where it fails."""
-    status = run_command(command, [part for name, value in options.items()
-                                   for part in (f"--{name}", str(value))])  # fmt: skip
-    if status:
-        sys.exit(status)
+    """Call a command as a user does; whatever goes wrong is raised."""
+    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    command.main(args=arguments, standalone_mode=False)
 
 
 def _words(n_words: int) -> list[str]:
@@ -168,25 +167,32 @@ class _Peak(threading.Thread):
 
 def own_memory() -> int:
     """Return the bytes that this process holds, without those of mapped files where known."""
-    try:
+    with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    except OSError:
-        import resource  # not on every system
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+    import resource  # not on every system
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
-def main(stage: str, n_images: str, n_words: str, folder: str) -> None:
-    """Do a stage and print its cost as JSON."""
+@click.command("eval.benchmark.stages")
+@click.argument("stage", type=click.Choice(list(STAGES)))
+@click.argument("n_images", type=click.IntRange(min=10))
+@click.argument("n_words", type=click.IntRange(min=2))
+@click.argument("folder", type=click.Path(path_type=Path))
+def main(stage: str, n_images: int, n_words: int, folder: Path) -> None:
+    """Do a STAGE with N_IMAGES and N_WORDS in FOLDER and print its cost as JSON."""
+    if n_words > TAGS * n_images // 2:
+        raise click.UsageError(f"{n_words} words are too many for {TAGS} tags of {n_images} images")
     peak, started_at = _Peak(), time.perf_counter()
     peak.start()
-    STAGES[stage](int(n_images), int(n_words), Path(folder))
+    STAGES[stage](n_images, n_words, folder)
     seconds = time.perf_counter() - started_at
     peak.stopped.set()
     peak.join()
-    print(json.dumps(asdict(Cost(seconds, max(peak.most, own_memory())))))
+    click.echo(json.dumps(asdict(Cost(seconds, max(peak.most, own_memory())))))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(run_command(main))
