@@ -261,3 +261,17 @@ def test_draws_of_a_photo_lie_near_several_words():
     assert draws.shape == (2, search.N_SAMPLES, search.SIZE)
     nearest = (draws[0] @ words.T).argmax(axis=1)
     assert 3 <= len(set(nearest)) <= search.N_MEANT
+
+
+def test_what_was_measured_is_kept_where_a_later_group_fails(tmp_path, capsys, monkeypatch):
+    row = Row("import", "the limit", 0.1, 0.2, "s", "less", 1)
+
+    def fail():
+        raise OSError("no more space")
+
+    monkeypatch.setattr(benchmark, "GROUPS", {"search": lambda: [row], "tagging": fail})
+    monkeypatch.setattr(benchmark, "in_own_process", benchmark.measure)
+    out = tmp_path / "rows.json"
+    assert run_command(benchmark.main, ["--json", str(out)]) == 1
+    assert [found["what"] for found in json.loads(out.read_text())] == ["import"]
+    assert "| `import` |" in capsys.readouterr().out

@@ -61,7 +61,7 @@ def test_stages_go_on_from_each_other(tmp_path, monkeypatch, many_words, ranking
     [
         (["fly", "10", "5"], "fly"),
         (["draw", "1", "5"], "n_images"),
-        (["draw", "10", "21"], "21 words"),
+        (["draw", "10", "29"], "29 words"),
     ],
 )
 def test_stage_that_cannot_be_is_one_line(tmp_path, capsys, arguments, words):

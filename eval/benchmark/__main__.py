@@ -75,15 +75,17 @@ def in_own_process(group: str) -> list[Row]:
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw how costs grow, as SVG.")
 def main(groups: tuple[str, ...], json_path: Path | None, plot: Path | None) -> None:
     """Measure the GROUPS, all if none is named, and print a table."""
-    rows = []
-    for group in groups or tuple(GROUPS):
-        click.echo(f"measuring {group}", err=True)
-        rows += in_own_process(group)
-    click.echo(as_markdown(rows), nl=False)
-    if json_path:
-        write_json(json_path, [row.as_json() for row in rows])
-    if plot:
-        draw_growth(rows, plot)
+    rows: list[Row] = []
+    try:
+        for group in groups or tuple(GROUPS):
+            click.echo(f"measuring {group}", err=True)
+            rows += in_own_process(group)
+    finally:  # what was measured is kept where a later group fails
+        click.echo(as_markdown(rows), nl=False)
+        if json_path:
+            write_json(json_path, [row.as_json() for row in rows])
+        if plot:
+            draw_growth(rows, plot)
 
 
 if __name__ == "__main__":

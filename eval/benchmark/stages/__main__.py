@@ -119,6 +119,11 @@ def _call(command: click.Command, **options: Any) -> None:
     command.main(args=arguments, standalone_mode=False)
 
 
+def _n_learnt(n_images: int) -> int:
+    """Return how many of the images are those of train."""
+    return n_images - sum(min(n, n_images // 10) for n in HELD_OUT.values())
+
+
 def _words(n_words: int) -> list[str]:
     return [f"word{i:07d}" for i in range(n_words)]
 
@@ -127,7 +132,7 @@ def _collection(n_images: int, n_words: int) -> Collection:
     """Return photos with drawn tags; those of train come first."""
     words, tags = _words(n_words), _tags(n_images, n_words)
     held_out = [split for split, n in HELD_OUT.items() for _ in range(min(n, n_images // 10))]
-    splits = ["train"] * (n_images - len(held_out)) + held_out
+    splits = ["train"] * _n_learnt(n_images) + held_out
     picture = BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "JPEG")
     photos = (
@@ -183,7 +188,7 @@ def own_memory() -> int:
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(stage: str, n_images: int, n_words: int, folder: Path) -> None:
     """Do a STAGE with N_IMAGES and N_WORDS in FOLDER and print its cost as JSON."""
-    if n_words > TAGS * n_images // 2:
+    if n_words > TAGS * _n_learnt(n_images):
         raise click.UsageError(f"{n_words} words are too many for {TAGS} tags of {n_images} images")
     peak, started_at = _Peak(), time.perf_counter()
     peak.start()
