@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from eval.benchmark.rows import Row
 from mmcgan.files import atomic_path
@@ -34,4 +35,9 @@ def _draw(row: Row, axes: Axes) -> None:
     axes.set_xlabel("words" if "words" in row.what else "images")
     axes.set_ylabel("seconds" if row.what.endswith("time") else "MiB at most")
     axes.set_title(row.what.removeprefix("scale_").replace("_", ", "))
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:,g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.legend()
