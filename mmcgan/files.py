@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from mmcgan.errors import DataError, MmcganError
+
+
+def user_cache(part: str) -> Path:
+    """Return the file or folder of a part of what is kept for the user; it can be deleted."""
+    return user_cache_path("mmcgan", appauthor=False) / part
 
 
 @contextmanager

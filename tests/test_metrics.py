@@ -6,6 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from rankings import rank_with_ties
 from scipy import sparse
 from sklearn.metrics import average_precision_score, precision_score, recall_score
 
@@ -17,14 +18,16 @@ from eval.figures.metrics import (
     expected_map,
     mean_precision,
 )
-from mmcgan.words.ranking import Ranking, rank_scores
+from mmcgan.words.ranking import Ranking
 
 
 def judged(scores, relevant, ties=None, vectors=None, depth=1000):
     """Rank the words by `scores` (N, V) and set them beside `relevant` (N, V)."""
     relevant = np.asarray(relevant, np.float32)
     vectors = np.eye(relevant.shape[1], dtype=np.float32) if vectors is None else vectors
-    ranking = rank_scores(np.asarray(scores, np.float32), depth, ties)
+    scores = np.asarray(scores, np.float32)
+    ties = np.zeros_like(scores) if ties is None else ties
+    ranking = rank_with_ties(scores, ties, depth)
     return Judged(ranking, sparse.csr_array(relevant), np.asarray(vectors, np.float32))
 
 

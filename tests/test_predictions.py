@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from rankings import rank_with_ties
 
 from eval.predictions import (
     CONCEPT_SCORES,
@@ -15,7 +16,6 @@ from eval.predictions import (
     write_predictions,
 )
 from mmcgan.errors import DataError
-from mmcgan.words.ranking import rank_scores
 
 WORDS = ("été", "dog", "sea", "sky")
 CONCEPTS = ("dog", "sky")
@@ -24,7 +24,7 @@ IDS = np.array([16001, 16003, 16010])
 
 def system(name, role, seed):
     scores = np.random.default_rng(seed).random((3, 4)).astype(np.float32)
-    ranking = rank_scores(scores.round(1), 4, scores)
+    ranking = rank_with_ties(scores.round(1), scores, 4)
     return SystemPredictions(name, role, ranking, scores[:, [1, 3]], -scores[:, [1, 3]])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from platformdirs import user_cache_path
+from mmcgan.files import user_cache
 
 VERSION = 1  # of the conversion: networks that another one made are converted again
 
@@ -26,7 +26,7 @@ _DIGEST_NAME = "sha256"  # of both
 
 def cache_folder() -> Path:
     """Return the folder of what is kept."""
-    return user_cache_path("mmcgan", appauthor=False) / "openvino"
+    return user_cache("openvino")
 
 
 def read_or_convert(ov: ModuleType, facts: dict[str, Any], convert: Callable[[], Any]) -> Any:

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from platformdirs import user_cache_path
 
 from mmcgan.errors import MetadataError, PhotoError
+from mmcgan.files import user_cache
 from mmcgan.metadata.containers import JPEG_START, PNG_START, jpeg_segments, png_chunks
 from mmcgan.photos.images import orientation_of
 
@@ -39,7 +39,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def cache_path() -> Path:
     """Return the file of what is kept."""
-    return user_cache_path("mmcgan", appauthor=False) / "features.sqlite"
+    return user_cache("features.sqlite")
 
 
 class FeatureCache:

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from platformdirs import user_cache_path
 
-from mmcgan.files import atomic_path
+from mmcgan.files import atomic_path, user_cache
 from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
@@ -36,7 +35,7 @@ MAX_TRAINING, ITERATIONS = 2**16, 6  # words and rounds of k-means
 
 def cache_folder() -> Path:
     """Return the folder of what is kept."""
-    return user_cache_path("mmcgan", appauthor=False) / "clusters"
+    return user_cache("clusters")
 
 
 def read_or_cluster(faiss: Any, table: FloatArray) -> Any | None:

@@ -55,31 +55,16 @@ class Ranking:
         return Ranking(self.rows[:, :k], self.scores[:, :k], self.tie_breaks[:, :k])
 
 
-def rank_scores(
-    scores: npt.NDArray[np.floating],
-    depth: int,
-    tie_breaks: npt.NDArray[np.floating] | None = None,
-) -> Ranking:
-    """Rank all V words by their `scores` (N, V), ties by `tie_breaks`, then dictionary order.
+def rank_scores(scores: npt.NDArray[np.floating], depth: int) -> Ranking:
+    """Rank all V words by their `scores` (N, V), ties by dictionary order.
 
     What is no number comes last.
     """
-    scores = np.asarray(scores, np.float32)
-    scores = np.where(np.isnan(scores), -np.inf, scores).astype(np.float32)
-    if tie_breaks is None:
-        depth = min(depth, scores.shape[1])
-        order = np.array([_best(own, depth) for own in scores], np.int64).reshape(
-            len(scores), depth
-        )
-        best = np.take_along_axis(scores, order, axis=1)
-        return Ranking(order.astype(np.int32), best, np.zeros_like(best))
-    ties = np.asarray(tie_breaks, np.float32)
-    order = np.lexsort((-ties, -scores), axis=-1)[:, :depth]
-    return Ranking(
-        order.astype(np.int32),
-        np.take_along_axis(scores, order, axis=1),
-        np.take_along_axis(ties, order, axis=1),
-    )
+    scores = np.asarray(np.where(np.isnan(scores), -np.inf, scores), np.float32)
+    depth = min(depth, scores.shape[1])
+    order = np.array([_best(own, depth) for own in scores], np.int32).reshape(len(scores), depth)
+    best = np.take_along_axis(scores, order, axis=1)
+    return Ranking(order, best, np.zeros_like(best))
 
 
 def _best(scores: FloatArray, depth: int) -> npt.NDArray[np.int64]:
