@@ -100,14 +100,16 @@ def tag_sets(
     n_images, n_draws, _ = sets.shape
     if not (n_images and n_draws):
         return None
-    sets = sets[:, :, :CUT]
-    size = sets.shape[2]
-    company, counts = Company.of(train_tags), resample_counts(n_images, seed)
-    real = real_sets(tags, size, seed)
+    size = min(sets.shape[2], CUT)
+    words, (sets, ranking, real) = _only_these(
+        sets[:, :, :size], ranking[:, :size], real_sets(tags, size, seed)
+    )
+    company, counts = Company.of(train_tags[:, words]), resample_counts(n_images, seed)
+    word_vectors = word_vectors[words]
     kinds = {"one draw": sets}
     if n_draws > 1:
         kinds["independent"] = independent_sets(sets, seed)
-    kinds |= {"ranking": ranking[:, None, :size], "real": real[:, None]}
+    kinds |= {"ranking": ranking[:, None], "real": real[:, None]}
     measured = {n: _pair_figures(made, real, company, counts) for n, made in kinds.items()}
     for name, made in kinds.items():
         if name != "real":
@@ -255,6 +257,13 @@ def set_features(
         (sets != NONE).sum(axis=1),
     )  # fmt: skip
     return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _only_these(*sets: IntArray) -> tuple[IntArray, list[IntArray]]:
+    """Return the words (W,) that any of the sets hold, and the sets with places among these."""
+    words = np.unique(np.concatenate([own.ravel() for own in sets]))
+    words = words[words != NONE]
+    return words, [np.where(own == NONE, NONE, np.searchsorted(words, own)) for own in sets]
 
 
 def _pair_figures(
