@@ -14,6 +14,7 @@ from eval.rivals import baselines, mlp
 from eval.rivals.baselines import FitData, Rival, Try, choose, fit_rivals, frequency
 from eval.rivals.nearest import find_nearest
 from eval.rivals.ridge import NormalEquations
+from mmcgan.errors import DataError
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.words.vocabulary import unit_rows
 
@@ -221,6 +222,8 @@ def test_rivals_with_too_many_weights_for_the_words_are_left_out(monkeypatch):
     assert found["ridge"] == "6 weights for 2 words, more than 5"
     assert found["mlp"].startswith("64 weights")
     assert [rival.name for rival in fit_rivals(data)] == ["frequency", "knn", "regression"]
+    with pytest.raises(DataError, match=r"64 weights for 2 words.*--min-photos"):
+        next(baselines.mlp_tries(data))
 
 
 @pytest.mark.parametrize("name", TUNED)

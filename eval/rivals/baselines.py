@@ -27,6 +27,7 @@ from eval.rivals.mlp import FittedMlp, MlpSettings, fit_mlp
 from eval.rivals.nearest import Nearest, find_nearest
 from eval.rivals.ridge import NormalEquations
 from eval.rivals.scoring import Score, TwoSteps, score_in_parts
+from mmcgan.errors import DataError
 from mmcgan.feature_rows import Features
 from mmcgan.training.bias import few_enough, fit_bias
 from mmcgan.words.ranking import Ranking, rank_scores
@@ -257,7 +258,12 @@ def ridge_tries(data: FitData) -> Iterator[Try]:
 
 
 def mlp_tries(data: FitData) -> Iterator[Try]:
-    """A multi-label perceptron (`eval.rivals.mlp`), stopped early on dev."""
+    """A multi-label perceptron (`eval.rivals.mlp`), stopped early on dev.
+
+    Raises `DataError` where it would be left out.
+    """
+    if reason := left_out(data).get("mlp"):
+        raise DataError(f"the MLP would have {reason}; prepare with a higher --min-photos")
     for settings in MLP_TRIES:
         fitted = fit_biased_mlp(data, settings)
         yield Try(asdict(settings) | {"n_updates": fitted.n_updates}, fitted.score)
