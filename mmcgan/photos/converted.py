@@ -65,8 +65,7 @@ def _digest(folder: Path) -> str:
     """Return the SHA-256 of the network and its weights."""
     digest = hashlib.sha256()
     for suffix in (".xml", ".bin"):
-        with (folder / _FILE_NAME).with_suffix(suffix).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update((folder / _FILE_NAME).with_suffix(suffix).read_bytes())
     return digest.hexdigest()
 
 
