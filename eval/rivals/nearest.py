@@ -13,7 +13,7 @@ from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 
-AT_ONCE = 2**14  # training photos in memory: far more than are nearest
+AT_ONCE = 2**12  # training photos in memory
 
 
 @dataclass(frozen=True)
