@@ -5,7 +5,7 @@ a `tags.csv` or `NAME.tags.csv` in any folder has the columns `file` (a path fro
 `tags`. What photo software writes is read from the photos and their XMP sidecars
 (`mmcgan.metadata.keywords`). What several of them say about a photo is merged, but for what a
 table has in its column `not`, if it has one: these the photo does not carry, whoever says so.
-`mmcgan.library.contact_sheet` makes such tables. Hidden files and folders are not looked at, nor
+`mmcgan.folders.contact_sheet` makes such tables. Hidden files and folders are not looked at, nor
 is what lies outside the tree. Photos that are nearly the same are in one split
 (`data_prep.groups`).
 """
@@ -29,7 +29,7 @@ from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import read_file
-from mmcgan.library.photo_files import no_photo_in, photos_in, visible_files
+from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
 from mmcgan.photos.images import MAX_IMAGE_BYTES

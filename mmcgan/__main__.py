@@ -17,17 +17,17 @@ from mmcgan import runs
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.config import TagConfig
 from mmcgan.errors import MmcganError
-from mmcgan.library.choice import Choice
-from mmcgan.library.contact_sheet import write_contact_sheet
-from mmcgan.library.photo_files import find_photos
-from mmcgan.library.photo_library import (
+from mmcgan.folders.choice import Choice
+from mmcgan.folders.contact_sheet import write_contact_sheet
+from mmcgan.folders.photo_files import find_photos
+from mmcgan.folders.photo_library import (
     Make,
     Result,
     build_outputs,
     clear_library,
     tag_library,
 )
-from mmcgan.library.summary import Summary, summarized
+from mmcgan.folders.summary import Summary, summarized
 from mmcgan.metadata import Change
 from mmcgan.photos.feature_cache import FeatureCache
 from mmcgan.tagger import Tag, Tagger

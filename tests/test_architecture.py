@@ -184,7 +184,7 @@ def test_importing_mmcgan_loads_neither_torch_nor_faiss():
 
 def test_importing_what_tags_loads_no_torch():
     script = (
-        "import sys, mmcgan.__main__, mmcgan.tagger, mmcgan.library.photo_library; "
+        "import sys, mmcgan.__main__, mmcgan.tagger, mmcgan.folders.photo_library; "
         "print(sorted({'torch', 'scipy', 'pandas', 'matplotlib'} & sys.modules.keys()))"
     )
     result = subprocess.run(

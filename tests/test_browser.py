@@ -16,7 +16,7 @@ from test_web_app import bomb
 
 from data_prep.folder import read_folder
 from mmcgan.dataset import read_dataset
-from mmcgan.library.contact_sheet import write_contact_sheet
+from mmcgan.folders.contact_sheet import write_contact_sheet
 from mmcgan.metadata.packet import Packet
 from mmcgan.tagger import Tag, Tagger
 from mmcgan.words.vocabulary import Vocabulary

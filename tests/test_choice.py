@@ -8,7 +8,7 @@ import pytest
 
 from mmcgan.calibration import Calibration
 from mmcgan.config import TagConfig
-from mmcgan.library.choice import BEST, Choice
+from mmcgan.folders.choice import BEST, Choice
 from mmcgan.tagger import Tag, Tagger
 
 RANKED = [Tag(f"w{i:02}", 0.9 - 0.05 * i) for i in range(16)]

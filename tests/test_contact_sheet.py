@@ -17,7 +17,7 @@ from test_tagger import make_photo, stand_in  # noqa: F401
 from mmcgan.__main__ import main
 from mmcgan.cli import run_command
 from mmcgan.errors import PhotoError
-from mmcgan.library.contact_sheet import common_folder, thumbnail, write_contact_sheet
+from mmcgan.folders.contact_sheet import common_folder, thumbnail, write_contact_sheet
 from mmcgan.tagger import Tag
 
 HOSTILE = '"><img src=x onerror="document.title=1"></script><script>alert(1)</script>'

@@ -12,7 +12,7 @@ from raws import encode_dng
 
 from data_prep.folder import read_folder
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.library.photo_files import find_photos
+from mmcgan.folders.photo_files import find_photos
 from mmcgan.photos import extra_formats
 from mmcgan.photos.extra_formats import Extra
 from mmcgan.photos.images import open_photo, shorter_side

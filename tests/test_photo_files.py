@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmcgan.errors import DataError
-from mmcgan.library.photo_files import find_photos
+from mmcgan.folders.photo_files import find_photos
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from test_tagger import make_photo, stand_in  # noqa: F401
 from mmcgan.__main__ import main
 from mmcgan.cli import INTERRUPTED, run_command
 from mmcgan.config import TagConfig
-from mmcgan.library.photo_library import tagging_name
+from mmcgan.folders.photo_library import tagging_name
 from mmcgan.metadata import Change, find_sidecars, model_of_sidecar, read_keywords
 
 Run = Callable[..., int]

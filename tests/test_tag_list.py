@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmcgan.errors import DataError, OptionError
-from mmcgan.library.tag_list import COLUMNS, TagList
+from mmcgan.folders.tag_list import COLUMNS, TagList
 from mmcgan.tagger import Tag
 
 TAGS = [Tag("plant_life", 0.91234), Tag("sea", 0.5)]

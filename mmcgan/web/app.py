@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 import mmcgan
 from mmcgan.errors import PhotoError
-from mmcgan.library.contact_sheet import PAGES
+from mmcgan.folders.contact_sheet import PAGES
 from mmcgan.tagger import Tag
 from mmcgan.web.desk import Desk, NotHereError
 from mmcgan.web.limits import UPLOADS_A_MINUTE, Guard, Rate

@@ -88,7 +88,7 @@ def thumbnail(photo: Path, size: int = THUMBNAIL_SIZE) -> bytes:
 
 
 def read_asset(name: str) -> str:
-    """Return a file of mmcgan/library/pages."""
+    """Return a file of mmcgan/folders/pages."""
     return (PAGES / name).read_text(encoding="utf-8")
 
 

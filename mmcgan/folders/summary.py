@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcgan.files import write_json
-from mmcgan.library.photo_files import Found
+from mmcgan.folders.photo_files import Found
 
 
 @dataclass

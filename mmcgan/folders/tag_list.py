@@ -4,7 +4,7 @@
     tags     its tags, best first, with ", " between
     scores   their scores, in the same way
     model    the model and options, the same in all rows (`tagging_name` of
-             `mmcgan.library.photo_library`)
+             `mmcgan.folders.photo_library`)
 
 `prepare` does not take it for a table of what people wrote, whose columns are others.
 """

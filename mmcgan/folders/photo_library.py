@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from mmcgan.config import TagConfig
 from mmcgan.errors import MetadataError, MmcganError, PhotoError
-from mmcgan.library.choice import Choice
-from mmcgan.library.summary import Summary
-from mmcgan.library.tag_list import TagList
+from mmcgan.folders.choice import Choice
+from mmcgan.folders.summary import Summary
+from mmcgan.folders.tag_list import TagList
 from mmcgan.metadata import (
     Change,
     Marks,
