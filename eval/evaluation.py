@@ -87,11 +87,8 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
 
 def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
     """Return what the rivals learn from: the features and tags that the run learnt from."""
-    dataset, vocabulary, standardizer = (
-        setting.dataset,
-        setting.vocabulary,
-        tagger.model.standardizer,
-    )
+    dataset, vocabulary = setting.dataset, setting.vocabulary
+    standardizer = tagger.model.standardizer
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
     train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(

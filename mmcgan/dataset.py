@@ -51,7 +51,7 @@ from scipy import sparse
 
 from mmcgan.config import TagSource
 from mmcgan.errors import DataError
-from mmcgan.feature_rows import chunks_of
+from mmcgan.feature_rows import chunks_of, some_rows
 from mmcgan.large_array import map_array, write_around
 from mmcgan.words.vocabulary import Vocabulary
 
@@ -196,9 +196,7 @@ class Dataset:
         """
         rows = self.rows(split)
         most = max(min(MAX_MEASURED, MAX_MEASURED_SCORES // n_words), 1)
-        if len(rows) <= most:
-            return rows
-        return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+        return rows[some_rows(len(rows), most)]
 
     def untagged_rows(self, split: str) -> npt.NDArray[np.int64]:
         """Return the rows of the other images of `split`, which have no tag of the vocabulary."""

@@ -31,6 +31,13 @@ def chunks_of(table: npt.NDArray[Any] | Rows) -> Iterator[npt.NDArray[Any]]:
         yield np.asarray(table[rows])
 
 
+def some_rows(n_rows: int, most: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Return all of `n_rows` rows, or of more than `most` a seeded choice, in order."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False))
+
+
 @dataclass(frozen=True)
 class Standardizer:
     """Features with mean 0 and variance 1 over the photos that it was fitted on.

@@ -38,7 +38,7 @@ def test_shuffled_precision_needs_two_images():
 
 
 def test_near_duplicates_are_above_the_cosine_in_any_part_of_train(monkeypatch):
-    monkeypatch.setattr("eval.rivals.nearest.AT_ONCE", 1)
+    monkeypatch.setattr("mmcgan.feature_rows.CHUNK_BYTES", 1)
     train = np.array([[1, 0], [0, 2]], np.float32)
     # Cosines with the nearest: 1, .8, .95, 0 (a zero vector), and opposite directions.
     evaluated = np.array([[3, 0], [0.6, 0.8], [0.3123, 0.95], [0, 0], [-1, -1]], np.float32)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from eval.rivals import nearest
 from eval.rivals.nearest import find_nearest
 from mmcgan.feature_rows import StandardizedRows, Standardizer
 from mmcgan.words.vocabulary import unit_rows
@@ -19,7 +18,7 @@ def drawn(n_photos: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("rows_at_once", [1, 3, 7, 1000])
 @pytest.mark.parametrize("k", [1, 5, 40, 90])
 def test_nearest_are_those_of_all_cosines(monkeypatch, rows_at_once, k):
-    monkeypatch.setattr(nearest, "AT_ONCE", rows_at_once)
+    monkeypatch.setattr("mmcgan.feature_rows.CHUNK_BYTES", rows_at_once * 6 * 4)
     photos, train = drawn(9, 0), drawn(40, 1)
     found = find_nearest(photos, train, k)
     cosines = unit_rows(photos) @ unit_rows(train).T

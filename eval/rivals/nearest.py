@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.feature_rows import Features
+from mmcgan.feature_rows import Features, chunks_of
 from mmcgan.words.index import import_faiss
 from mmcgan.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
-
-AT_ONCE = 2**12  # training photos in memory
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,6 @@ def find_nearest(photos: FloatArray, train: Features, k: int) -> Nearest:
     k = min(k, len(train))
     if not k or not len(photos):
         return Nearest(np.zeros((len(photos), k), np.float32), np.zeros((len(photos), k), np.int64))
-    parts = (
-        unit_rows(np.asarray(train[start : start + AT_ONCE]))
-        for start in range(0, len(train), AT_ONCE)
-    )
+    parts = (unit_rows(part) for part in chunks_of(train))
     found = knn_ground_truth(unit_rows(photos), parts, k, inner_product)  # type: ignore[no-untyped-call]
     return Nearest(*found)

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from mmcgan.feature_rows import some_rows
 from mmcgan.model import Model
 from mmcgan.tagger import Tagger
 
@@ -41,10 +42,7 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
 
 def few_enough(n_photos: int, n_words: int) -> npt.NDArray[np.int64]:
     """Return the places of all photos, or with very many words of a seeded choice, in order."""
-    most = max(MAX_SCORES // n_words, 1)
-    if n_photos <= most:
-        return np.arange(n_photos)
-    return np.sort(np.random.default_rng(0).choice(n_photos, most, replace=False))
+    return some_rows(n_photos, max(MAX_SCORES // n_words, 1))
 
 
 def fit_bias(scores: FloatArray, tags: sparse.csr_array) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mmcgan.feature_rows import Rows, chunks
+from mmcgan.feature_rows import Rows, chunks, some_rows
 from mmcgan.words.index import import_faiss
 from mmcgan.words.vocabulary import unit_rows
 
@@ -49,9 +49,7 @@ def find_neighbours(features: Rows, n_tagged: int, seed: int) -> Neighbours:
     `features` (N, D) are standardised.
     """
     faiss = import_faiss()
-    pool = np.arange(n_tagged)
-    if n_tagged > MAX_POOL:
-        pool = np.sort(np.random.default_rng(seed).choice(n_tagged, MAX_POOL, replace=False))
+    pool = some_rows(n_tagged, MAX_POOL, seed)
     n_photos, size = features.shape
     index = faiss.IndexFlatIP(size)
     for part in chunks(len(pool), 4 * size):
