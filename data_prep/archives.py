@@ -18,7 +18,7 @@ from typing import Protocol
 
 from mmcgan.errors import DataError, MmcganError
 from mmcgan.files import read_file, within
-from mmcgan.photos.images import MAX_IMAGE_BYTES
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_RATIO = 200  # photos shrink by a few per cent and text tenfold; only a bomb by more

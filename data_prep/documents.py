@@ -30,7 +30,7 @@ from smart_open import open as smart_open
 from data_prep.archives import MAX_TEXT_BYTES, ZipSource
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, OptionError
-from mmcgan.words.vocabulary import normalize_tag
+from mmcgan.inference.words.vocabulary import normalize_tag
 
 MAX_LINE_LENGTH = 1_000_000  # characters of one document; a longer line is several
 BATCH_LINES, BATCH_MEMBERS = 2000, 500  # that are cleaned together

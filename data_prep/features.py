@@ -29,12 +29,12 @@ from tqdm import tqdm
 
 from data_prep.photos import Photo
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.feature_rows import chunks
 from mmcgan.files import atomic_path, read_json, write_json, write_text
-from mmcgan.photos.backbone import Backbone
-from mmcgan.photos.decoding import Seen, compute_features, decode_ahead, look_at
-from mmcgan.photos.feature_cache import FeatureCache
-from mmcgan.photos.images import shorter_side
+from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.photos.decoding import Seen, compute_features, decode_ahead, look_at
+from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.photos.images import shorter_side
+from mmcgan.training.prepared.feature_rows import chunks
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 

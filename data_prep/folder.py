@@ -30,10 +30,10 @@ from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import read_file
 from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
+from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
-from mmcgan.photos.images import MAX_IMAGE_BYTES
-from mmcgan.words.vocabulary import normalize_tag
 
 TABLE_NAME = "tags.csv"
 DENIED_COLUMN = "not"

@@ -25,7 +25,7 @@ from PIL.ExifTags import IFD, Base
 from tqdm import tqdm
 
 from mmcgan.errors import PhotoError
-from mmcgan.photos.images import open_header, open_photo
+from mmcgan.inference.photos.images import open_header, open_photo
 
 SIDE = 9  # of the thumbnail, in places
 DECODED = 64  # pixels that are enough to make it from

@@ -25,8 +25,8 @@ from data_prep.download import fetch_file
 from data_prep.photos import Collection, Photo, clean_tags
 from data_prep.text import decode_text
 from mmcgan.errors import DataError, PhotoError
-from mmcgan.photos.images import MAX_IMAGE_BYTES
-from mmcgan.words.vocabulary import normalize_tag
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
+from mmcgan.inference.words.vocabulary import normalize_tag
 
 HOME = "https://press.liacs.nl/mirflickr/mirflickr25k.v3b/"
 IMAGES_ZIP, IMAGES_MD5 = "mirflickr25k.zip", "a23d0a8564ee84cda5622a6c2f947785"

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
-from mmcgan.dataset import Truth
-from mmcgan.words.vocabulary import normalize_tag
+from mmcgan.inference.words.vocabulary import normalize_tag
+from mmcgan.training.prepared.dataset import Truth
 
 VAL_SHARE = TEST_SHARE = 0.15  # of all groups
 DEV_SHARE = 0.06  # of the groups of train

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from data_prep.config import PrepareConfig
 from data_prep.features import Extracted, find_detail
 from data_prep.folder import read_folder
 from data_prep.mirflickr import download, read_mirflickr
@@ -25,8 +26,13 @@ from data_prep.sample import read_sample
 from data_prep.shares import extract_shared
 from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
-from mmcgan.config import PrepareConfig
-from mmcgan.dataset import (
+from mmcgan.errors import DataError, OptionError
+from mmcgan.files import read_json, write_json
+from mmcgan.inference.photos.backbone import Backbone, load_backbone
+from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.photos.images import open_photo
+from mmcgan.options import flag
+from mmcgan.training.prepared.dataset import (
     FILE_NAME,
     SPLITS,
     Dataset,
@@ -35,13 +41,7 @@ from mmcgan.dataset import (
     read_dataset,
     write_dataset,
 )
-from mmcgan.distributed import ALONE, Ranks
-from mmcgan.errors import DataError, OptionError
-from mmcgan.files import read_json, write_json
-from mmcgan.options import flag
-from mmcgan.photos.backbone import Backbone, load_backbone
-from mmcgan.photos.feature_cache import FeatureCache
-from mmcgan.photos.images import open_photo
+from mmcgan.training.ranks import ALONE, Ranks
 
 LIBRARY_STOP_LIST = Path(__file__).with_name("stop_list_library.txt")
 # Of val and test for the reports, of train to show photos that are like another one.

@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from data_prep.photos import Collection, Photo, clean_tags, split_of
 from data_prep.scenes import DRAWING_VERSION, draw_scene
-from mmcgan.dataset import Truth
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import atomic_path, read_file, read_json, write_json
-from mmcgan.photos.images import MAX_IMAGE_BYTES
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
+from mmcgan.training.prepared.dataset import Truth
 
 N_PHOTOS = 600
 JPEG_QUALITY = 88

@@ -18,9 +18,9 @@ from data_prep.features import (
     store_features,
 )
 from data_prep.photos import Photo
-from mmcgan.distributed import Ranks
-from mmcgan.photos.backbone import Backbone
-from mmcgan.photos.feature_cache import FeatureCache
+from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.training.ranks import Ranks
 
 
 def extract_shared(

@@ -12,7 +12,7 @@ from pathlib import Path
 from data_prep.archives import MAX_TEXT_BYTES
 from mmcgan.errors import DataError
 from mmcgan.files import read_file
-from mmcgan.words.vocabulary import normalize_tag
+from mmcgan.inference.words.vocabulary import normalize_tag
 
 _SEPARATORS = re.compile(r"[\r\n]+|(?<!\\)[,;]+")
 _ESCAPED = re.compile(r"\\([,;])")

@@ -18,11 +18,11 @@ from gensim.models.callbacks import CallbackAny2Vec
 from smart_open import open as smart_open
 from tqdm import tqdm
 
+from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.counts import Counts
-from mmcgan.config import PrepareConfig
 from mmcgan.errors import DataError, OptionError
-from mmcgan.words.vocabulary import normalize_tag
+from mmcgan.inference.words.vocabulary import normalize_tag
 
 Vectors = dict[str, npt.NDArray[np.float32]]
 

@@ -1,7 +1,7 @@
 """Which tags become words, and their vectors: the vocabularies of the prepared file.
 
 Words can be withheld (`--withhold`): no photo of train or dev shows them, so that only other text
-says what they mean. What a run makes of them is measured by `eval.open_vocabulary`.
+says what they mean. What a run makes of them is measured by `eval.studies.open_vocabulary`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.documents import check_text_file
 from data_prep.photos import Photo
@@ -23,9 +24,9 @@ from data_prep.word_vectors import (
     read_word_vectors,
     train_word_vectors,
 )
-from mmcgan.config import PrepareConfig, TagSource
 from mmcgan.errors import DataError, OptionError
-from mmcgan.words.vocabulary import Vocabulary, unit_rows
+from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
+from mmcgan.training.config import TagSource
 
 LEARNT_SPLITS = ("train", "dev")
 

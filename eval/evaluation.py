@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from eval.baselines.fitting import FitData, Rival, fit_rivals, left_out
+from eval.config import EvaluateConfig
 from eval.figures.calibration import calibration
 from eval.figures.distribution import Photos, distribution
 from eval.figures.sets import tag_sets
 from eval.figures.truth import distance_from_truth
 from eval.measure import Setting, measure
 from eval.predictions import SystemPredictions, read_predictions, write_predictions
-from eval.rivals.baselines import FitData, Rival, fit_rivals, left_out
 from eval.systems import Generated, ask_rival, draw_many, generate
-from mmcgan.config import EvaluateConfig
-from mmcgan.dataset import Dataset
 from mmcgan.errors import RunError
-from mmcgan.feature_rows import StandardizedRows
-from mmcgan.tagger import Tagger
+from mmcgan.inference.tagger import Tagger
+from mmcgan.training.prepared.dataset import Dataset
+from mmcgan.training.prepared.feature_rows import StandardizedRows
 
 
 def evaluate(

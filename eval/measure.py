@@ -21,10 +21,10 @@ from eval.figures.checks import (
 )
 from eval.figures.metrics import DESCRIPTIONS, METRICS, Judged, expected_map
 from eval.predictions import SystemPredictions
-from mmcgan.config import TagSource
-from mmcgan.dataset import Dataset
-from mmcgan.feature_rows import Features
-from mmcgan.words.vocabulary import Vocabulary
+from mmcgan.inference.words.vocabulary import Vocabulary
+from mmcgan.training.config import TagSource
+from mmcgan.training.prepared.dataset import Dataset
+from mmcgan.training.prepared.feature_rows import Features
 
 CURVE_DEPTH = 20
 CUTS = (1, 5, 10)

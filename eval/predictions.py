@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from mmcgan.errors import DataError
 from mmcgan.files import atomic_path
-from mmcgan.words.ranking import Ranking
+from mmcgan.inference.words.ranking import Ranking
 
 PREDICTIONS = "predictions.parquet"
 CONCEPT_SCORES = "concept_scores.parquet"

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from eval.baselines.fitting import Rival
+from eval.baselines.scoring import score_in_parts
 from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
-from eval.rivals.baselines import Rival
-from eval.rivals.scoring import score_in_parts
-from mmcgan.tagger import Tagger
-from mmcgan.words.ranking import (
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import (
     N_NEIGHBOURS,
     Ranked,
     Ranking,

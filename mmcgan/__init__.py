@@ -26,7 +26,7 @@ from mmcgan.errors import (
 )
 
 if TYPE_CHECKING:
-    from mmcgan.tagger import Tag, Tagger
+    from mmcgan.inference.tagger import Tag, Tagger
 
 __version__ = "0.1.0"
 __all__ = [
@@ -57,7 +57,7 @@ def tag(image_path: str | Path, k: int = 10, run: str | Path | None = None) -> l
 
 def load(run: str | Path | None = None) -> Tagger:
     """Return the `Tagger` of a finished run folder, by default the same as of `tag`."""
-    from mmcgan.runs import RunDir, default_model
+    from mmcgan.training.runs import RunDir, default_model
 
     path = (default_model() if run is None else Path(run)).resolve()
     weights = RunDir(path).weights_path
@@ -67,7 +67,7 @@ def load(run: str | Path | None = None) -> Tagger:
 @lru_cache(maxsize=2)
 def _load(run: Path, changed_at: int) -> Tagger:
     """Load a run once for as long as its weights do not change."""
-    from mmcgan.tagger import Tagger
+    from mmcgan.inference.tagger import Tagger
 
     return Tagger.load(run)
 
@@ -75,5 +75,5 @@ def _load(run: Path, changed_at: int) -> Tagger:
 def __getattr__(name: str) -> Any:
     """Load `Tag` and `Tagger` when they are first asked for."""
     if name in ("Tag", "Tagger"):
-        return getattr(importlib.import_module("mmcgan.tagger"), name)
+        return getattr(importlib.import_module("mmcgan.inference.tagger"), name)
     raise AttributeError(f"module 'mmcgan' has no attribute {name!r}")

@@ -13,11 +13,10 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from mmcgan import runs
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import TagConfig
 from mmcgan.errors import MmcganError
 from mmcgan.folders.choice import Choice
+from mmcgan.folders.config import TagConfig
 from mmcgan.folders.contact_sheet import write_contact_sheet
 from mmcgan.folders.photo_files import find_photos
 from mmcgan.folders.photo_library import (
@@ -28,10 +27,11 @@ from mmcgan.folders.photo_library import (
     tag_library,
 )
 from mmcgan.folders.summary import Summary, summarized
+from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.tagger import Tag, Tagger
+from mmcgan.inference.words.vocabulary import printed
 from mmcgan.metadata import Change
-from mmcgan.photos.feature_cache import FeatureCache
-from mmcgan.tagger import Tag, Tagger
-from mmcgan.words.vocabulary import printed
+from mmcgan.training import runs
 
 
 def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:

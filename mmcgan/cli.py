@@ -1,4 +1,4 @@
-"""The command line: options made from the settings of `mmcgan.config`, errors made into exits.
+"""The command line: options made from settings (`mmcgan.options`), errors into exits.
 
 Exit status: 0 done; 1 broken or missing data, run or photo; 2 wrong options or values;
 130 interrupted.

@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from eval.config import EvaluateConfig
 from eval.evaluation import evaluate
 from eval.pages.gallery import build_gallery
 from eval.pages.report import write_report
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import EvaluateConfig
-from mmcgan.dataset import FILE_NAME, Dataset, newest_data, read_dataset
-from mmcgan.runs import RunDir, newest_finished_run
-from mmcgan.tagger import Tagger
+from mmcgan.inference.tagger import Tagger
+from mmcgan.training.prepared.dataset import FILE_NAME, Dataset, newest_data, read_dataset
+from mmcgan.training.runs import RunDir, newest_finished_run
 
 _PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu")
 

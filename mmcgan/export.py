@@ -14,6 +14,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +23,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmcgan.calibration import CLOSEST
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import ExportConfig
 from mmcgan.errors import DependencyError
 from mmcgan.files import atomic_path, write_json
-from mmcgan.model import Model
-from mmcgan.photos.backbone import restore_network
-from mmcgan.runs import default_model
-from mmcgan.tagger import Tagger
-from mmcgan.words.ranking import N_NEIGHBOURS
+from mmcgan.folders.config import ModelConfig
+from mmcgan.inference.calibration import CLOSEST
+from mmcgan.inference.model import Model
+from mmcgan.inference.photos.backbone import restore_network
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import N_NEIGHBOURS
+from mmcgan.options import option
+from mmcgan.training.runs import default_model
 
 if TYPE_CHECKING:
-    from mmcgan.model import Sampler
+    from mmcgan.inference.model import Sampler
 
 FORMAT_VERSION = 1
 OPSET = 18
+
+
+@dataclass(frozen=True)
+class ExportConfig(ModelConfig):
+    """`python -m mmcgan.export`: a run → ONNX files."""
+
+    out: Path = option(Path("export"), "Folder of the files.")
 
 
 @click.command("mmcgan.export")
@@ -69,7 +78,7 @@ class Generate(nn.Module):
 
 
 class Rank(nn.Module):
-    """Vectors (B, S, E) → scores and tie breaks (B, V) of the words; see `mmcgan.words.ranking`."""
+    """Vectors (B, S, E) → scores and tie breaks (B, V) of the words."""
 
     table: Tensor
     bias: Tensor

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from data_prep.config import PrepareConfig
 from data_prep.pipeline import prepare
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import PrepareConfig
-from mmcgan.dataset import FILE_NAME, Dataset
-from mmcgan.distributed import current_ranks, run_on_ranks
+from mmcgan.training.prepared.dataset import FILE_NAME, Dataset
+from mmcgan.training.ranks import current_ranks, run_on_ranks
 
 # Ranks that have done their share wait for the slowest, and for the word vectors of the first.
 PATIENCE = timedelta(hours=12)

@@ -14,15 +14,15 @@ from eval.figures.checks import check_generator
 from eval.figures.metrics import mean_precision
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import TrainConfig
-from mmcgan.dataset import Dataset, newest_data, read_dataset
-from mmcgan.distributed import current_ranks, run_on_ranks
 from mmcgan.errors import OptionError, RunError
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.index import import_faiss
 from mmcgan.options import flag
-from mmcgan.runs import FollowedRun, RunDir, newest_unfinished_run, next_run
-from mmcgan.tagger import Tagger
+from mmcgan.training.config import TrainConfig
+from mmcgan.training.prepared.dataset import Dataset, newest_data, read_dataset
+from mmcgan.training.ranks import current_ranks, run_on_ranks
+from mmcgan.training.runs import FollowedRun, RunDir, newest_unfinished_run, next_run
 from mmcgan.training.task import build_task
-from mmcgan.words.index import import_faiss
 
 # Settings that say where and how a run is started, not what is trained.
 _NOT_OF_THE_RUN = ("out", "resume", "dry_run")

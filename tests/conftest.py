@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from helpers.datasets import RUN, SMALL_MODERN, SMALL_NETWORKS, build_dataset
+from helpers.photos import packaged, stand_in  # noqa: F401
 
-from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, TagTable, Truth, write_dataset
-from mmcgan.words.vocabulary import Vocabulary, unit_rows
-
-# Each photo has one topic: its features lie near the topic's own, its tags are among these.
-TOPICS = (
-    ("beach", "mar", "sea", "sunset"),
-    ("animal", "cat", "katze", "pet"),
-    ("café", "city", "night", "日本"),
-    ("flower", "garden", "plant_life", "rose"),
+from mmcgan.training.prepared.dataset import (
+    FILE_NAME,
+    Dataset,
+    write_dataset,
 )
-LABELS = ("animals", "night", "plant_life", "sea")
-RECORD = {
-    "name": "efficientnet-lite0",
-    "weights_sha256": "0" * 64,
-    "image_size": 224,
-    "resize": "shorter side bicubic, centre crop",
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.5, 0.5, 0.5],
-    "runtime": "torch",
-    "precision": "float32",
-}
-
 
 _numbers = count()
 
@@ -56,7 +37,7 @@ def feature_cache_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         folder = Path(str(tmp_path_factory.getbasetemp())) / "feature-caches"
         name = f"{next(_numbers)}.sqlite"
-        patch.setattr("mmcgan.photos.feature_cache.cache_path", lambda: folder / name)
+        patch.setattr("mmcgan.inference.photos.feature_cache.cache_path", lambda: folder / name)
         yield
 
 
@@ -100,90 +81,6 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
-
-
-def build_dataset(
-    n_images: int = 80,
-    feature_size: int = 6,
-    vector_size: int = 5,
-    annotations: bool = False,
-    truth: bool = False,
-    n_thumbnails: int = 0,
-    text_ids: bool = False,
-    seed: int = 0,
-) -> Dataset:
-    """Build photos whose features tell their topic, and so their tags; every tenth has no tag.
-
-    Of each ten photos six are train, two dev, one val and one test.
-    """
-    random = np.random.default_rng(seed)
-    topic = np.arange(n_images) % len(TOPICS)
-    centres = random.normal(size=(len(TOPICS), feature_size))
-    features = centres[topic] + 0.1 * random.normal(size=(n_images, feature_size))
-    split = np.array([0, 0, 0, 1, 2, 3, 0, 0, 0, 1], np.uint8)[np.arange(n_images) % 10]
-    lists = [
-        [] if i % 10 == 9 else list(random.permutation(TOPICS[topic[i]])[: 1 + i % 3])
-        for i in range(n_images)
-    ]
-    labels = [[LABELS[(topic[i] + 3) % 4]] if i % 3 else [] for i in range(n_images)]
-    tags = {"user": TagTable.from_lists(lists)}
-    vocabularies = {"user": _vocabulary(lists, split, vector_size, seed)}
-    if annotations:
-        both = [[*user, *label] for user, label in zip(lists, labels, strict=True)]
-        tags["annotations"] = TagTable.from_lists(labels, LABELS)
-        tags["relevant_annotations"] = TagTable.from_lists(labels[:1] * n_images, LABELS)
-        vocabularies["user+annotations"] = _vocabulary(both, split, vector_size, seed + 1)
-    ids = np.arange(n_images) + 1
-    return Dataset(
-        name="small",
-        image_ids=np.array([f"über/im{i}.jpg" for i in ids]) if text_ids else ids,
-        split=split,
-        features=features.astype(np.float32),
-        tags=tags,
-        vocabularies=vocabularies,
-        thumbnails={int(row): _jpeg(row) for row in np.flatnonzero(split > 1)[:n_thumbnails]},
-        truth=_truth(topic) if truth else None,
-        config={"dataset": "folder", "seed": seed, "root": "photos of 東京"},
-        backbone=RECORD | {"feature_size": feature_size},
-        counts={"photos": n_images, "splits": dict.fromkeys(SPLITS, 1)},
-        versions={"mmcgan": "0"},
-        command="python -m mmcgan.prepare",
-    )
-
-
-def _vocabulary(
-    lists: list[list[str]], split: np.ndarray, vector_size: int, seed: int
-) -> Vocabulary:
-    learnt = [tags for tags, place in zip(lists, split, strict=True) if SPLITS[place] in
-              ("train", "dev")]  # fmt: skip
-    counts = Counter(word for tags in learnt for word in set(tags))
-    words = tuple(str(word) for word in sorted(counts))
-    vectors = np.random.default_rng(seed + 10).normal(size=(len(words), vector_size))
-    return Vocabulary(words, unit_rows(vectors), np.array([counts[w] for w in words], np.int64))
-
-
-def _truth(topic: np.ndarray) -> Truth:
-    words = tuple(sorted(word for words in TOPICS for word in words))
-    probability = np.array([[0.5 * (w in words_) for w in words] for words_ in TOPICS])
-    return Truth(topic.astype(np.int64), words, probability, probability[::-1] / 2)
-
-
-def _jpeg(row: int) -> bytes:
-    buffer = BytesIO()
-    Image.new("RGB", (16, 12), (int(row) % 256, 80, 120)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-# The paper's preset with few units; the modern one with few units and members.
-SMALL_NETWORKS = ["--preset", "paper", "--noise-units", "8", "--image-units", "8",
-                  "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
-                  "--batch-size", "10", "--discriminator-init", "0.1"]  # fmt: skip
-SMALL_MODERN = ["--preset", "modern", "--noise-size", "8", "--noise-units", "8",
-                "--image-units", "16", "--members", "2", "--draws", "4", 
-                "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
-                "--untagged", "4", "--dropout", "0.2", "--input-dropout", "0.1",
-                "--learning-rate", "0.01"]  # fmt: skip
-RUN = ["--epochs", "2", "--evaluate-every", "10"]
 
 
 @pytest.fixture(scope="session")

@@ -106,8 +106,13 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 def test_packages_are_there():
     names = modules(ROOT).keys()
-    assert {"mmcgan", "mmcgan.dataset", "data_prep.pipeline", "eval.evaluation"} <= names
-    assert {"mmcgan.config", "mmcgan.dataset"} <= imports(ROOT)["data_prep.pipeline"]
+    assert {
+        "mmcgan",
+        "mmcgan.files",
+        "data_prep.pipeline",
+        "eval.evaluation",
+    } <= names
+    assert {"mmcgan.files", "data_prep.config"} <= imports(ROOT)["data_prep.pipeline"]
 
 
 def test_imports_go_in_one_direction():
@@ -121,21 +126,33 @@ def test_imports_have_no_circle():
 @pytest.mark.parametrize(
     ("name", "text", "wrong"),
     [
-        ("mmcgan/dataset.py", "from data_prep import photos", "mmcgan.dataset imports data_prep"),
-        ("mmcgan/dataset.py", "def f():\n    import eval.metrics", "mmcgan.dataset imports eval"),
+        (
+            "mmcgan/files.py",
+            "from data_prep import photos",
+            "mmcgan.files imports data_prep",
+        ),
+        (
+            "mmcgan/files.py",
+            "def f():\n    import eval.metrics",
+            "mmcgan.files imports eval",
+        ),
         (
             "data_prep/photos.py",
             "from mmcgan import train",
             "data_prep.photos imports mmcgan.train",
         ),
         ("eval/metrics.py", "from data_prep.photos import x", "eval.metrics imports data_prep"),
-        ("mmcgan/dataset.py", "import mmcgan.web.app", "mmcgan.dataset imports mmcgan.web.app"),
+        (
+            "mmcgan/files.py",
+            "import mmcgan.web.app",
+            "mmcgan.files imports mmcgan.web.app",
+        ),
         ("mmcgan/train.py", "from mmcgan.web import app", "mmcgan.train imports mmcgan.web.app"),
         ("mmcgan/web/app.py", "import eval.metrics", "mmcgan.web.app imports eval"),
         ("mmcgan/web/app.py", "import mmcgan.train", "mmcgan.web.app imports mmcgan.train"),
-        ("mmcgan/web/app.py", "import mmcgan.dataset", None),
+        ("mmcgan/web/app.py", "import mmcgan.files", None),
         ("mmcgan/train.py", "import eval.metrics, data_prep.photos", None),
-        ("data_prep/photos.py", "from mmcgan.dataset import x", None),
+        ("data_prep/photos.py", "from mmcgan.files import x", None),
     ],
 )
 def test_wrong_directions_would_be_noticed(tmp_path, name, text, wrong):
@@ -155,14 +172,14 @@ def test_wrong_directions_would_be_noticed(tmp_path, name, text, wrong):
     ],
 )
 def test_circles_would_be_noticed(tmp_path, text, is_circle):
-    put(tmp_path, "mmcgan/train.py", "import mmcgan.dataset")
-    put(tmp_path, "mmcgan/dataset.py", text)
+    put(tmp_path, "mmcgan/train.py", "import mmcgan.files")
+    put(tmp_path, "mmcgan/files.py", text)
     assert bool(circle(imports(tmp_path, at_import_only=True))) == is_circle
 
 
 def put(root: Path, name: str, text: str) -> None:
     """Write one module into a small copy of the house."""
-    for room in ("mmcgan/__init__", "mmcgan/train", "mmcgan/dataset", "mmcgan/web/__init__",
+    for room in ("mmcgan/__init__", "mmcgan/train", "mmcgan/files", "mmcgan/web/__init__",
                  "mmcgan/web/app", "data_prep/__init__",
                  "data_prep/photos", "eval/__init__", "eval/metrics"):  # fmt: skip
         path = root / f"{room}.py"
@@ -176,7 +193,7 @@ def put(root: Path, name: str, text: str) -> None:
     [
         ("mmcgan; mmcgan.tag, mmcgan.load, mmcgan.RunError", {"torch", "faiss", "numpy"}),
         (
-            "mmcgan.__main__, mmcgan.tagger, mmcgan.folders.photo_library",
+            "mmcgan.__main__, mmcgan.inference.tagger, mmcgan.folders.photo_library",
             {"torch", "scipy", "pandas", "matplotlib"},
         ),
     ],

@@ -12,16 +12,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import RECORD
-from studies import small_rivals
+from helpers.datasets import RECORD
+from helpers.studies import small_rivals
 
 from mmcgan import evaluate, train
 from mmcgan.cli import run_command
-from mmcgan.dataset import FILE_NAME, SPLITS, Dataset, TagTable, read_dataset, write_dataset
-from mmcgan.model import load_model
-from mmcgan.runs import RunDir
-from mmcgan.tagger import Tagger
-from mmcgan.words.vocabulary import Vocabulary, unit_rows
+from mmcgan.inference.model import load_model
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
+from mmcgan.training.prepared.dataset import (
+    FILE_NAME,
+    SPLITS,
+    Dataset,
+    TagTable,
+    read_dataset,
+    write_dataset,
+)
+from mmcgan.training.runs import RunDir
 
 SMALL = ["--image-units", "16", "--noise-units", "8", "--noise-size", "8", "--members", "2",
          "--draws", "4", "--d-word-units", "8", "--d-image-units", "8",

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 
+from data_prep.config import PrepareConfig
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import PRESETS, PrepareConfig, TagConfig, TrainConfig
 from mmcgan.errors import (
     DataError,
     DependencyError,
@@ -22,7 +22,9 @@ from mmcgan.errors import (
     RunError,
     TrainingError,
 )
+from mmcgan.folders.config import TagConfig
 from mmcgan.options import flag
+from mmcgan.training.config import PRESETS, TrainConfig
 
 COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "__main__": TagConfig}
 

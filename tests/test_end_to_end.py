@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL_NETWORKS
+from helpers.datasets import SMALL_NETWORKS
 
 import mmcgan
 from data_prep.sample import read_sample
 from mmcgan import __main__, evaluate, prepare, train
 from mmcgan.cli import run_command
-from mmcgan.dataset import read_dataset
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.words.vocabulary import printed
+from mmcgan.training.prepared.dataset import read_dataset
 
 N_PHOTOS = 90
 PREPARE = ["--dataset", "folder", "--root", "photos", "--out", "data/mine", "--backbone",
@@ -76,7 +76,7 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
     tagger = mmcgan.load()
     for row in (0, 40):
         path = home / "photos" / str(dataset.image_ids[row])
-        image = mmcgan.photos.images.open_photo(path, at_least=224)
+        image = mmcgan.inference.photos.images.open_photo(path, at_least=224)
         features = tagger.backbone.features([image])
         assert np.allclose(features[0], dataset.features[row], atol=1e-4)
         words = [tag.word for tag in mmcgan.tag(path)]

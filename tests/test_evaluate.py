@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from eval import systems
-from eval.rivals.baselines import Rival
+from eval.baselines.fitting import Rival
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
-from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 from mmcgan.evaluate import main
-from mmcgan.tagger import Tagger
-from mmcgan.words.ranking import N_NEIGHBOURS, count_votes
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import N_NEIGHBOURS, count_votes
+from mmcgan.training.prepared.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 
 RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
 
@@ -63,8 +63,8 @@ def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
     trained, tmp_path, monkeypatch
 ):
     data, run = trained
-    monkeypatch.setattr("mmcgan.dataset.MAX_MEASURED", 7)
-    monkeypatch.setattr("eval.rivals.baselines.MAX_WEIGHTS", 17 * 6)  # those of the ridge
+    monkeypatch.setattr("mmcgan.training.prepared.dataset.MAX_MEASURED", 7)
+    monkeypatch.setattr("eval.baselines.fitting.MAX_WEIGHTS", 17 * 6)  # those of the ridge
     report = json.loads((reported((data, run), tmp_path) / "report.json").read_text())
     assert report["n_images"] == 7
     assert report["n_left_out"] == len(read_dataset(data).rows("val")) - 7
@@ -242,7 +242,7 @@ def test_a_rivals_answers_do_not_depend_on_how_many_photos_are_scored_at_once(mo
     rival = Rival("plain", {}, lambda features: np.asarray(features @ weights))
     features = random.normal(size=(25, 6)).astype(np.float32)
     whole = systems.ask_rival(rival, features, np.array([3, 7]), 30)
-    monkeypatch.setattr("eval.rivals.scoring.MAX_SCORES", 4 * 30)
+    monkeypatch.setattr("eval.baselines.scoring.MAX_SCORES", 4 * 30)
     parts = systems.ask_rival(rival, features, np.array([3, 7]), 30)
     assert np.array_equal(parts.ranking.rows, whole.ranking.rows)
     assert np.allclose(parts.concept_scores, whole.concept_scores, atol=1e-6)

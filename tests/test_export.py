@@ -13,13 +13,13 @@ from torch import nn
 
 from mmcgan import export as export_module
 from mmcgan.cli import run_command
-from mmcgan.dataset import read_dataset
 from mmcgan.errors import DependencyError
 from mmcgan.export import Rank, export, main
-from mmcgan.photos.runtimes import PixelNetwork
-from mmcgan.runs import PRETRAINED
-from mmcgan.tagger import Tagger
-from mmcgan.words.ranking import rank_draws
+from mmcgan.inference.photos.runtimes import PixelNetwork
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.training.prepared.dataset import read_dataset
+from mmcgan.training.runs import PRETRAINED
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

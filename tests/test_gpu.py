@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mmcgan.config import TrainConfig
-from mmcgan.photos.backbone import load_backbone
+from mmcgan.inference.photos.backbone import load_backbone
+from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.vocabulary import unit_rows
+from mmcgan.training.config import TrainConfig
 from mmcgan.training.task import build_task
-from mmcgan.words.index import WordIndex
-from mmcgan.words.vocabulary import unit_rows
 
 has_gpu = torch.cuda.is_available()
 needs_gpu = pytest.mark.skipif(not has_gpu, reason="needs a GPU")

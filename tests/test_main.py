@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from test_tagger import make_photo, packaged, stand_in  # noqa: F401
+from helpers.photos import make_photo
 
-from mmcgan import runs
 from mmcgan.__main__ import main
 from mmcgan.cli import run_command
+from mmcgan.training import runs
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def tag(trained, stand_in):  # noqa: F811
+def tag(trained, stand_in):
     return lambda *args: run_command(main, [*map(str, args), "--run", str(trained[1])])
 
 

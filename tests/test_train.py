@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import RUN, SMALL_MODERN, SMALL_NETWORKS
+from helpers.datasets import RUN, SMALL_MODERN, SMALL_NETWORKS
 
 from eval.systems import generate
 from mmcgan import train as train_module
 from mmcgan.cli import run_command
-from mmcgan.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
-from mmcgan.runs import RunDir
-from mmcgan.tagger import Tagger
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.train import main
-from mmcgan.words.vocabulary import Vocabulary
+from mmcgan.training.prepared.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
+from mmcgan.training.runs import RunDir
 
 
 def train(data, run, *options):

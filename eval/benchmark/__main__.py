@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.features import extract_features
 from data_prep.photos import Photo
@@ -29,9 +30,8 @@ from eval.benchmark.tagging import tagging_rows
 from eval.benchmark.training import training_rows
 from eval.benchmark.vectors import vector_rows
 from mmcgan.cli import run_command
-from mmcgan.config import PrepareConfig
 from mmcgan.files import write_json
-from mmcgan.photos.backbone import Backbone
+from mmcgan.inference.photos.backbone import Backbone
 
 
 def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:

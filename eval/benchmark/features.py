@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
+from data_prep.config import PrepareConfig
 from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
-from mmcgan.config import PrepareConfig
 from mmcgan.errors import OptionError
-from mmcgan.photos.backbone import Backbone, load_backbone, restore_network
-from mmcgan.photos.decoding import Pixels, decode_pixels
-from mmcgan.photos.runtimes import PixelNetwork
+from mmcgan.inference.photos.backbone import Backbone, load_backbone, restore_network
+from mmcgan.inference.photos.decoding import Pixels, decode_pixels
+from mmcgan.inference.photos.runtimes import PixelNetwork
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmcgan.photos.backbone import Backbone
+from mmcgan.inference.photos.backbone import Backbone
 
 Extract = Callable[[Sequence[Path], Backbone, Path], object]
 """Puts the features of photos into an empty work folder, as `prepare` does."""

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
-from mmcgan.config import TrainConfig
-from mmcgan.networks import initialize
+from mmcgan.training.config import TrainConfig
 from mmcgan.training.game import Examples
+from mmcgan.training.networks import initialize
 
 
 class PlainGenerator(nn.Module):

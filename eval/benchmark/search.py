@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
-from mmcgan.tagger import N_SAMPLES
-from mmcgan.words.clusters import recall
-from mmcgan.words.index import WordIndex, import_faiss
-from mmcgan.words.ranking import N_NEIGHBOURS, Draws, count_votes
-from mmcgan.words.vocabulary import unit_rows
+from mmcgan.inference.tagger import N_SAMPLES
+from mmcgan.inference.words.clusters import recall
+from mmcgan.inference.words.index import WordIndex, import_faiss
+from mmcgan.inference.words.ranking import N_NEIGHBOURS, Draws, count_votes
+from mmcgan.inference.words.vocabulary import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

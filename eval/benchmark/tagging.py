@@ -14,10 +14,10 @@ import mmcgan
 from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds, python
-from mmcgan.model import load_model
-from mmcgan.photos.backbone import restore_backbone
-from mmcgan.photos.images import open_photo
-from mmcgan.runs import PRETRAINED, RunDir
+from mmcgan.inference.model import load_model
+from mmcgan.inference.photos.backbone import restore_backbone
+from mmcgan.inference.photos.images import open_photo
+from mmcgan.training.runs import PRETRAINED, RunDir
 
 IMPORT_LIMIT, FIRST_TAG_LIMIT = 0.2, 3.0  # seconds
 N_PHOTOS = 1000  # that are tagged by one command

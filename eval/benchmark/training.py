@@ -12,9 +12,9 @@ from torch.profiler import ProfilerActivity, profile
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
-from mmcgan.config import TrainConfig
-from mmcgan.networks import build_networks
+from mmcgan.training.config import TrainConfig
 from mmcgan.training.game import Examples, TagGame
+from mmcgan.training.networks import build_networks
 from mmcgan.training.trainer import Trainer
 
 FEATURE_SIZE, VECTOR_SIZE = 1280, 200  # of the default backbone and word vectors

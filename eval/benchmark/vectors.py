@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from gensim.models.word2vec import LineSentence, Word2Vec
 
+from data_prep.config import PrepareConfig
 from eval.benchmark.metadata import write_metadata
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
-from mmcgan.config import PrepareConfig
 
 N_PHOTOS = 12_000
 # As `prepare` trains, but for as many passes as gensim makes by itself, and on both cores.

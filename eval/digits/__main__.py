@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from data_prep.idx import download_mnist, read_mnist
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import DigitData, embedded_digits, mnist
+from eval.digits.idx import download_mnist, read_mnist
 from eval.digits.report import write_digits_report
 from eval.digits.samples import draw_pictures
 from eval.digits.study import measure, train
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import OptionError
-from mmcgan.runs import RunDir
+from mmcgan.training.runs import RunDir
 
 
 @click.command("eval.digits")

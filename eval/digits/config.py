@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mmcgan.learning import LearningConfig
 from mmcgan.options import option, shown
+from mmcgan.training.learning import LearningConfig
 
 Kind = Literal["gan", "cgan"]
 

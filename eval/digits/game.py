@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mmcgan.learning import LearningConfig
 from mmcgan.training.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
+from mmcgan.training.learning import LearningConfig
 from mmcgan.training.losses import sample_likelihood
 
 WIDTH = 0.2  # of the Gaussians around samples; about what validation chooses on MNIST

@@ -14,7 +14,7 @@ from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.parzen import parzen_log_likelihood
 from eval.figures.modes import Modes
-from mmcgan.words.index import import_faiss
+from mmcgan.inference.words.index import import_faiss
 
 FloatArray = npt.NDArray[np.float32]
 

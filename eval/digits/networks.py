@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import N_CLASSES
 from eval.digits.game import NoisyGenerator
-from mmcgan.networks import Discriminator, Generator, initialize
+from mmcgan.training.networks import Discriminator, Generator, initialize
 
 PIECES, JOINT_PIECES = 5, 4  # of the discriminator's maxout units (section 4.1)
 

@@ -20,9 +20,9 @@ from eval.digits.game import LabelledGame, NoisyGenerator
 from eval.figures.modes import Modes
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.files import write_json
-from mmcgan.learning import LearningConfig
-from mmcgan.networks import Discriminator, Generator
 from mmcgan.options import Config, option
+from mmcgan.training.learning import LearningConfig
+from mmcgan.training.networks import Discriminator, Generator
 from mmcgan.training.trainer import Trainer
 
 N_MODES, DEVIATION = 25, 0.02  # bumps on a ring of radius 1

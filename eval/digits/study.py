@@ -20,8 +20,8 @@ from eval.digits.samples import class_labels, generate
 from mmcgan.errors import OptionError, RunError
 from mmcgan.files import read_json, write_json
 from mmcgan.options import flag
-from mmcgan.runs import RunDir
 from mmcgan.training.loop import Validation, fit
+from mmcgan.training.runs import RunDir
 from mmcgan.training.trainer import Trainer
 
 N_WATCHED = 2000  # validation images by which the best networks are chosen while training

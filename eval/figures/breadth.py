@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from eval.figures.metrics import CUT, Judged
 from eval.figures.modes import Modes
-from mmcgan.words.ranking import Ranking
-from mmcgan.words.vocabulary import Vocabulary
+from mmcgan.inference.words.ranking import Ranking
+from mmcgan.inference.words.vocabulary import Vocabulary
 
 
 def retrieval_counts(ranking: Ranking, n_words: int) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eval.figures.metrics import Judged
 from eval.figures.reliability import Reliability
-from mmcgan.model import Model
+from mmcgan.inference.model import Model
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_GIVEN = 10  # tags a photo that are looked at

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from eval.baselines.nearest import find_nearest
 from eval.figures.metrics import mean_precision
-from eval.rivals.nearest import find_nearest
 from eval.systems import Generated
-from mmcgan.feature_rows import Features
-from mmcgan.words.ranking import Ranking
+from mmcgan.inference.words.ranking import Ranking
+from mmcgan.training.prepared.feature_rows import Features
 
 MIN_DISTINCT_WORDS = 10
 MIN_COVERAGE = 0.5

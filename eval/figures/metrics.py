@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from mmcgan.words.ranking import Ranking
+from mmcgan.inference.words.ranking import Ranking
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.config import TagSource
-from mmcgan.dataset import Truth
+from mmcgan.training.config import TagSource
+from mmcgan.training.prepared.dataset import Truth
 
 MODE_PROBABILITY = 0.05  # a tag with at least this probability is a mode of its scene
 MODE_SHARE = 0.5  # of the expected draws, from which on a mode counts as covered

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.config import TagSource
-from mmcgan.dataset import Dataset
-from mmcgan.words.ranking import Ranking
-from mmcgan.words.vocabulary import Vocabulary
+from mmcgan.inference.words.ranking import Ranking
+from mmcgan.inference.words.vocabulary import Vocabulary
+from mmcgan.training.config import TagSource
+from mmcgan.training.prepared.dataset import Dataset
 
 N_TAGS = 10  # generated tags a photo
 N_PHOTOS = 24

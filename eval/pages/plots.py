@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from eval.pages.svg import colour, drawing, label, label_width, name_axes, new_axes, svg
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.words.vocabulary import printed
 
 MAX_POINTS = 300  # of a learning curve; neighbours are averaged beyond that
 N_BARS = 20  # words in the plot of single tags

@@ -21,7 +21,7 @@ from eval.pages.gallery import GalleryPhoto
 from eval.pages.svg import PALETTE
 from eval.pages.tables import Report, Table
 from mmcgan.files import write_json, write_text
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.words.vocabulary import printed
 
 Log = Sequence[Mapping[str, Any]]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.words.vocabulary import printed
 
 Report = Mapping[str, Any]
 

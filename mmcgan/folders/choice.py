@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mmcgan.config import TagConfig
-from mmcgan.tagger import Tag, Tagger
+from mmcgan.folders.config import TagConfig
+from mmcgan.inference.tagger import Tag, Tagger
 
 BEST = 10  # tags a photo where the options do not say
 

@@ -21,11 +21,11 @@ from PIL import Image
 
 from mmcgan.errors import PhotoError
 from mmcgan.files import atomic_path
-from mmcgan.photos.images import open_photo
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.photos.images import open_photo
+from mmcgan.inference.words.vocabulary import printed
 
 if TYPE_CHECKING:
-    from mmcgan.tagger import Tag
+    from mmcgan.inference.tagger import Tag
 
 PAGES = Path(__file__).parent / "pages"
 SHEET_NAME = "contact_sheet.html"

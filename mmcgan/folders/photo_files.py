@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmcgan.errors import DataError
+from mmcgan.inference.photos.extra_formats import EXTRAS
 from mmcgan.metadata.sidecar import sidecar_names
-from mmcgan.photos.extra_formats import EXTRAS
 
 _BUILT_IN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from mmcgan.config import TagConfig
 from mmcgan.errors import MetadataError, MmcganError, PhotoError
 from mmcgan.folders.choice import Choice
+from mmcgan.folders.config import TagConfig
 from mmcgan.folders.summary import Summary
 from mmcgan.folders.tag_list import TagList
+from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.metadata import (
     Change,
     Marks,
@@ -33,8 +34,7 @@ from mmcgan.metadata import (
     plan_removal,
     plan_sidecar,
 )
-from mmcgan.runs import RunDir, model_name
-from mmcgan.tagger import Tag, Tagger
+from mmcgan.training.runs import RunDir, model_name
 
 Result = list[Tag] | MmcganError
 Show = Callable[[str, Result], None]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_file, write_text
-from mmcgan.tagger import Tag
-from mmcgan.words.vocabulary import printed
+from mmcgan.inference.tagger import Tag
+from mmcgan.inference.words.vocabulary import printed
 
 COLUMNS = ("path", "tags", "scores", "model")
 MAX_BYTES = 2**30

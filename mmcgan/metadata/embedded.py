@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmcgan.errors import MetadataError
 from mmcgan.files import read_file
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.containers import find_slot, is_writable, with_packet
 from mmcgan.metadata.copies import drop_copy, keep_copy
@@ -21,7 +22,6 @@ from mmcgan.metadata.names import tag_words
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
-from mmcgan.photos.images import MAX_IMAGE_BYTES
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from PIL.PngImagePlugin import PngImageFile
 
 from mmcgan.errors import MetadataError, PhotoError
 from mmcgan.files import read_file
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
+from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.marking import automatic_words
 from mmcgan.metadata.names import keyword_path, tag_texts
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
-from mmcgan.photos.images import MAX_IMAGE_BYTES, open_header
-from mmcgan.words.vocabulary import normalize_tag
 
 _IPTC_KEYWORDS = (2, 25)
 _XP_KEYWORDS = 0x9C9E

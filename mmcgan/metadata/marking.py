@@ -17,6 +17,7 @@ from datetime import datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from mmcgan.errors import MetadataError
+from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata.elements import Element, tag_name
 from mmcgan.metadata.names import (
     ABOUT,
@@ -31,7 +32,6 @@ from mmcgan.metadata.names import (
 )
 from mmcgan.metadata.packet import Edit, KeywordList, Packet, text_of
 from mmcgan.metadata.record import Record
-from mmcgan.words.vocabulary import normalize_tag, printed
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -15,9 +15,9 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from mmcgan.feature_rows import some_rows
-from mmcgan.model import Model
-from mmcgan.tagger import Tagger
+from mmcgan.inference.model import Model
+from mmcgan.inference.tagger import Tagger
+from mmcgan.training.prepared.feature_rows import some_rows
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -5,7 +5,7 @@ generator made for that photo. The preset `modern` plays for tag sets: real is t
 vectors of a photo's tags, fake that of as many words, the best ones of a single draw. Both are the
 same code: a pair is a photo with a set of one tag.
 
-Where several ranks train together (`mmcgan.distributed`), mini-batches are whole ones; draws,
+Where several ranks train together (`mmcgan.training.ranks`), mini-batches are whole ones; draws,
 losses and gradients are of a rank's own rows, and the losses add up to those of the whole.
 
 Shapes: B examples, U untagged photos beside them, S draws an example, K members, D feature size,
@@ -20,13 +20,13 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from mmcgan.config import TrainConfig
-from mmcgan.distributed import ALONE, Ranks
-from mmcgan.feature_rows import Rows
-from mmcgan.networks import Discriminator, Generator, MixtureGenerator, WordTable
 from mmcgan.training.adversarial import ADVERSARIAL, PLAYS, Judge, Losses
+from mmcgan.training.config import TrainConfig
 from mmcgan.training.losses import draw_likelihood, retrieval_loss
 from mmcgan.training.neighbours import Neighbours
+from mmcgan.training.networks import Discriminator, Generator, MixtureGenerator, WordTable
+from mmcgan.training.prepared.feature_rows import Rows
+from mmcgan.training.ranks import ALONE, Ranks
 
 MAX_SCORED_WORDS = 8192  # words that an update scores; of a larger vocabulary, a random choice
 SET_SOFTNESS = 0.5  # of a word's place in a set, in logits: how far its gradient reaches

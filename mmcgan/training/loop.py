@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from mmcgan.errors import RunError, TrainingError
-from mmcgan.runs import RunDir
+from mmcgan.training.runs import RunDir
 from mmcgan.training.schedules import learning_rate, momentum
 from mmcgan.training.trainer import Trainer
 

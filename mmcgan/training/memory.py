@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from mmcgan.config import TrainConfig
 from mmcgan.errors import OptionError
+from mmcgan.training.config import TrainConfig
 
 # Of a weight: itself, its gradient, two moments, the running average, and the best so far, of which
 # there are two while a better one takes its place.

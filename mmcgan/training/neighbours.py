@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mmcgan.feature_rows import Rows, chunks, some_rows
-from mmcgan.words.index import import_faiss
-from mmcgan.words.vocabulary import unit_rows
+from mmcgan.inference.words.index import import_faiss
+from mmcgan.inference.words.vocabulary import unit_rows
+from mmcgan.training.prepared.feature_rows import Rows, chunks, some_rows
 
 N_NEIGHBOURS = 100
 TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)

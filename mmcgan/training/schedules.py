@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mmcgan.learning import LearningConfig
+from mmcgan.training.learning import LearningConfig
 
 
 def learning_rate(config: LearningConfig, update: int, n_updates: int) -> float:

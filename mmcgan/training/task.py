@@ -12,28 +12,28 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from mmcgan.calibration import MAX_SCORES, Calibration, fit_calibration
-from mmcgan.config import TagSource, TrainConfig
-from mmcgan.dataset import Dataset
-from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import DataError
-from mmcgan.feature_rows import StandardizedRows, Standardizer
-from mmcgan.model import Model, save_model
-from mmcgan.networks import build_networks
-from mmcgan.runs import RunDir
-from mmcgan.tagger import Tagger
+from mmcgan.inference.calibration import MAX_SCORES, Calibration, fit_calibration
+from mmcgan.inference.model import Model, save_model
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import Ranking, count_distinct
+from mmcgan.inference.words.vocabulary import Vocabulary, transform_words
 from mmcgan.training.bias import with_fitted_bias
-from mmcgan.training.condense import condense
+from mmcgan.training.config import TagSource, TrainConfig
 from mmcgan.training.game import Examples, TagGame
 from mmcgan.training.loop import Best, Validation, fit
 from mmcgan.training.memory import require_memory
 from mmcgan.training.neighbours import find_neighbours
+from mmcgan.training.networks import build_networks
+from mmcgan.training.noise_scale import fit_spread
+from mmcgan.training.prepared.dataset import Dataset
+from mmcgan.training.prepared.feature_rows import StandardizedRows, Standardizer
+from mmcgan.training.project_words import condense
+from mmcgan.training.ranks import ALONE, Ranks
+from mmcgan.training.runs import RunDir
 from mmcgan.training.schedules import learning_rate
-from mmcgan.training.spread import fit_spread
+from mmcgan.training.synonyms import find_doubles
 from mmcgan.training.trainer import Trainer
-from mmcgan.words.doubles import find_doubles
-from mmcgan.words.ranking import Ranking, count_distinct
-from mmcgan.words.vocabulary import Vocabulary, transform_words
 
 Score = Callable[[Ranking, sparse.csr_array], float]
 

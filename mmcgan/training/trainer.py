@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mmcgan.distributed import ALONE, Ranks
 from mmcgan.errors import TrainingError
-from mmcgan.learning import LearningConfig
 from mmcgan.training.adversarial import ADVERSARIAL, Game, Losses
+from mmcgan.training.learning import LearningConfig
+from mmcgan.training.ranks import ALONE, Ranks
 from mmcgan.training.schedules import momentum, rate_factor
 
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.

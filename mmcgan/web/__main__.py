@@ -5,18 +5,33 @@ from __future__ import annotations
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
-from mmcgan import runs
 from mmcgan.cli import config_options, given, run_command
-from mmcgan.config import WebConfig
-from mmcgan.dataset import read_dataset
 from mmcgan.errors import DependencyError, OptionError
-from mmcgan.tagger import Tagger
+from mmcgan.folders.config import RUN_HELP
+from mmcgan.inference.tagger import Tagger
+from mmcgan.options import Config, option
+from mmcgan.training import runs
+from mmcgan.training.prepared.dataset import read_dataset
 
 MAX_CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class WebConfig(Config):
+    """`python -m mmcgan.web`: a page on which photos are tagged."""
+
+    run: Path | None = option(None, RUN_HELP)
+    data: Path | None = option(
+        None, "Folder of prepared data whose training photos are shown beside a similar one."
+    )
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for the whole network.")
+    port: int = option(8000, "Port to listen on.", at_least=0, at_most=65535)
 
 
 @click.command("mmcgan.web")
@@ -43,8 +58,8 @@ def main(**options: Any) -> None:
 
 def load_desk(config: WebConfig) -> Any:
     """Load the model and the photos to show beside others, and say what was taken."""
-    from mmcgan.web.album import Album
-    from mmcgan.web.desk import Desk
+    from mmcgan.web.service import Desk
+    from mmcgan.web.training_photos import Album
 
     run = config.run or runs.default_model()
     click.echo(runs.describe_model(run))

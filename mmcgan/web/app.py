@@ -18,9 +18,9 @@ from pydantic import BaseModel
 import mmcgan
 from mmcgan.errors import PhotoError
 from mmcgan.folders.contact_sheet import PAGES
-from mmcgan.tagger import Tag
-from mmcgan.web.desk import Desk, NotHereError
+from mmcgan.inference.tagger import Tag
 from mmcgan.web.limits import UPLOADS_A_MINUTE, Guard, Rate
+from mmcgan.web.service import Desk, NotHereError
 
 MAX_TAGS = 1000
 N_DRAWN = 12  # words of the draws that are shown

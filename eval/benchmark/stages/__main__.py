@@ -27,17 +27,17 @@ from PIL import Image
 
 import mmcgan.evaluate
 import mmcgan.train
+from data_prep.config import PrepareConfig
 from data_prep.features import Extracted
 from data_prep.photos import Collection, Photo
 from data_prep.pipeline import build_dataset
 from eval.benchmark.scale import Cost
 from eval.benchmark.search import draws_of_photos, tree_of_words
 from mmcgan.cli import run_command
-from mmcgan.config import PrepareConfig
-from mmcgan.dataset import FILE_NAME, read_dataset, write_dataset
-from mmcgan.tagger import Tagger
-from mmcgan.words.index import WordIndex
-from mmcgan.words.ranking import rank_draws
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.training.prepared.dataset import FILE_NAME, read_dataset, write_dataset
 
 FEATURE_SIZE = 1280
 TAGS = 4  # of an image

@@ -1,0 +1,1 @@
+"""Studies: questions about the method, each a command; not in the wheel."""

@@ -1,0 +1,167 @@
+"""python -m eval.studies.ablation: from the preset `paper` to `modern`, one change a row.
+
+Each row is a few seeds of one set of values, trained on train into OUT/runs and measured on a
+split. The last rows take single parts out of `modern`. The strongest rival, the MLP with the
+settings that dev chose, is fitted with as many seeds; ratios are bootstrapped over seeds and
+images. A call that was cut short goes on with the next run when it is made again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+
+from eval.figures.sets import tag_sets
+from eval.measure import Setting
+from eval.studies.study import (
+    MLP,
+    Measured,
+    as_markdown,
+    fit_mlps,
+    measure_answers,
+    run_path,
+    setting_of,
+    summarize,
+    train_run,
+    write_results,
+)
+from eval.systems import generate
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.errors import OptionError
+from mmcgan.inference.tagger import Tagger
+from mmcgan.options import Config, option
+from mmcgan.training.config import PRESETS, TagSource, TrainConfig
+from mmcgan.training.prepared.dataset import newest_data, read_dataset
+from mmcgan.training.runs import RunDir
+
+MEASURES = ("P@1", "P@10", "MAP", "distinct words", "coverage", "realism", "energy", "s/epoch")
+RATIOS = {"P@10 against the MLP": MLP}
+
+# Each row takes these values of the preset `modern` over, beside all that the rows above took.
+STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("paper", ()),
+    ("a photo's tags judged as a set",
+     ("examples", "batch_size", "judged", "judged_examples", "epochs", "patience")),
+    ("AdamW, running average, non-saturating loss, gradient penalty",
+     ("optimizer", "learning_rate", "d_learning_rate", "weight_decay", "average", "loss",
+      "generator_init", "discriminator_init", "gradient_penalty")),
+    ("a mixture of generators",
+     ("generator", "members", "noise_units", "image_units", "draws", "input_dropout",
+      "d_image_units", "maxout_units")),
+    ("retrieval term, words learnt with it", ("retrieval", "adversarial_share")),
+    ("ranked by the mean draw", ("ranking",)),
+    ("untagged photos, with the tags of similar ones", ("untagged",)),
+    ("likelihood of single draws, D moves the spread: modern",
+     ("likelihood", "likelihood_temperature", "moves")),
+)  # fmt: skip
+WITHOUT: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("modern without the adversarial term", {"adversarial_share": 0.0}),
+    ("modern without the likelihood of draws", {"likelihood": 0.0}),
+    ("modern without untagged photos", {"untagged": 0}),
+    ("modern with one generator", {"members": 1}),
+)
+
+
+@dataclass(frozen=True)
+class AblationConfig(Config):
+    """`python -m eval.studies.ablation`."""
+
+    data: Path | None = option(
+        None, "Folder of the prepared data; the newest under data/ if not given."
+    )
+    out: Path = option(Path("ablation"), "Folder of the runs and the table.")
+    tags: TagSource = option("user", "The tags to learn and to measure by.")
+    split: Literal["dev", "val", "test"] = option("dev", "The split to measure.")
+    seeds: int = option(1, "Runs of each row.", at_least=1)
+    rows: tuple[str, ...] = option(
+        (), "Only the rows whose name holds this text; may be repeated. All if not given."
+    )
+
+
+def ablation_rows() -> dict[str, dict[str, Any]]:
+    """Return the settings of each row by its name, in order."""
+    modern = {"preset": "modern"} | PRESETS["modern"]
+    rows: dict[str, dict[str, Any]] = {}
+    taken: dict[str, Any] = {}
+    for name, names in STEPS:
+        taken = taken | {field: modern[field] for field in names}
+        rows[name] = taken
+    rows[STEPS[-1][0]] = modern
+    return rows | {name: modern | change for name, change in WITHOUT}
+
+
+@click.command("eval.studies.ablation")
+@config_options(AblationConfig)
+def main(**options: Any) -> None:
+    """Train from the paper's model to the modern one, one change a row, and measure each."""
+    config = AblationConfig(**given(options))
+    data_dir = config.data or newest_data()
+    dataset = read_dataset(data_dir)
+    setting = setting_of(dataset, config.split, config.tags)
+    wanted = wanted_rows(config)
+    click.echo(f"data: {data_dir}, split: {config.split}, {len(wanted)} rows → {config.out}")
+    measured: dict[str, list[Measured]] = {}
+    for name, row in wanted.items():
+        paths = [run_path(config.out, config.tags, name, seed) for seed in range(config.seeds)]
+        for seed, path in enumerate(paths):
+            settings = row | {"data": data_dir, "tags": config.tags, "seed": seed}
+            train_run(dataset, TrainConfig(**settings), RunDir(path))
+        measured[name] = [measure_run(path, setting) for path in paths]
+    measured[MLP] = fit_mlps([(Tagger.load(paths[0]), setting)] * config.seeds)
+    table = summarize(measured, MEASURES, RATIOS)
+    text = as_markdown(table, MEASURES, tuple(RATIOS))
+    write_results(config.out, f"ablation-{config.tags}-{config.split}", table, text)
+    click.echo(text)
+
+
+def wanted_rows(config: AblationConfig) -> dict[str, dict[str, Any]]:
+    """Return the rows that are asked for. Raises `OptionError` if there is none."""
+    rows = ablation_rows()
+    wanted = {
+        name: row
+        for name, row in rows.items()
+        if not config.rows or any(text in name for text in config.rows)
+    }
+    if not wanted:
+        raise OptionError(
+            f"--rows: no row's name holds {' or '.join(config.rows)}; the rows are: "
+            + "; ".join(rows)
+        )
+    return wanted
+
+
+def measure_run(path: Path, setting: Setting) -> Measured:
+    """Measure the finished run in `path` on the images of `setting`."""
+    tagger = Tagger.load(path)
+    generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
+    found = measure_answers(generated.predictions, setting)
+    tags = setting.dataset.tag_matrix(setting.tags, setting.vocabulary.words)
+    sets = tag_sets(
+        generated.sets, generated.predictions.ranking.rows, setting.relevant[setting.tags],
+        tags[setting.dataset.rows("train")], setting.vocabulary.vectors, 0,
+    )  # fmt: skip
+    one = sets["kinds"]["one draw"] if sets else {}
+    return replace(found, measures={
+        **found.measures,
+        "distinct words": generated.distinct_words,
+        **{name: one[name]["value"] for name in ("realism", "energy") if name in one},
+        "s/epoch": _seconds_an_epoch(RunDir(path)),
+    })  # fmt: skip
+
+
+def _seconds_an_epoch(run: RunDir) -> float:
+    """Return the mean seconds that an epoch of the training took, evaluations apart."""
+    records = [r for r in run.read_log() if r["event"] == "train"]
+    rates = [r.get("photos_per_second") or r["pairs_per_second"] for r in records]
+    settings, facts = run.read_config()["settings"], Tagger.load(run.path).model.facts
+    n_examples = facts["n_photos"] if settings["examples"] == "photos" else facts["n_pairs"]
+    return float(n_examples / np.mean(rates))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

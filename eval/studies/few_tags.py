@@ -1,0 +1,157 @@
+"""python -m eval.studies.few_tags: what untagged photos are worth where few photos have tags.
+
+Only a seeded share of the tagged photos of train keeps its tags; the others become untagged photos
+of train. The preset `modern` looks at them too, a discriminative rival cannot. Each seed keeps
+other photos, so that intervals over seeds hold that choice as well. The vocabulary and its word
+vectors stay those of the prepared data, which all tags of train and dev have made; dev, val and
+test are as they were. A call that was cut short goes on with the next run when it is made again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from eval.measure import Setting
+from eval.studies.study import (
+    MLP,
+    Measured,
+    as_markdown,
+    fit_mlps,
+    measure_answers,
+    run_path,
+    setting_of,
+    summarize,
+    train_run,
+    write_results,
+)
+from eval.systems import generate
+from mmcgan.cli import config_options, given, run_command
+from mmcgan.inference.tagger import Tagger
+from mmcgan.options import Config, option
+from mmcgan.training.config import TagSource, TrainConfig
+from mmcgan.training.prepared.dataset import Dataset, TagTable, newest_data, read_dataset
+from mmcgan.training.runs import RunDir
+
+MEASURES = ("P@1", "P@10", "MAP", "coverage")
+WITHOUT = "modern without untagged photos"
+ROWS: dict[str, dict[str, Any]] = {"modern": {}, WITHOUT: {"untagged": 0}}
+RATIOS = {"P@10 against the MLP": MLP, "P@10 against no untagged photos": WITHOUT}
+NOTE = (
+    "The vocabulary and its word vectors are made of all tags of train and dev, also of those that "
+    "are taken away here. dev keeps its tags."
+)
+
+
+@dataclass(frozen=True)
+class FewTagsConfig(Config):
+    """`python -m eval.studies.few_tags`."""
+
+    data: Path | None = option(
+        None, "Folder of the prepared data; the newest under data/ if not given."
+    )
+    out: Path = option(Path("few-tags"), "Folder of the runs and the table.")
+    tags: TagSource = option("user", "The tags to learn and to measure by.")
+    split: Literal["dev", "val", "test"] = option("val", "The split to measure.")
+    share: float = option(
+        0.1, "Share of the tagged photos of train that keep their tags.", at_least=0.001, at_most=1
+    )
+    seeds: int = option(1, "Runs of each row, each with other photos that are tagged.", at_least=1)
+
+
+@click.command("eval.studies.few_tags")
+@config_options(FewTagsConfig)
+def main(**options: Any) -> None:
+    """Train with few tagged photos, with and without the untagged ones, and measure both."""
+    config = FewTagsConfig(**given(options))
+    data_dir = config.data or newest_data()
+    dataset = read_dataset(data_dir)
+    click.echo(f"data: {data_dir}, split: {config.split}, share: {config.share:g} → {config.out}")
+    settings = [
+        setting_of(with_few_tags(dataset, config.share, seed), config.split, config.tags)
+        for seed in range(config.seeds)
+    ]
+    taggers = {name: train_row(name, settings, config, data_dir) for name in ROWS}
+    measured = {
+        name: [measure_run(*place) for place in zip(row, settings, strict=True)]
+        for name, row in taggers.items()
+    }
+    measured[MLP] = fit_mlps(list(zip(taggers[WITHOUT], settings, strict=True)))
+    results = facts(settings[0].dataset, config) | summarize(measured, MEASURES, RATIOS)
+    text = report(results)
+    write_results(config.out, f"few-tags-{config.tags}-{config.split}-{config.share:g}",
+                  results, text)  # fmt: skip
+    click.echo(text)
+
+
+def with_few_tags(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Return the data in which only a seeded `share` of the tagged photos of train has tags."""
+    tagged = dataset.rows("train")
+    n_kept = max(round(share * len(tagged)), 1)
+    taken = np.random.default_rng(seed).permutation(tagged)[n_kept:]
+    tables = {source: _without(table, taken) for source, table in dataset.tags.items()}
+    return replace(dataset, tags=tables)
+
+
+def _without(table: TagTable, rows: npt.NDArray[np.int64]) -> TagTable:
+    """Return the table in which the images `rows` have no words."""
+    sizes = np.diff(table.matrix.indptr)
+    is_kept = np.ones(len(sizes), np.bool_)
+    is_kept[rows] = False
+    of_kept = np.repeat(is_kept, sizes)
+    indptr = np.concatenate([[0], np.cumsum(np.where(is_kept, sizes, 0))])
+    matrix = table.matrix
+    parts = matrix.data[of_kept], matrix.indices[of_kept], indptr.astype(matrix.indptr.dtype)
+    return TagTable(table.words, sparse.csr_array(parts, shape=matrix.shape))
+
+
+def train_row(
+    name: str, settings: list[Setting], config: FewTagsConfig, data_dir: Path
+) -> list[Tagger]:
+    """Train the runs of a row, one for each setting, and load them."""
+    taggers = []
+    for seed, setting in enumerate(settings):
+        run = RunDir(run_path(config.out, config.tags, f"{config.share:g} {name}", seed))
+        values = ROWS[name] | {"data": data_dir, "tags": config.tags, "seed": seed}
+        train_run(setting.dataset, TrainConfig.of("modern", **values), run)
+        taggers.append(Tagger.load(run.path))
+    return taggers
+
+
+def measure_run(tagger: Tagger, setting: Setting) -> Measured:
+    """Measure a run on the images of `setting`."""
+    features = setting.dataset.features[setting.rows]
+    return measure_answers(generate(tagger, features, setting.concepts).predictions, setting)
+
+
+def facts(dataset: Dataset, config: FewTagsConfig) -> dict[str, Any]:
+    """Return what the table is of."""
+    return {
+        "tags": config.tags,
+        "split": config.split,
+        "share": config.share,
+        "n_tagged": len(dataset.rows("train")),
+        "n_untagged": len(dataset.untagged_rows("train")),
+        "note": NOTE,
+    }
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """Return the results as GitHub Markdown."""
+    return (
+        f"{results['n_tagged']} photos of train with tags, {results['n_untagged']} without; "
+        f"measured on {results['n_images']} of {results['split']} ({results['tags']} tags). "
+        f"{results['note']}\n\n" + as_markdown(results, MEASURES, tuple(RATIOS))
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

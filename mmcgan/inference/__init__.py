@@ -1,0 +1,1 @@
+"""What answers: a model's files, its scorers, the words and the photos. It knows no training."""

@@ -1,0 +1,193 @@
+"""Photo → feature vector: frozen networks trained by others, behind one interface.
+
+A backbone is named on the command line; what it is in full, its `record`, is stored with the
+features it made, and `restore_backbone` builds the same one again, on whatever runs best here.
+
+    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline
+    efficientnet-lite0+efficientnet-lite2    the features of both, one after the other; so of all
+                                             three: better tags, for the time of each
+    timm:NAME                                any model of timm that has weights
+    open_clip:NAME[:WEIGHTS]                 image encoder of a CLIP model
+    torchvision:NAME                         the layer before the classes; alexnet and vgg16 give
+                                             the 4,096 units of their last hidden layer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mmcgan.errors import OptionError, RunError
+from mmcgan.inference.photos.on_openvino import Runtime, read_kept_runtime
+
+if TYPE_CHECKING:  # torch takes long to import, and a network that was converted does without
+    from mmcgan.inference.photos.runtimes import PixelNetwork
+    from mmcgan.inference.photos.sources import Source
+
+RESIZE = "shorter side bicubic, centre crop"
+
+
+class Backbone:
+    """A frozen network that turns photos into feature vectors of size D.
+
+    `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, detail, mean,
+    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) uint8 to (B, D) float32.
+    """
+
+    def __init__(self, record: dict[str, Any], run: Runtime) -> None:
+        self.record = record
+        self._run = run
+
+    @property
+    def feature_size(self) -> int:
+        """The size D of a feature vector."""
+        return int(self.record["feature_size"])
+
+    @property
+    def image_size(self) -> int:
+        """The side H = W of the square that the network sees, in pixels."""
+        return int(self.record["image_size"])
+
+    @property
+    def detail(self) -> int | None:
+        """The side in pixels that the square of a larger photo is first reduced to, if any."""
+        return self.record.get("detail")
+
+    def with_detail(self, detail: int | None) -> Backbone:
+        """Return this backbone with another `detail`."""
+        return Backbone(self.record | {"detail": detail}, self._run)
+
+    def preprocess(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return pixels (H, W, 3) uint8: the centre square, resized to the network's size.
+
+        A photo with more than `detail` pixels on its shorter side is first reduced to that, so
+        that the network sees no finer structures than those it was used on before.
+        """
+        square = image.convert("RGB")
+        if self.detail is not None and min(image.size) > self.detail:
+            square = _centre_square(square, self.detail)
+        return np.asarray(_centre_square(square, self.image_size), np.uint8)
+
+    def features(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+        """Return the features (B, D) of B images of any size."""
+        if not len(images):
+            return np.empty((0, self.feature_size), np.float32)
+        return self.features_of_pixels(np.stack([self.preprocess(image) for image in images]))
+
+    def features_of_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the features (B, D) of preprocessed pixels (B, H, W, 3)."""
+        return self._run(pixels)
+
+
+def load_backbone(name: str, runtime: str = "auto", precision: str = "float32") -> Backbone:
+    """Load the backbone `name` (see the module's docstring) for `runtime` and `precision`.
+
+    Raises `OptionError` if there is no such backbone, runtime or precision, and
+    `DependencyError` if the package it comes from is not installed.
+    """
+    from mmcgan.inference.photos.sources import load_source
+
+    return _start(load_source(name), runtime, precision)
+
+
+def restore_backbone(record: dict[str, Any]) -> Backbone:
+    """Load the backbone of `record` again: same weights, preprocessing and precision.
+
+    It runs on what is best here, which need not be what it ran on before; where its network was
+    converted before, neither torch nor the weights that are installed are needed. Raises `RunError`
+    if the record is broken or those weights are others.
+    """
+    facts, precision, detail = _read_record(record)
+    run = read_kept_runtime(facts, precision)
+    if run is not None:
+        return _describe(facts, "openvino", precision, run).with_detail(detail)
+    return _start(_restore_source(facts), "auto", precision).with_detail(detail)
+
+
+def restore_network(record: dict[str, Any]) -> PixelNetwork:
+    """Load the network of `record` again as a torch module of pixels. Raises as above."""
+    facts, _, _ = _read_record(record)
+    return _restore_source(facts).on_pixels()
+
+
+def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:
+    """Return what a network is known by (`Source.facts`), its precision, and the `detail`."""
+    try:
+        facts = {
+            "name": str(record["name"]),
+            "weights_sha256": str(record["weights_sha256"]),
+            "image_size": int(record["image_size"]),
+            "mean": list(record["mean"]),
+            "std": list(record["std"]),
+        }
+        precision, resize = str(record["precision"]), str(record["resize"])
+        detail = _detail_of(record)
+    except (KeyError, TypeError, ValueError):
+        raise RunError("the record of the backbone is broken; prepare the data again") from None
+    if resize != RESIZE:
+        raise RunError(
+            f"the photos were prepared by {resize!r}, this mmcgan does {RESIZE!r}; prepare the "
+            "data again"
+        )
+    return facts, precision, detail
+
+
+def _restore_source(facts: dict[str, Any]) -> Source:
+    from mmcgan.inference.photos.sources import restore_source
+
+    return restore_source(facts)
+
+
+def _centre_square(image: Image.Image, size: int) -> Image.Image:
+    """Return the centre square of an image as `size` × `size` pixels.
+
+    The same as resizing the shorter side and then cropping, without ever making the large image
+    that a long strip would become.
+    """
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return image.resize(
+        (size, size),
+        Image.Resampling.BICUBIC,
+        box=(left, top, left + side, top + side),
+        reducing_gap=3.0,
+    )
+
+
+def _detail_of(record: dict[str, Any]) -> int | None:
+    detail: int | None = record.get("detail")
+    if detail is not None and (type(detail) is not int or detail < 1):
+        raise ValueError(f"detail {detail!r} is no number of pixels")
+    return detail
+
+
+def _start(source: Source, runtime: str, precision: str) -> Backbone:
+    from mmcgan.inference.photos.runtimes import build_runtime
+
+    facts = source.facts
+    runtime, run = build_runtime(source.on_pixels(), source.image_size, runtime, precision, facts)
+    return _describe(facts, runtime, precision, run)
+
+
+def _describe(facts: dict[str, Any], runtime: str, precision: str, run: Runtime) -> Backbone:
+    """Return the backbone of a network that runs; what it gives says the feature size."""
+    size = facts["image_size"]
+    probe = run(np.zeros((1, size, size, 3), np.uint8))
+    if probe.ndim != 2:
+        raise OptionError(
+            f"--backbone {facts['name']}: gives an output of shape {probe.shape[1:]} a photo, "
+            "it must be one vector"
+        )
+    record = facts | {
+        "feature_size": probe.shape[1],
+        "resize": RESIZE,
+        "detail": None,
+        "runtime": runtime,
+        "precision": precision,
+    }
+    return Backbone(record, run)

@@ -1,0 +1,106 @@
+"""Photos to features: decoded in threads ahead of the backbone, unless a cache has the features."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mmcgan.errors import PhotoError
+from mmcgan.files import read_file
+from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_photo
+
+if TYPE_CHECKING:
+    from mmcgan.inference.photos.feature_cache import FeatureCache
+
+BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
+MAX_DECODERS = 8
+
+Pixels = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+Item = TypeVar("Item")
+Decoded = TypeVar("Decoded")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) that were kept.
+
+    `key` is what the features are kept under.
+    """
+
+    pixels: Pixels | None = None
+    features: FloatArray | None = None
+    key: bytes = b""
+
+
+def look_at(
+    photo: bytes | Path, backbone: Backbone, cache: FeatureCache | None, name: str | None = None
+) -> Seen:
+    """Decode a photo, if its features are not in the cache; `PhotoError` if it is broken."""
+    if cache is None or (isinstance(photo, Path) and not photo.is_file()):
+        return Seen(decode_pixels(photo, backbone, name))
+    if isinstance(photo, Path):
+        name, photo = name or str(photo), read_file(photo, MAX_IMAGE_BYTES, PhotoError)
+    key = cache.key(photo)
+    features = cache.get(key)
+    pixels = decode_pixels(photo, backbone, name) if features is None else None
+    return Seen(pixels, features, key)
+
+
+def decode_pixels(photo: bytes | Path, backbone: Backbone, name: str | None = None) -> Pixels:
+    """Return what the backbone sees of an encoded photo, (H, W, 3); `PhotoError` if broken."""
+    return backbone.preprocess(open_photo(photo, name, at_least=backbone.image_size))
+
+
+def compute_features(
+    photos: Sequence[Seen], backbone: Backbone, cache: FeatureCache | None
+) -> FloatArray:
+    """Return the features (B, D) of photos; those that are new are kept in the cache."""
+    new = [(i, photo.pixels) for i, photo in enumerate(photos) if photo.pixels is not None]
+    features = np.empty((len(photos), backbone.feature_size), np.float32)
+    for i, photo in enumerate(photos):
+        if photo.features is not None:
+            features[i] = photo.features
+    if new:
+        rows, pixels = zip(*new, strict=True)
+        features[list(rows)] = backbone.features_of_pixels(np.stack(pixels))
+        if cache is not None:
+            cache.put({photos[i].key: features[i] for i in rows})
+    return features
+
+
+def decode_ahead(
+    decode: Callable[[Item], Decoded], items: Iterable[Item], batch_size: int
+) -> Iterator[list[Decoded]]:
+    """Yield what `decode` makes of the items, in their order, `batch_size` at a time.
+
+    It is made in threads, a few batches ahead of whoever takes them; a single item needs none.
+    What `decode` raises is raised in its place.
+    """
+    waiting = iter(items)
+    first = list(islice(waiting, 2))
+    if len(first) == 1:  # not worth a thread
+        yield [decode(first[0])]
+        return
+    waiting = chain(first, waiting)
+    pending: deque[Future[Decoded]] = deque()
+    pool = ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1))
+    try:
+        while True:
+            room = BATCHES_IN_FLIGHT * batch_size - len(pending)
+            pending.extend(pool.submit(decode, item) for item in islice(waiting, room))
+            if not pending:
+                return
+            yield [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
+    finally:
+        pool.shutdown(cancel_futures=True)

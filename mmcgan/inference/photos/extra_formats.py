@@ -1,0 +1,116 @@
+"""HEIC and camera RAW, which take a package each: pip install 'mmcgan[heic]', 'mmcgan[raw]'.
+
+Files are told by what is in them, as `images.py` does. Many RAW formats begin as a TIFF;
+their first picture is then of the sensor, or a small one beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from mmcgan.errors import DependencyError
+
+Decoder = Callable[[IO[bytes]], Image.Image]
+
+MAX_SENSOR = 400_000_000  # places; the largest have 150,000,000
+
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_RAW_STARTS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 262, 50706
+_IS_SMALLER = 1  # a picture of reduced size, which in a TIFF of a photo never comes first
+_OF_SENSOR = (32803, 34892)  # colour filter array, linear raw
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A family of formats: the suffixes of its files, and the package that reads them."""
+
+    what: str
+    suffixes: frozenset[str]
+    package: str
+    extra: str
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is installed."""
+        return find_spec(self.package) is not None
+
+    @property
+    def needed(self) -> str:
+        """What to do where it is not."""
+        return f"{self.what} files, which take: pip install 'mmcgan[{self.extra}]'"
+
+    def load(self) -> Any:
+        """Return its package. Raises `DependencyError` that names the command without it."""
+        try:
+            return importlib.import_module(self.package)
+        except ImportError:
+            raise DependencyError(f"it is one of the {self.needed}") from None
+
+
+HEIC = Extra("HEIC", frozenset({".heic", ".heif"}), "pillow_heif", "heic")
+RAW = Extra(
+    "camera RAW",
+    frozenset({".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".srf", ".sr2", ".orf", ".rw2",
+               ".raf", ".pef", ".srw", ".rwl", ".mrw", ".x3f"}),
+    "rawpy",
+    "raw",
+)  # fmt: skip
+EXTRAS = (HEIC, RAW)
+
+
+def find_extra_decoder(stream: IO[bytes]) -> Decoder | None:
+    """Return what opens a photo of these formats, None if it is none; the stream stays at 0.
+
+    The decoder raises `DependencyError` where its package is missing.
+    """
+    head = stream.read(16)
+    stream.seek(0)
+    if head[4:8] == b"ftyp":
+        return _open_heic if head[8:12] in _HEIC_BRANDS else _open_raw if _is_cr3(head) else None
+    if head.startswith(_RAW_STARTS) or (head.startswith(_TIFF_STARTS) and _is_raw_tiff(stream)):
+        return _open_raw
+    return None
+
+
+def _is_cr3(head: bytes) -> bool:
+    return head[8:12] == b"crx "
+
+
+def _is_raw_tiff(stream: IO[bytes]) -> bool:
+    try:
+        directory = ImageFileDirectory_v2(stream.read(8))
+        stream.seek(directory.next)
+        directory.load(stream)
+        first = {tag: directory.get(tag) for tag in (_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION)}
+    except Exception:  # a broken TIFF is not for us to tell
+        return False
+    finally:
+        stream.seek(0)
+    return (
+        first[_SUBFILE_TYPE] == _IS_SMALLER
+        or first[_PHOTOMETRIC] in _OF_SENSOR
+        or first[_DNG_VERSION] is not None
+    )
+
+
+def _open_heic(stream: IO[bytes]) -> ImageFile.ImageFile:
+    image: ImageFile.ImageFile = HEIC.load().HeifImageFile(stream)  # upright already
+    return image
+
+
+def _open_raw(stream: IO[bytes]) -> Image.Image:
+    """Develop a RAW to half its size, with the camera's white balance; it is upright then."""
+    with RAW.load().imread(stream) as raw:
+        if raw.sizes.raw_width * raw.sizes.raw_height > MAX_SENSOR:
+            raise ValueError(f"its sensor has more than {MAX_SENSOR:,} places")
+        pixels = raw.postprocess(half_size=True, use_camera_wb=True)
+    return Image.fromarray(pixels)

@@ -1,0 +1,175 @@
+"""Tagger: load a run once, tag many photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mmcgan.errors import DataError, OptionError, PhotoError
+from mmcgan.inference.model import Model, load_model
+from mmcgan.inference.photos.backbone import Backbone, restore_backbone
+from mmcgan.inference.photos.decoding import (
+    Seen,
+    compute_features,
+    decode_ahead,
+    decode_pixels,
+    look_at,
+)
+from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.ranking import Ranked, Ranking, rank_draws
+from mmcgan.training.runs import RunDir, default_model
+
+if TYPE_CHECKING:
+    from mmcgan.inference.photos.feature_cache import FeatureCache
+
+N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
+BATCH_SIZE = 64  # photos that go through the networks together
+
+PhotoSource = str | Path | bytes
+Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
+
+
+class Tag(NamedTuple):
+    """A word and its score: the probability that the user would write it.
+
+    Of a run without a calibration, the score of its ranking (`mmcgan.inference.words.ranking`).
+    """
+
+    word: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """Tags photos with a trained model.
+
+    The same seed gives the same tags, whatever photos are tagged together.
+    """
+
+    model: Model
+    seed: int = 0
+    n_samples: int = N_SAMPLES
+    cache: FeatureCache | None = None  # of photos tagged by `tag_each`
+
+    @classmethod
+    def load(cls, run: str | Path | None = None, seed: int = 0) -> Tagger:
+        """Load the model of a finished run.
+
+        If none is named, it is the newest one under ./runs, or else the model that ships with
+        mmcgan. Raises `RunError` if there is none, or if it is broken.
+        """
+        run_dir = default_model() if run is None else Path(run)
+        return cls(load_model(RunDir(run_dir)), seed)
+
+    def tag(self, photo: PhotoSource, k: int = 10) -> list[Tag]:
+        """Return the min(k, V) best tags of one photo, a path or the bytes of a file.
+
+        Raises `PhotoError` if the photo cannot be opened, `OptionError` if k is below 1.
+        """
+        return self.tag_many([photo], k)[0]
+
+    def tag_many(self, photos: Sequence[PhotoSource], k: int = 10) -> list[list[Tag]]:
+        """Return the tags of each of `photos`; the first that cannot be opened raises."""
+        results = list(self.tag_each(photos, k))
+        for result in results:
+            if isinstance(result, PhotoError):
+                raise result
+        return [result for result in results if not isinstance(result, PhotoError)]
+
+    def tag_each(
+        self, photos: Iterable[PhotoSource], k: int = 10
+    ) -> Iterator[list[Tag] | PhotoError]:
+        """Yield the tags of each of `photos`, or the error of one that cannot be opened."""
+        _check_k(k)
+        decode = partial(_try_look, backbone=self.backbone, cache=self.cache)
+        for batch in decode_ahead(decode, photos, BATCH_SIZE):
+            seen = [photo for photo in batch if not isinstance(photo, PhotoError)]
+            tags = iter(self.tag_features(compute_features(seen, self.backbone, self.cache), k))
+            for result in batch:
+                yield result if isinstance(result, PhotoError) else next(tags)
+
+    def features(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
+        """Return the backbone's features (1, D) of one photo. Raises `PhotoError`."""
+        data = photo if isinstance(photo, bytes) else Path(photo)
+        return self.backbone.features_of_pixels(decode_pixels(data, self.backbone)[None])
+
+    def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
+        """Return the tags of each row of raw backbone features (N, D); see `tag`."""
+        _check_k(k)
+        ranked = (self._tags(batch.rank(k)) for batch in self.ranked_to_tag(features))
+        return [tags for batch in ranked for tags in batch]
+
+    def ranked_to_tag(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
+        """Yield the same as `ranked`, from no more draws than the tags take."""
+        for _, samples in self._samples(features, self.model.sample_to_tag):
+            yield self.rank(samples)
+
+    def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
+        """Yield what the model's rule makes of raw features (N, D), some images at a time."""
+        for _, samples in self.samples(features):
+            yield self.rank(samples)
+
+    def rank(self, samples: npt.NDArray[np.float32]) -> Ranked:
+        """Return what the model's rule makes of generated vectors (N, S, E)."""
+        return rank_draws(samples, self.index, self.model.ranking)
+
+    def samples(
+        self, features: npt.NDArray[np.float32]
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        """Yield generated word vectors (B, S, E) for slices of raw features (N, D).
+
+        Raises `DataError` if the features are not of the size that the model was trained on.
+        """
+        return self._samples(features, self.model.sample)
+
+    def _samples(
+        self, features: npt.NDArray[np.float32], sample: Sample
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        expected = len(self.model.standardizer.mean)
+        if features.ndim != 2 or features.shape[1] != expected:
+            raise DataError(
+                f"features of shape {features.shape}, but the model takes (N, {expected})"
+            )
+        for start in range(0, len(features), BATCH_SIZE):
+            batch = slice(start, min(start + BATCH_SIZE, len(features)))
+            yield batch, sample(features[batch], self.n_samples, self.seed)
+
+    def _tags(self, ranking: Ranking) -> list[list[Tag]]:
+        words = self.model.vocabulary.words
+        return [
+            [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
+            for rows, scores in zip(
+                ranking.rows, self.model.calibrated(ranking.scores), strict=True
+            )
+        ]
+
+    @cached_property
+    def index(self) -> WordIndex:
+        """The search over the model's words."""
+        return self.model.build_index()
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The backbone whose features the model was trained on, loaded on first use."""
+        return restore_backbone(self.model.backbone)
+
+
+def _try_look(
+    photo: PhotoSource, backbone: Backbone, cache: FeatureCache | None
+) -> Seen | PhotoError:
+    """Decode a photo as the bulk extraction does, so that its features are the same."""
+    try:
+        return look_at(photo if isinstance(photo, bytes) else Path(photo), backbone, cache)
+    except PhotoError as error:
+        return error
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise OptionError(f"--k: {k} is out of range, it must be at least 1")

@@ -1,0 +1,1 @@
+"""The prepared file: its schema, and arrays that may be larger than memory."""

@@ -1,0 +1,215 @@
+"""The run folder: what a training run leaves on disk.
+
+config.json        settings and the data they were applied to; written before the first update
+log.jsonl          one JSON object a line: measures of training, evaluations on dev, warnings
+checkpoint.pt      the last state to go on from; gone when the run is finished
+model.json, model.safetensors   the model (`mmcgan.inference.model`); the latter is written
+                   last, so that a run is finished where it exists
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmcgan.errors import RunError
+from mmcgan.files import atomic_path, read_json, write_json, write_text
+
+if TYPE_CHECKING:  # torch takes long to import, and whoever tags may do without
+    from torch import Tensor
+
+RUNS = Path("runs")
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the model that ships with mmcgan
+
+
+class RunDir:
+    """One run folder."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    def weights_path(self) -> Path:
+        """The file that makes a run finished."""
+        return self.path / "model.safetensors"
+
+    @property
+    def model_path(self) -> Path:
+        """The description of the model."""
+        return self.path / "model.json"
+
+    @property
+    def log_path(self) -> Path:
+        """The log, one JSON object a line."""
+        return self.path / "log.jsonl"
+
+    @property
+    def _config_path(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def _checkpoint_path(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run holds a whole model."""
+        return self.weights_path.is_file()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the run's settings are frozen."""
+        return self._config_path.is_file()
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Freeze the settings of the run."""
+        write_json(self._config_path, config)
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the frozen settings. Raises `RunError` if they are missing or broken."""
+        config = read_json(self._config_path, RunError)
+        if not isinstance(config, dict):
+            raise RunError(f"{self._config_path} does not hold the settings of a run")
+        return config
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one record to the log."""
+        with self.log_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the records of the log; a last line that was cut short is left out."""
+        if not self.log_path.is_file():
+            return []
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [record for line in lines if (record := _parsed(line)) is not None]
+
+    def cut_log(self, after_update: int) -> None:
+        """Drop the records of updates that are about to be taken again."""
+        kept = [r for r in self.read_log() if r.get("update", 0) <= after_update and after_update]
+        write_text(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint by `state`, whole or not at all."""
+        # Through memory, so that a full disk is an OSError like anywhere else.
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with atomic_path(self._checkpoint_path) as partial:
+            partial.write_bytes(buffer.getbuffer())
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """Return the checkpoint's state, None where there is none.
+
+        Raises `RunError` if the file is broken.
+        """
+        if not self._checkpoint_path.is_file():
+            return None
+        import torch
+
+        try:
+            state: dict[str, Any] = torch.load(
+                self._checkpoint_path, map_location="cpu", weights_only=True
+            )
+        except Exception as reason:  # torch raises many kinds for a broken file
+            raise RunError(
+                f"{self._checkpoint_path} is broken ({type(reason).__name__}); delete it to "
+                "start the run anew"
+            ) from None
+        return state
+
+    def write_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Write the model's weights, which makes the run finished."""
+        # Through memory, so that a full disk is an OSError like anywhere else.
+        from safetensors.torch import save
+
+        data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+        with atomic_path(self.weights_path) as partial:
+            partial.write_bytes(data)
+
+    def finish(self) -> None:
+        """Remove what only an unfinished run needs."""
+        self._checkpoint_path.unlink(missing_ok=True)
+
+
+class FollowedRun(RunDir):
+    """A run folder that another process writes: it is read, and nothing is written."""
+
+    def _leave(self, *args: Any, **kwargs: Any) -> None:
+        """Leave it to the process that writes."""
+
+    write_config = log = cut_log = save_checkpoint = write_weights = finish = _leave
+
+
+def newest_finished_run(parent: Path = RUNS) -> Path:
+    """Return the finished run folder under `parent` whose model is the newest.
+
+    Raises `RunError` if there is none.
+    """
+    newest = _newest_finished(parent)
+    if newest is None:
+        raise RunError(
+            f"no finished run under {parent}/; train one with python -m mmcgan.train, or name "
+            "one with --run"
+        )
+    return newest
+
+
+def describe_model(run: Path) -> str:
+    """Say in a few words which model is taken."""
+    return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"
+
+
+def model_name(run: Path) -> str:
+    """Return what keywords written by a model say of it: the name of its run."""
+    return "mmcgan" if run == PRETRAINED else run.resolve().name
+
+
+def default_model(parent: Path = RUNS) -> Path:
+    """Return the newest finished run folder under `parent`, without one the packaged model.
+
+    Raises `RunError` if that is missing too.
+    """
+    newest = _newest_finished(parent)
+    if newest is not None:
+        return newest
+    if not RunDir(PRETRAINED).is_finished:
+        raise RunError(
+            f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
+            f"(no {RunDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
+            "name one with --run, or install mmcgan with its model"
+        )
+    return PRETRAINED
+
+
+def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
+    """Return the started, unfinished run folder with the highest number, None without one."""
+    found = [p for p in _numbered(parent) if RunDir(p).is_started and not RunDir(p).is_finished]
+    return max(found, key=lambda p: int(p.name), default=None)
+
+
+def next_run(parent: Path = RUNS) -> Path:
+    """Return the path of the next numbered run folder: 0001, 0002, …"""
+    return parent / f"{max((int(p.name) for p in _numbered(parent)), default=0) + 1:04d}"
+
+
+def _newest_finished(parent: Path) -> Path | None:
+    found = [p for p in parent.glob("*/") if RunDir(p).is_finished]
+    return max(
+        found, key=lambda p: (RunDir(p).weights_path.stat().st_mtime_ns, p.name), default=None
+    )
+
+
+def _numbered(parent: Path) -> list[Path]:
+    return [p for p in parent.glob("*/") if p.name.isdecimal()]
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,147 @@
+"""What the web page asks of the model, without any HTTP.
+
+A photo is received once; its features and the keywords it carries are held for as long as it is
+among the newest, under a key that cannot be guessed. Its pixels and its name are not kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from mmcgan.errors import MmcganError, PhotoError
+from mmcgan.inference.photos.images import open_header
+from mmcgan.inference.tagger import Tag, Tagger
+from mmcgan.inference.words.ranking import Draws, count_votes
+from mmcgan.inference.words.vocabulary import unit_rows
+from mmcgan.metadata import Marks, read_keywords
+from mmcgan.metadata.marking import mark
+from mmcgan.metadata.names import tag_words
+from mmcgan.web.training_photos import Album
+
+MAX_PIXELS = 100_000_000  # of a photo
+N_HELD = 512  # photos
+N_NEAR = 12  # nearest words, and similar photos
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class NotHereError(MmcganError):
+    """A photo that is no longer held, or a word or a picture that there is not."""
+
+
+@dataclass(frozen=True)
+class HeldPhoto:
+    """What is kept of a photo: raw features (1, D), and the normalised words it carries."""
+
+    features: FloatArray
+    carried: frozenset[str]
+
+
+class Desk:
+    """Answers about photos; may be asked by several threads at once."""
+
+    def __init__(self, tagger: Tagger, model_name: str, album: Album | None = None):
+        self.tagger = tagger
+        self.model_name = model_name
+        self.album = album
+        self._held: OrderedDict[str, HeldPhoto] = OrderedDict()
+        self._one_at_a_time = Lock()
+
+    def receive(self, upload: IO[bytes]) -> str:
+        """Take in an encoded photo and return its key; one is in memory at a time.
+
+        Raises `PhotoError` if it cannot be opened or has more than `MAX_PIXELS` pixels.
+        """
+        with self._one_at_a_time:
+            data = upload.read()
+            _check_pixels(data)
+            photo = HeldPhoto(self.tagger.features(data), _carried_words(data))
+            key = secrets.token_urlsafe(16)
+            self._held[key] = photo
+            if len(self._held) > N_HELD:
+                self._held.popitem(last=False)
+        return key
+
+    def tags(self, key: str, k: int, threshold: float) -> list[Tag]:
+        """Return the best tags of a photo, at most k, whose score is at least `threshold`."""
+        tags = self.tagger.tag_features(self._photo(key).features, k)[0]
+        return [tag for tag in tags if tag.score >= threshold]
+
+    def draws(self, key: str, seed: int, k: int) -> list[Tag]:
+        """Return the words that most draws of this noise come nearest to, with their shares."""
+        model, index = self.tagger.model, self.tagger.index
+        samples = model.sample(self._photo(key).features, self.tagger.n_samples, seed)
+        draws = Draws(index.queries(samples), index)
+        ranking = count_votes(draws, draws.neighbours(1)).rank(k)
+        words = model.vocabulary.words
+        pairs = zip(ranking.rows[0], ranking.scores[0], strict=True)
+        return [Tag(words[row], float(share)) for row, share in pairs if share > 0]
+
+    def nearest_words(self, word: str) -> list[Tag]:
+        """Return the words nearest to `word` in the model's table, with their cosines."""
+        vocabulary = self.tagger.model.vocabulary
+        if word not in vocabulary.row_of:
+            raise NotHereError("the model has no such word")
+        row = vocabulary.row_of[word]
+        cosines = self._unit_words @ self._unit_words[row]
+        cosines[row] = -np.inf
+        best = np.argsort(-cosines, kind="stable")[: min(N_NEAR, len(vocabulary) - 1)]
+        return [Tag(vocabulary.words[other], float(cosines[other])) for other in best]
+
+    def similar_photos(self, key: str, word: str) -> list[int]:
+        """Return the photos of the album that carry `word`, most like this one first."""
+        features = self._photo(key).features
+        return self.album.similar(features, word, N_NEAR) if self.album else []
+
+    def thumbnail(self, place: int) -> bytes:
+        """Return a JPEG of the album."""
+        if self.album is None or not 0 <= place < len(self.album.jpegs):
+            raise NotHereError("there is no such picture")
+        return self.album.jpegs[place]
+
+    def sidecar(self, key: str, k: int, threshold: float, now: datetime) -> bytes:
+        """Return the XMP sidecar that holds the tags of a photo, but for those it carries."""
+        marks = Marks(tuple(self.tags(key, k, threshold)), self.model_name, now)
+        packet = mark(None, marks, self._photo(key).carried, "the sidecar")
+        if packet is None:
+            raise NotHereError("there is no tag to write: the photo has them, or none is so sure")
+        return packet
+
+    def _photo(self, key: str) -> HeldPhoto:
+        photo = self._held.get(key)
+        if photo is None:
+            raise NotHereError("that photo is no longer held; send it again")
+        return photo
+
+    @cached_property
+    def _unit_words(self) -> FloatArray:
+        return unit_rows(self.tagger.model.vocabulary.vectors)
+
+
+def _check_pixels(data: bytes) -> None:
+    with open_header(data) as header:
+        width, height = header.size
+    if width * height > MAX_PIXELS:
+        raise PhotoError(
+            f"the photo has {width:,} × {height:,} pixels, more than the limit of "
+            f"{MAX_PIXELS // 10**6} megapixels"
+        )
+
+
+def _carried_words(data: bytes) -> frozenset[str]:
+    """Return the normalised words that the metadata of an encoded photo says."""
+    with tempfile.TemporaryDirectory(prefix="mmcgan-") as folder:
+        path = Path(folder) / "photo"
+        path.write_bytes(data)
+        return tag_words(read_keywords(path, ()).texts)

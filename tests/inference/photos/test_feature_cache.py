@@ -1,0 +1,182 @@
+"""Features kept by the pixels of a photo."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.packets import marks
+from helpers.photos import make_photo
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mmcgan.inference.photos import feature_cache
+from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.tagger import Tagger
+from mmcgan.metadata import plan_embedded
+
+RECORD = {"name": "tiny", "feature_size": 3, "detail": None}
+ROW = np.array([0.5, -1.25, 3e-8], np.float32)
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "cache" / "features.sqlite"
+
+
+def encode(format: str, colour: str = "red", **options: object) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (40, 30), colour).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def exif(orientation: int, artist: str = "") -> Image.Exif:
+    found = Image.Exif()
+    found[0x0112] = orientation
+    if artist:
+        found[0x013B] = artist
+    return found
+
+
+def test_features_are_found_again_by_another_process(path):
+    FeatureCache(RECORD, path).put({KEY: ROW})
+    found = FeatureCache(RECORD, path).get(KEY)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, ROW)
+    assert FeatureCache(RECORD, path).get(b"other") is None
+
+
+def test_features_of_another_backbone_have_other_keys(path):
+    data = encode("JPEG")
+    others = [RECORD | {"name": "other"}, RECORD | {"detail": 128}]
+    keys = {FeatureCache(record, path).key(data) for record in (RECORD, *others)}
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_metadata_are_no_part_of_the_key_but_pixels_and_orientation_are(path, format, tmp_path):
+    cache = FeatureCache(RECORD, path)
+    photo = tmp_path / "a.img"
+    photo.write_bytes(encode(format, exif=exif(1)))
+    key = cache.key(photo.read_bytes())
+    plan_embedded(photo, marks("sea")).apply()
+    assert cache.key(photo.read_bytes()) == key
+    assert cache.key(encode(format, exif=exif(1, "me"))) == key
+    assert cache.key(encode(format, exif=exif(6))) != key
+    assert cache.key(encode(format, "blue", exif=exif(1))) != key
+    if format == "PNG":
+        text = PngInfo()
+        text.add_itxt("Title", "sea")
+        assert cache.key(encode(format, exif=exif(1), pnginfo=text)) == key
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0", b"II*\0"])
+def test_what_is_no_photo_has_a_key_of_its_own(path, data):
+    cache = FeatureCache(RECORD, path)
+    assert cache.key(data) == cache.key(data) != cache.key(data + b"y")
+
+
+def test_other_formats_count_as_a_whole(path):
+    cache = FeatureCache(RECORD, path)
+    data = encode("BMP")
+    assert cache.key(data) == cache.key(data) != cache.key(data + b"x")
+
+
+def test_features_that_are_not_finite_are_not_kept(path):
+    cache = FeatureCache(RECORD, path)
+    cache.put({KEY: np.array([0, np.nan, 1], np.float32), b"b": ROW})
+    assert cache.get(KEY) is None
+    assert cache.get(b"b") is not None
+
+
+@pytest.mark.parametrize("value", [b"", b"short", bytes(16)[:-1] + b"\1", None, "text"])
+def test_a_broken_value_is_none(path, value):
+    cache = FeatureCache(RECORD, path)
+    cache.put({KEY: ROW})
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE features SET value = ?", (value,))
+    assert cache.get(KEY) is None
+    cache.put({KEY: ROW})
+    assert np.array_equal(cache.get(KEY), ROW)
+
+
+def test_a_broken_file_is_begun_anew(path):
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database" * 100)
+    cache = FeatureCache(RECORD, path)
+    cache.put({KEY: ROW})
+    assert np.array_equal(FeatureCache(RECORD, path).get(KEY), ROW)
+
+
+def test_a_file_that_breaks_while_it_is_open_is_begun_anew(path):
+    cache = FeatureCache(RECORD, path)
+    cache.put({bytes([i]) * 32: ROW for i in range(200)})
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 20_000)
+    for _ in range(3):
+        cache.put({KEY: ROW})
+    found = FeatureCache(RECORD, path).get(KEY)
+    assert found is None or np.array_equal(found, ROW)
+
+
+def test_without_a_folder_that_can_be_written_nothing_is_kept(tmp_path):
+    (tmp_path / "file").touch()
+    cache = FeatureCache(RECORD, tmp_path / "file" / "features.sqlite")
+    cache.put({KEY: ROW})
+    assert cache.get(KEY) is None
+
+
+def test_the_oldest_go_where_it_grows_too_large(path, monkeypatch):
+    monkeypatch.setattr(feature_cache, "MAX_BYTES", 200_000)
+    record = RECORD | {"feature_size": 500}
+    cache = FeatureCache(record, path)
+    for i in range(300):
+        cache.put({i.to_bytes(32, "big"): np.full(500, i, np.float32)})
+    kept = [i for i in range(300) if cache.get(i.to_bytes(32, "big")) is not None]
+    assert kept == list(range(kept[0], 300))
+    assert 30 < len(kept) < 120
+    assert path.stat().st_size < 300_000
+
+
+def test_threads_share_it(path):
+    cache = FeatureCache(RECORD, path)
+
+    def work(n: int) -> None:
+        for i in range(20):
+            cache.put({bytes([n, i]): ROW * n})
+            assert cache.get(bytes([n, i])) is not None
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(cache.get(bytes([n, i])) is not None for n in range(4) for i in range(20))
+
+
+def test_a_photo_that_was_renamed_and_given_keywords_is_not_computed_again(
+    trained, stand_in, path, tmp_path, monkeypatch
+):  # fmt: skip
+    plain = Tagger.load(trained[1])
+    record = plain.model.backbone
+    photos = [tmp_path / f"{colour}.png" for colour in ("red", "blue")]
+    for photo in photos:
+        photo.write_bytes(make_photo(photo.stem))
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+    expected = plain.tag_many(photos)
+    first = Tagger(plain.model, cache=FeatureCache(record, path))
+    assert first.tag_many(photos) == expected
+    photos[0] = photos[0].rename(tmp_path / "sub.png")
+    plan_embedded(photos[0], marks("sea")).apply()
+    again = Tagger(plain.model, cache=FeatureCache(record, path))
+    monkeypatch.setattr(Backbone, "features", lambda *args: pytest.fail("computed again"))
+    found = list(again.tag_each([*photos, broken, tmp_path / "none.jpg"]))
+    assert found[:2] == expected
+    assert "broken.jpg" in str(found[2])
+    assert "none.jpg: there is no such file" in str(found[3])
