@@ -19,4 +19,4 @@ class EvaluateConfig(Config):
     )
     split: Literal["val", "test"] = option("val", "The split to measure.")
     out: Path | None = option(None, "Folder of the report; RUN/report-SPLIT if not given.")
-    seed: int = option(0, "Seed of the noise, the bootstrap and the rivals.", at_least=0)
+    seed: int = option(0, "Seed of the noise, the bootstrap and the baselines.", at_least=0)

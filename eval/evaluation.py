@@ -1,70 +1,73 @@
-"""One evaluation from end to end: systems → store → figures."""
+"""One evaluation in two halves: answers into the store, and from the store to the report.
+
+The first half asks the run and its baselines, and puts all that measuring needs into REPORT
+(`eval.store`). The second reads that back, and makes the report of it alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from eval.baselines.fitting import FitData, Rival, fit_rivals, left_out
+from eval.answers import Answers, Compared, GalleryPhoto
+from eval.baselines.fitting import Baseline, FitData, fit_baselines, left_out
+from eval.baselines.nearest import near_duplicates
 from eval.config import EvaluateConfig
-from eval.figures.calibration import calibration
-from eval.figures.distribution import Photos, distribution
-from eval.figures.sets import tag_sets
-from eval.figures.truth import distance_from_truth
-from eval.measure import Setting, measure
-from eval.predictions import SystemPredictions, read_predictions, write_predictions
-from eval.systems import Generated, ask_rival, draw_many, generate
+from eval.figures.distribution import Photos
+from eval.findings import Findings
+from eval.measure import measure
+from eval.pages.report import write_report
+from eval.pages.summary import page_of
+from eval.sections.gallery import shown_photos
+from eval.setting import Setting
+from eval.store import read_store, write_store
+from eval.systems import Asked, ask_baseline, ask_run
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import RunError
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import Dataset
-from mmcgan.training.prepared.feature_rows import StandardizedRows
+from mmcgan.training.prepared.feature_rows import StandardizedRows, Standardizer
+
+N_GALLERY = 24  # photos that are shown
+
+Log = Sequence[Mapping[str, Any]]
 
 
-def evaluate(
+def report(out_dir: Path) -> dict[str, Any]:
+    """Write the report of the answers that are stored in `out_dir`, and return it.
+
+    Raises `DataError` if the store is missing or broken.
+    """
+    answers = read_store(out_dir)
+    findings = Findings(measure(answers), answers.log, shown_photos(answers))
+    write_report(out_dir, findings.report, page_of(findings))
+    return findings.report
+
+
+def answer(
     tagger: Tagger,
     dataset: Dataset,
     config: EvaluateConfig,
-    log: Sequence[dict[str, Any]],
+    log: Log,
+    facts: Mapping[str, Any],
     out_dir: Path,
-) -> tuple[dict[str, Any], dict[str, SystemPredictions], Setting]:
-    """Measure the model of `tagger` and its rivals on a split.
+) -> None:
+    """Store what the model of `tagger` and its baselines answer for the photos of a split.
 
-    Writes the raw predictions into `out_dir`, reads them back and computes every figure from
-    them. Returns the figures of the report, the stored predictions and what was measured.
     Raises `RunError` if the model was made from other data, `DataError` if the split is empty.
     """
     check_same_data(tagger, dataset)
     dataset.require("train", "dev", config.split)
     tags = tagger.model.facts["tags"]
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
-    generated = generate(tagger, dataset.features[setting.rows], setting.concepts)
     learnt = fit_data(tagger, setting, config.seed)
-    rivals = fit_rivals(learnt)
-    evaluated_features = tagger.model.standardizer(dataset.features[setting.rows])
-    store = _store(generated, rivals, evaluated_features, setting, out_dir)
-    figures = measure(
-        store,
-        setting,
-        train_features=learnt.train_features,
-        evaluated_features=evaluated_features,
-        generator_checks={
-            "distinct_words": generated.distinct_words,
-            "noise_variance_share": generated.noise_variance_share,
-            "adversarial_gradient_share": _mean_of(log, "adversarial_gradient_share"),
-        },
-        tuning={rival.name: rival.tuning for rival in rivals},
-        seed=config.seed,
-    )
-    meaning = _meaning(tagger, setting, learnt, rivals, evaluated_features, config.seed)
-    figures |= _truth(generated, setting) | meaning | _sets(generated, setting, learnt, config.seed)
-    figures |= calibration(tagger.model, setting.judge(store["cgan"])[setting.tags])
-    figures["rivals_left_out"] = left_out(learnt)
-    return figures, store, setting
+    asked = ask_run(tagger, setting, with_many="mlp" not in left_out(learnt))
+    write_store(out_dir, _answers(asked, learnt, setting, log, facts))
 
 
 def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
@@ -86,83 +89,97 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
 
 
 def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
-    """Return what the rivals learn from: the features and tags that the run learnt from."""
+    """Return what the baselines learn from: the features and tags that the run learnt from.
+
+    They take nothing of the run but two arrays, the mean and the scale of its features.
+    """
     dataset, vocabulary = setting.dataset, setting.vocabulary
-    standardizer = tagger.model.standardizer
+    standardizer = Standardizer(tagger.model.standardizer.mean, tagger.model.standardizer.scale)
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
     train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(
-        StandardizedRows(dataset.features, train, standardizer, torch.device("cpu")), tags[train],
-        standardizer(dataset.features[dev]), tags[dev],
-        vocabulary.vectors, seed,
-    )  # fmt: skip
+        StandardizedRows(dataset.features, train, standardizer, torch.device("cpu")),
+        tags[train],
+        standardizer(dataset.features[dev]),
+        tags[dev],
+        vocabulary.vectors,
+        seed,
+    )
 
 
-def _store(
-    generated: Generated,
-    rivals: Sequence[Rival],
-    features: npt.NDArray[np.float32],
-    setting: Setting,
-    out_dir: Path,
-) -> dict[str, SystemPredictions]:
-    """Write what all systems say of standardised `features` (N, D), and read it back."""
-    concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    own = [generated.predictions, *generated.variants]
+def _answers(
+    asked: Asked, learnt: FitData, setting: Setting, log: Log, facts: Mapping[str, Any]
+) -> Answers:
+    """Fit the baselines, ask them, and put their answers beside those of the run."""
+    baselines = fit_baselines(learnt)
+    features = learnt.train_features.standardizer(setting.dataset.features[setting.rows])
     n_words = len(setting.vocabulary)
-    systems = [*own, *(ask_rival(r, features, concept_rows, n_words) for r in rivals)]
-    names = setting.image_ids, setting.vocabulary.words, setting.concepts
-    write_predictions(out_dir, systems, *names)
-    return read_predictions(out_dir, *names)
-
-
-def _truth(generated: Generated, setting: Setting) -> dict[str, Any]:
-    """Return the distance from the true distribution, where it is known for the tags learnt."""
+    answered = [
+        *asked.systems,
+        *(ask_baseline(b, features, setting.concept_rows, n_words) for b in baselines),
+    ]
     truth = setting.dataset.truth
-    if truth is None:
-        return {}
-    scene = truth.scene[setting.rows]
-    words = setting.vocabulary.words
-    distance = distance_from_truth(generated.draws, scene, truth, setting.tags, words)
-    return {"truth": distance} if distance else {}
+    return Answers(
+        split=setting.split,
+        tags=setting.tags,
+        seed=learnt.seed,
+        image_ids=setting.image_ids,
+        vocabulary=setting.vocabulary,
+        systems={system.name: system for system in answered},
+        relevant=setting.relevant,
+        n_outside={source: setting.n_outside(source) for source in setting.relevant},
+        n_skipped=setting.n_skipped,
+        n_left_out=setting.n_left_out,
+        concepts=setting.concepts,
+        annotated=setting.annotated,
+        train_tags=learnt.train_tags,
+        has_duplicate=near_duplicates(features, learnt.train_features),
+        drawn=asked.drawn_with(adversarial_gradient_share=_mean(log, "adversarial_gradient_share")),
+        scores=asked.scores,
+        tuning={baseline.name: baseline.tuning for baseline in baselines},
+        baselines_left_out=left_out(learnt),
+        truth=truth and replace(truth, scene=truth.scene[setting.rows]),
+        compared=_compared(asked, learnt, setting, baselines, features),
+        gallery=gallery_photos(setting.dataset, setting.rows),
+        log=log,
+        facts=facts,
+    )
 
 
-def _meaning(
-    tagger: Tagger,
-    setting: Setting,
+def _compared(
+    asked: Asked,
     learnt: FitData,
-    rivals: Sequence[Rival],
-    features: npt.NDArray[np.float32],
-    seed: int,
-) -> dict[str, Any]:
-    """Return how well the draws, and the MLP's softmax, predict the tags of `features` (N, D).
-
-    It is a comparison of both, and left out where the MLP is.
-    """
-    mlp = next((rival for rival in rivals if rival.name == "mlp"), None)
-    if mlp is None:
-        return {}
-    raw, dev_rows = setting.dataset.features, setting.measured_rows("dev")
-    dev = Photos(
-        learnt.dev_tags, draw_many(tagger, raw[dev_rows]),
-        lambda images: mlp.score(learnt.dev_features[images]),
-    )  # fmt: skip
-    evaluated = Photos(
-        setting.relevant[setting.tags], draw_many(tagger, raw[setting.rows]),
-        lambda images: mlp.score(features[images]),
-    )  # fmt: skip
-    found = distribution(dev, evaluated, learnt.train_tags, seed)
-    return {"distribution": found} if found else {}
+    setting: Setting,
+    baselines: Sequence[Baseline],
+    features: FloatArray,
+) -> Compared | None:
+    """Return the many draws beside the MLP, None where that was left out."""
+    mlp = next((baseline for baseline in baselines if baseline.name == "mlp"), None)
+    if mlp is None or asked.many is None:
+        return None
+    dev_draws, draws = asked.many
+    return Compared(
+        Photos(learnt.dev_tags, dev_draws, lambda rows: mlp.score(learnt.dev_features[rows])),
+        Photos(setting.relevant[setting.tags], draws, lambda rows: mlp.score(features[rows])),
+    )
 
 
-def _sets(generated: Generated, setting: Setting, learnt: FitData, seed: int) -> dict[str, Any]:
-    """Return what the tag sets of single draws are like."""
-    found = tag_sets(
-        generated.sets, generated.predictions.ranking.rows, setting.relevant[setting.tags],
-        learnt.train_tags, setting.vocabulary.vectors, seed,
-    )  # fmt: skip
-    return {"sets": found} if found else {}
+def gallery_photos(dataset: Dataset, rows: IntArray) -> list[GalleryPhoto]:
+    """Return those of the measured `rows` (N,) that have a thumbnail, N_GALLERY at most."""
+    places = [place for place, row in enumerate(rows.tolist()) if row in dataset.thumbnails]
+    annotations = dataset.tags.get("annotations")
+    return [
+        GalleryPhoto(
+            place,
+            dataset.thumbnails[row],
+            dataset.tags["user"].of(row),
+            annotations.of(row) if annotations else [],
+        )
+        for place in places[:N_GALLERY]
+        for row in [int(rows[place])]
+    ]
 
 
-def _mean_of(log: Sequence[dict[str, Any]], name: str) -> float | None:
+def _mean(log: Log, name: str) -> float | None:
     values = [record[name] for record in log if record.get(name) is not None]
     return float(np.mean(values)) if values else None

@@ -1,4 +1,4 @@
-"""The systems of a report: what the GAN and its rivals say of the evaluated images."""
+"""Asking the systems of a report: the GAN and its baselines, for the photos that are measured."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.baselines.fitting import Rival
+from eval.answers import Drawn, Scores
+from eval.baselines.fitting import Baseline
 from eval.baselines.scoring import score_in_parts
 from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
+from eval.setting import Setting
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import (
     N_NEIGHBOURS,
@@ -23,10 +25,8 @@ from mmcgan.inference.words.ranking import (
     rank_scores,
 )
 
-FloatArray = npt.NDArray[np.float32]
-
 VOTE = "cgan+vote"
-SET_DRAWS = 20  # draws a photo whose sets of tags are judged
+SET_DRAWS = 20  # draws a photo whose sets of tags are measured
 MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 
 
@@ -43,8 +43,8 @@ class Generated:
 
     predictions: SystemPredictions
     variants: list[SystemPredictions]
-    draws: npt.NDArray[np.int64]
-    sets: npt.NDArray[np.int64]
+    draws: IntArray
+    sets: IntArray
     distinct_words: float
     noise_variance_share: float | None
 
@@ -77,7 +77,43 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     )
 
 
-def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np.int32]:
+@dataclass(frozen=True)
+class Asked:
+    """The answers of a run: nothing of it but arrays and numbers.
+
+    `systems` are its own system and the variants of it; `many` the nearest words of MANY_DRAWS
+    draws for the M photos of dev and the N measured ones, (M, MANY_DRAWS) and (N, MANY_DRAWS).
+    """
+
+    systems: list[SystemPredictions]
+    drawn: Drawn
+    scores: Scores
+    many: tuple[IntArray, IntArray] | None
+
+    def drawn_with(self, **checks: float | None) -> Drawn:
+        """Return the draws with further controls of the generator."""
+        return replace(self.drawn, checks={**self.drawn.checks, **checks})
+
+
+def ask_run(tagger: Tagger, setting: Setting, with_many: bool) -> Asked:
+    """Let a run answer for the photos of `setting`, and with many draws for dev's as well."""
+    model, features = tagger.model, setting.dataset.features
+    generated = generate(tagger, features[setting.rows], setting.concepts)
+    checks = {
+        "distinct_words": generated.distinct_words,
+        "noise_variance_share": generated.noise_variance_share,
+    }
+    many = [setting.measured_rows("dev"), setting.rows] if with_many else []
+    drawn = [draw_many(tagger, features[rows]) for rows in many]
+    return Asked(
+        [generated.predictions, *generated.variants],
+        Drawn(generated.draws, generated.sets, checks),
+        Scores(not (model.ranking == "mean" and model.bias is None), model.calibration),
+        (drawn[0], drawn[1]) if drawn else None,
+    )
+
+
+def draw_many(tagger: Tagger, features: FloatArray) -> IntArray:
     """Return the nearest words (N, MANY_DRAWS) of many draws for raw features (N, D)."""
     many = replace(tagger, n_samples=MANY_DRAWS)
     kind = np.int16 if len(tagger.model.vocabulary) < 2**15 else np.int32
@@ -89,24 +125,24 @@ def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np
     return np.concatenate(parts)
 
 
-def ask_rival(
-    rival: Rival, features: FloatArray, concept_rows: npt.NDArray[np.int64], n_words: int
+def ask_baseline(
+    baseline: Baseline, features: FloatArray, concept_rows: IntArray, n_words: int
 ) -> SystemPredictions:
-    """Let a fitted rival say what it can of standardised features (N, D)."""
+    """Let a fitted baseline rank the words for standardised features (N, D)."""
     rankings, concepts = [], []
-    for scores in score_in_parts(rival.score, features, n_words):
+    for scores in score_in_parts(baseline.score, features, n_words):
         rankings.append(rank_scores(scores, MIAP_DEPTH))
         concepts.append(scores[:, concept_rows])
-    concept_scores = np.concatenate(concepts)
+    found = np.concatenate(concepts)
     return SystemPredictions(
-        rival.name, "rival", Ranking.join(rankings), concept_scores, np.zeros_like(concept_scores)
+        baseline.name, "rival", Ranking.join(rankings), found, np.zeros_like(found)
     )
 
 
 class _Collected:
     """The rankings and the concept scores of a rule, batch by batch."""
 
-    def __init__(self, concept_rows: npt.NDArray[np.int64]) -> None:
+    def __init__(self, concept_rows: IntArray) -> None:
         self.concept_rows = concept_rows
         self.rankings: list[Ranking] = []
         self.concepts: list[tuple[FloatArray, FloatArray]] = []

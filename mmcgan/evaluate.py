@@ -1,4 +1,4 @@
-"""python -m mmcgan.evaluate: a run and a prepared file → a report."""
+"""python -m mmcgan.evaluate: a run and a prepared file → stored answers → a report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from eval.config import EvaluateConfig
-from eval.evaluation import evaluate
-from eval.pages.gallery import build_gallery
-from eval.pages.report import write_report
+from eval.evaluation import answer, report
 from mmcgan.cli import config_options, given, run_command
+from mmcgan.errors import OptionError
 from mmcgan.inference.tagger import Tagger
+from mmcgan.options import flag
 from mmcgan.training.prepared.dataset import FILE_NAME, Dataset, newest_data, read_dataset
 from mmcgan.training.runs import RunDir, newest_finished_run
 
@@ -24,33 +24,41 @@ _PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu
 
 
 @click.command("mmcgan.evaluate")
+@click.option(
+    "--from",
+    "stored",
+    type=click.Path(path_type=Path),
+    help="Write the report in this folder again, from the answers that are stored in it. Neither "
+    "the run nor the data are needed; no other option goes with it.",
+)
 @config_options(EvaluateConfig)
-def main(**options: Any) -> None:
-    """Measure a run and its rivals on a split that none of them has seen."""
-    config = EvaluateConfig(**given(options))
+def main(stored: Path | None, **options: Any) -> None:
+    """Measure a run and its baselines on a split that none of them has seen."""
+    chosen = given(options)
+    if stored is not None and chosen:
+        others = ", ".join(flag(name) for name in chosen)
+        raise OptionError(f"--from: {others} cannot go with it; the stored answers settle them")
+    out_dir = stored or ask(EvaluateConfig(**chosen))
+    click.echo(summarize(report(out_dir)))
+    click.echo(f"report: {out_dir / 'report.html'}")
+
+
+def ask(config: EvaluateConfig) -> Path:
+    """Store what a run and its baselines answer, and return the folder of the report."""
     run = RunDir(config.run or newest_finished_run())
     tagger = Tagger.load(run.path, config.seed)
     data_dir = config.data or _data_of(run)
     out_dir = config.out or run.path / f"report-{config.split}"
     click.echo(f"run: {run.path}, data: {data_dir}, split: {config.split} → {out_dir}")
     dataset = read_dataset(data_dir)
-    log = run.read_log()
-    figures, store, setting = evaluate(tagger, dataset, config, log, out_dir)
-    report = {
-        "format": "mmcgan-report",
-        "format_version": 1,
-        **figures,
+    facts = {
         "data": {"folder": str(data_dir), **data_facts(dataset)},
         "run": {"folder": str(run.path), **tagger.model.facts, **run.read_config()["settings"]},
         "command": shlex.join(["python", "-m", "mmcgan.evaluate", *sys.argv[1:]]),
         "versions": _versions(),
     }
-    gallery = build_gallery(
-        dataset, setting.rows, store["cgan"].ranking, setting.vocabulary, setting.tags
-    )
-    write_report(out_dir, report, log, gallery)
-    click.echo(summarize(report))
-    click.echo(f"report: {out_dir / 'report.html'}")
+    answer(tagger, dataset, config, run.read_log(), facts, out_dir)
+    return out_dir
 
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eval import systems
-from eval.baselines.fitting import Rival
+from eval.baselines.fitting import Baseline
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.evaluate import main
@@ -239,11 +239,11 @@ def test_unknown_split_is_status_2(trained, capsys):
 def test_a_rivals_answers_do_not_depend_on_how_many_photos_are_scored_at_once(monkeypatch):
     random = np.random.default_rng(0)
     weights = random.normal(size=(6, 30)).astype(np.float32)
-    rival = Rival("plain", {}, lambda features: np.asarray(features @ weights))
+    rival = Baseline("plain", {}, lambda features: np.asarray(features @ weights))
     features = random.normal(size=(25, 6)).astype(np.float32)
-    whole = systems.ask_rival(rival, features, np.array([3, 7]), 30)
+    whole = systems.ask_baseline(rival, features, np.array([3, 7]), 30)
     monkeypatch.setattr("eval.baselines.scoring.MAX_SCORES", 4 * 30)
-    parts = systems.ask_rival(rival, features, np.array([3, 7]), 30)
+    parts = systems.ask_baseline(rival, features, np.array([3, 7]), 30)
     assert np.array_equal(parts.ranking.rows, whole.ranking.rows)
     assert np.allclose(parts.concept_scores, whole.concept_scores, atol=1e-6)
     assert parts.concept_scores.shape == (25, 2)

@@ -1,8 +1,8 @@
-"""The rivals of the GAN: fitted on the same features and tags, each tuned on dev.
+"""The baselines of the GAN: fitted on the same features and tags, each tuned on dev.
 
-Every rival but the tag frequency, which has nothing to tune, gets `N_TRIES` tries. A try is
+Every baseline but the tag frequency, which has nothing to tune, gets `N_TRIES` tries. A try is
 fitted on train alone and judged by P@10 on dev; the best one, the first of equal ones, is the
-rival. No rival is refitted with dev, and none sees the images that a report measures.
+baseline. No baseline is refitted with dev, and none sees the images that a report measures.
 
 All learn from every training photo, some of them in memory at a time. Those with weights for each
 word are left out where so many words would not fit into memory.
@@ -79,7 +79,7 @@ MLP_TRIES = (
 
 @dataclass(frozen=True)
 class FitData:
-    """What rivals learn from: N train and M dev images.
+    """What baselines learn from: N train and M dev images.
 
     Features (N, D) and (M, D) are standardised float32, those of train perhaps on disk; tags are
     0/1 csr float32 (N, V) and (M, V) of what the run learnt; `word_vectors` (V, E) are unit rows.
@@ -105,8 +105,8 @@ class FitData:
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A fitted rival: `score` maps standardised features (N, D) to scores (N, V).
+class Baseline:
+    """A fitted baseline: `score` maps standardised features (N, D) to scores (N, V).
 
     `tuning` lists every try with its P@10 on dev, and the one that was chosen.
     """
@@ -124,10 +124,10 @@ class Try:
     score: Score
 
 
-def fit_rivals(data: FitData) -> list[Rival]:
+def fit_baselines(data: FitData) -> list[Baseline]:
     """Fit and tune frequency, knn, regression, ridge and mlp, in this order, but for `left_out`.
 
-    The same data and seed give the same rivals on one machine.
+    The same data and seed give the same baselines on one machine.
     """
     tries: dict[str, Iterator[Try]] = {
         "knn": knn_tries(data),
@@ -140,7 +140,7 @@ def fit_rivals(data: FitData) -> list[Rival]:
 
 
 def left_out(data: FitData) -> dict[str, str]:
-    """Return the rivals that would have too many weights for the words, and how many."""
+    """Return the baselines that would have too many weights for the words, and how many."""
     n_words = len(data.word_vectors)
     weights_of_word = {
         "ridge": data.train_features.shape[1],
@@ -153,7 +153,7 @@ def left_out(data: FitData) -> dict[str, str]:
     }
 
 
-def choose(name: str, tries: Iterator[Try], data: FitData) -> Rival:
+def choose(name: str, tries: Iterator[Try], data: FitData) -> Baseline:
     """Return the try with the best P@10 on dev, the first of equal ones."""
     tried, best, best_value = [], None, -1.0
     for candidate in tqdm(tries, total=N_TRIES, desc=f"tuning {name}", unit="try", disable=None):
@@ -161,17 +161,17 @@ def choose(name: str, tries: Iterator[Try], data: FitData) -> Rival:
         tried.append({"params": candidate.params, "P@10": value})
         if value > best_value:
             best, best_value = candidate, value
-    assert best is not None  # every rival has N_TRIES
-    return Rival(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
+    assert best is not None  # every baseline has N_TRIES
+    return Baseline(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
 
 
-def frequency(data: FitData) -> Rival:
+def frequency(data: FitData) -> Baseline:
     """Every image gets the tags in the order of their frequency in train."""
 
     def score(features: FloatArray) -> FloatArray:
         return np.tile(data.frequency, (len(features), 1))
 
-    return Rival("frequency", {"tried": [], "chosen": {}, "refitted": False}, score)
+    return Baseline("frequency", {"tried": [], "chosen": {}, "refitted": False}, score)
 
 
 def knn_tries(data: FitData) -> Iterator[Try]:

@@ -1,4 +1,4 @@
-"""The strongest discriminative rival: a multi-label perceptron on the image features, in torch."""
+"""The strongest discriminative baseline: a multi-label perceptron on image features, in torch."""
 
 from __future__ import annotations
 

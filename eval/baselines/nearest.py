@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mmcgan.arrays import BoolArray, FloatArray, IntArray
 from mmcgan.inference.words.index import import_faiss
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.feature_rows import Features, chunks_of
 
-FloatArray = npt.NDArray[np.float32]
+NEAR_DUPLICATE_COSINE = 0.9
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Nearest:
     """
 
     cosines: FloatArray
-    rows: npt.NDArray[np.int64]
+    rows: IntArray
 
     def __getitem__(self, photos: slice) -> Nearest:
         return Nearest(self.cosines[photos], self.rows[photos])
@@ -43,3 +43,11 @@ def find_nearest(photos: FloatArray, train: Features, k: int) -> Nearest:
     parts = (unit_rows(part) for part in chunks_of(train))
     found = knn_ground_truth(unit_rows(photos), parts, k, inner_product)  # type: ignore[no-untyped-call]
     return Nearest(*found)
+
+
+def near_duplicates(photos: FloatArray, train: Features) -> BoolArray:
+    """Return (N,): whether a photo has one of `train` above NEAR_DUPLICATE_COSINE.
+
+    Both arguments are standardised features, (N, D) and (M, D).
+    """
+    return find_nearest(photos, train, 1).cosines.max(axis=1, initial=-1) > NEAR_DUPLICATE_COSINE

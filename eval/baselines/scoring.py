@@ -1,4 +1,4 @@
-"""How a rival says what it thinks of photos: a score for every word, of some photos at a time."""
+"""The scores of a baseline: one for every word, of some photos at a time."""
 
 from __future__ import annotations
 

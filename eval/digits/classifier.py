@@ -58,7 +58,7 @@ class Recognised:
 
 
 @dataclass(frozen=True)
-class Judge:
+class DigitClassifier:
     """A trained classifier of images of H x W pixels."""
 
     network: Classifier
@@ -80,12 +80,12 @@ class Judge:
         return rows.view(-1, 1, self.height, self.width)
 
 
-def train_judge(data: DigitData) -> Judge:
+def train_classifier(data: DigitData) -> DigitClassifier:
     """Train the classifier on the training digits."""
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        judge = Judge(Classifier(data.height, data.width), data.height, data.width)
+        judge = DigitClassifier(Classifier(data.height, data.width), data.height, data.width)
         optimizer = torch.optim.Adam(judge.network.parameters(), LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_UPDATES)
         for _ in trange(N_UPDATES, desc="classifier", unit="update", disable=None):

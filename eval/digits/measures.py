@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from prdc import compute_prdc
 
-from eval.digits.classifier import Judge, Recognised
+from eval.digits.classifier import DigitClassifier, Recognised
 from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.parzen import parzen_log_likelihood
@@ -27,7 +27,7 @@ def measure_samples(
     samples: FloatArray,
     labels: npt.NDArray[np.int64],
     data: DigitData,
-    judge: Judge,
+    judge: DigitClassifier,
     kind: Kind,
 ) -> dict[str, Any]:
     """Return what a report says of `samples` (S, P), generated for `labels` (S,)."""

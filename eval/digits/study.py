@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from eval.digits.classifier import train_judge
+from eval.digits.classifier import train_classifier
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import DigitData, Digits
 from eval.digits.game import LabelledGame
@@ -82,7 +82,7 @@ def measure(
             "n_test": len(data.test),
         },
         "n_samples": len(samples),
-        **measure_samples(samples, labels.numpy(), data, train_judge(data), kind),
+        **measure_samples(samples, labels.numpy(), data, train_classifier(data), kind),
         "published": PUBLISHED if data.name == "mnist" else {},
         "run": read_json(run.model_path, RunError) | _settings(config),
         "versions": {package: version(package) for package in ("torch", "numpy", "prdc")},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eval.figures.metrics import Judged
+from eval.figures.metrics import RankingWithTruth
 from eval.figures.reliability import Reliability
-from mmcgan.inference.model import Model
+from mmcgan.arrays import BoolArray, FloatArray
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_GIVEN = 10  # tags a photo that are looked at
@@ -23,27 +24,25 @@ DESCRIPTION = (
 )
 
 
-def calibration(model: Model, judged: Judged) -> dict[str, Any]:
-    """Return the `calibration` part of a report; {} if the scores are no probabilities.
+def calibration(
+    kinds: Mapping[str, Callable[[FloatArray], FloatArray]], ranked: RankingWithTruth
+) -> dict[str, Any] | None:
+    """Return the `calibration` part of a report; None without a kind.
 
-    `judged` is what the model's own ranking says, beside the truth.
+    `kinds` make probabilities of the scores of the model's own ranking, which is `ranked`.
     """
-    if model.ranking == "mean" and model.bias is None:
-        return {}
-    best, right = judged.ranking.scores[:, :N_GIVEN], judged.hits[:, :N_GIVEN].ravel()
-    scores = {"as ranked": best}
-    if model.calibration is not None:
-        scores["calibrated"] = model.calibrated(best)
-    systems = {name: calibration_of(values.ravel(), right) for name, values in scores.items()}
-    return {"calibration": {"description": DESCRIPTION, "systems": systems}}
+    best, right = ranked.ranking.scores[:, :N_GIVEN], ranked.hits[:, :N_GIVEN].ravel()
+    systems = {name: calibration_of(made(best).ravel(), right) for name, made in kinds.items()}
+    return {"description": DESCRIPTION, "systems": systems} if systems else None
 
 
 def calibration_of(
-    scores: npt.NDArray[np.floating], right: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.floating], right: BoolArray
 ) -> dict[str, Any]:
-    """Return the expected calibration error of `scores` (n,), and the mean score and share of
-    `right` ones (n,) by bins; those without a score are left out.
-    """  # fmt: skip
+    """Return the expected calibration error of `scores` (n,), and its bins.
+
+    A bin has the mean score and the share of `right` ones (n,); those without a score are left out.
+    """
     bins = Reliability(EDGES)
     bins.add(scores, right)
     lines = bins.lines()

@@ -10,16 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.baselines.nearest import find_nearest
 from eval.figures.metrics import mean_precision
 from eval.systems import Generated
 from mmcgan.inference.words.ranking import Ranking
-from mmcgan.training.prepared.feature_rows import Features
 
 MIN_DISTINCT_WORDS = 10
 MIN_COVERAGE = 0.5
 NOISE_SHARE = (0.01, 0.99)
-NEAR_DUPLICATE_COSINE = 0.9
 
 
 def shuffled_precision(ranking: Ranking, relevant: sparse.csr_array, seed: int) -> float | None:
@@ -41,18 +38,6 @@ def derangement(n: int, seed: int) -> npt.NDArray[np.int64]:
     return other
 
 
-def near_duplicates(
-    evaluated_features: npt.NDArray[np.float32], train_features: Features
-) -> npt.NDArray[np.bool_]:
-    """Return (N,): whether an evaluated image has a training one above NEAR_DUPLICATE_COSINE.
-
-    Both arguments are standardised features, (N, D) and (M, D).
-    """
-    nearest = find_nearest(evaluated_features, train_features, 1)
-    is_near: npt.NDArray[np.bool_] = nearest.cosines.max(axis=1, initial=-1) > NEAR_DUPLICATE_COSINE
-    return is_near
-
-
 @dataclass(frozen=True)
 class Check:
     """A named control: what it measures, its target in words and as a predicate."""
@@ -69,7 +54,7 @@ def check_generator(generated: Generated, n_words: int) -> list[dict[str, Any]]:
         "distinct_words": generated.distinct_words,
         "noise_variance_share": generated.noise_variance_share,
     }
-    return _judge(generator_checks(n_words), {n: v for n, v in values.items() if v is not None})
+    return _measured(generator_checks(n_words), {n: v for n, v in values.items() if v is not None})
 
 
 def build_checks(
@@ -83,7 +68,7 @@ def build_checks(
     checks = generator_checks(n_words)
     if frequency is not None:
         checks += frequency_checks(frequency)
-    return _judge(checks, {**values, "above_frequency": cgan})
+    return _measured(checks, {**values, "above_frequency": cgan})
 
 
 def generator_checks(n_words: int) -> list[Check]:
@@ -130,7 +115,7 @@ def frequency_checks(frequency: float) -> list[Check]:
     ]
 
 
-def _judge(checks: Sequence[Check], known: Mapping[str, float]) -> list[dict[str, Any]]:
+def _measured(checks: Sequence[Check], known: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return those checks for which there is a value, with it and whether it passes."""
     return [
         {

@@ -24,7 +24,7 @@ NUMBERS_OF_DRAWS = (100, 1000)  # measured beside all draws
 # prior weighs alpha V / (S + alpha V), so the grid reaches from next to nothing to nearly all.
 ALPHAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 TEMPERATURES = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
-PRIOR_WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3)  # epsilon, of the prior beside the rival's softmax
+PRIOR_WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3)  # epsilon, of the prior beside the baseline's softmax
 UNSEEN = 0.5  # photos that a word which no training photo carries counts as in the prior
 
 # Of predicted probabilities: half decades, and one bin for all below.
@@ -54,10 +54,10 @@ LogP = Callable[[slice], FloatArray]  # a block of B images → the log p of the
 
 @dataclass(frozen=True)
 class Photos:
-    """N images: what they carry, what was drawn for them, what the rival says of them.
+    """N images: what they carry, what was drawn for them, what the baseline says of them.
 
     `tags` (N, V) csr 0/1; `draws` (N, S) the rows of the words nearest to S generated vectors;
-    `logits` makes those of the rival.
+    `logits` makes those of the baseline.
     """
 
     tags: sparse.csr_array
@@ -115,9 +115,9 @@ def distribution(
     train_tags: sparse.csr_array,
     seed: int,
     name: str = "cgan",
-    rival: str = "mlp",
+    baseline: str = "mlp",
 ) -> dict[str, Any] | None:
-    """Return the `distribution` part of a report: the draws of `name` against those of `rival`.
+    """Return the `distribution` part of a report: the draws of `name` against those of `baseline`.
 
     `train_tags` (M, V) is csr 0/1. Images without a tag are left out. Where dev and the evaluated
     images have a different number of draws, the first of the smaller number are used. None if
@@ -134,7 +134,7 @@ def distribution(
     by_draws = {n: choose(*draw_grid(n, log_priors), dev) for n in numbers}
     systems = {
         name: by_draws[n_draws],
-        rival: choose(*rival_grid(log_priors), dev),
+        baseline: choose(*baseline_grid(log_priors), dev),
         "frequency": choose(*frequency_grid(log_priors), dev),
     }
     values = {n: image_cross_entropies(chosen, evaluated) for n, chosen in systems.items()}
@@ -143,14 +143,14 @@ def distribution(
         for system, chosen in systems.items()
     }
     parts[name]["n_draws"] = n_draws
-    difference = mean_figure(values[name] - values[rival], counts) or {}
+    difference = mean_figure(values[name] - values[baseline], counts) or {}
     return {
         "description": DESCRIPTION,
         "target": TARGET,
         "target_entropy": mean_figure(np.log(np.diff(evaluated.tags.indptr)), counts),
         "n_images": n_images,
         "systems": parts,
-        "difference": {"name": name, "against": rival, **difference},
+        "difference": {"name": name, "against": baseline, **difference},
         "by_draws": [
             {
                 "n_draws": n,
@@ -191,8 +191,8 @@ def draw_grid(
     return [Base({}, log_p)], mixes
 
 
-def rival_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
-    """Return the softmax of the rival's logits at each temperature, and all mixtures with it."""
+def baseline_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
+    """Return the softmax of the baseline's logits at each temperature, and all mixtures with it."""
     mixes = [
         Mix({"epsilon": weight, "prior": prior if weight else "none"}, log_prior, weight)
         for weight in PRIOR_WEIGHTS

@@ -1,7 +1,7 @@
 """Named metrics of ranked tags, each with its description; precision in expectation over ties.
 
-A metric of images takes a `Judged` ranking and returns one value an image (N,), so that means and
-bootstrap intervals (`eval.figures.bootstrap`) are made of the same values. Images without a
+A metric of images takes a `RankingWithTruth` and returns one value an image (N,), so that means
+and bootstrap intervals (`eval.figures.bootstrap`) are made of the same values. Images without a
 relevant tag have no value (NaN): they are skipped, and counted by who reports. `expected_map` is
 the concept-centred counterpart, which ranks images instead of words.
 """
@@ -11,23 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from mmcgan.inference.words.ranking import Ranking
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.integer]
 
 MIAP_DEPTH = 1000  # deeper hits count 0
 CUT = 10  # the cut-off of the figures to quote
 
 
 @dataclass(frozen=True)
-class Judged:
+class RankingWithTruth:
     """A ranking of N images beside the truth.
 
     `relevant` (N, V) csr 0/1 says which words are right for which image; `word_vectors` (V, E)
@@ -36,58 +34,61 @@ class Judged:
 
     ranking: Ranking
     relevant: sparse.csr_array
-    word_vectors: npt.NDArray[np.float32]
+    word_vectors: FloatArray
 
     @cached_property
-    def hits(self) -> npt.NDArray[np.bool_]:
+    def hits(self) -> BoolArray:
         """(N, depth): whether the word at each rank is relevant."""
         n_images, n_words = self.relevant.shape
         image = np.repeat(np.arange(n_images), np.diff(self.relevant.indptr))
         right = np.sort(image * n_words + self.relevant.indices)  # a cell's number in (N, V)
         found = np.arange(n_images)[:, None] * n_words + self.ranking.rows
         place = np.searchsorted(right, found)
-        is_hit: npt.NDArray[np.bool_] = np.append(right, -1)[place] == found
+        is_hit: BoolArray = np.append(right, -1)[place] == found
         return is_hit
 
     @cached_property
-    def n_relevant(self) -> npt.NDArray[np.int64]:
+    def n_relevant(self) -> IntArray:
         """(N,): how many words are relevant."""
         return np.asarray(np.diff(self.relevant.indptr), np.int64)
 
 
+ImageMetric: TypeAlias = Callable[[RankingWithTruth], DoubleArray]
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A named measure: `function` maps a judged ranking to one value an image, (N,)."""
+    """A named measure: `function` maps a ranking to one value an image, (N,)."""
 
     name: str
     description: str
-    function: Callable[[Judged], FloatArray]
+    function: ImageMetric
 
-    def __call__(self, judged: Judged) -> FloatArray:
+    def __call__(self, ranked: RankingWithTruth) -> DoubleArray:
         """Return the values (N,), NaN where an image has no relevant tag."""
-        return np.where(judged.n_relevant > 0, self.function(judged), np.nan)
+        return np.where(ranked.n_relevant > 0, self.function(ranked), np.nan)
 
 
-def precision_at(judged: Judged, k: int) -> FloatArray:
+def precision_at(ranked: RankingWithTruth, k: int) -> DoubleArray:
     """Hits among the first k words, divided by k even where the vocabulary is smaller."""
-    precision: FloatArray = judged.hits[:, :k].sum(axis=1) / k
+    precision: DoubleArray = ranked.hits[:, :k].sum(axis=1) / k
     return precision
 
 
-def recall_at(judged: Judged, k: int) -> FloatArray:
+def recall_at(ranked: RankingWithTruth, k: int) -> DoubleArray:
     """Hits among the first k words, divided by the number of relevant words."""
-    recall: FloatArray = judged.hits[:, :k].sum(axis=1) / np.maximum(judged.n_relevant, 1)
+    recall: DoubleArray = ranked.hits[:, :k].sum(axis=1) / np.maximum(ranked.n_relevant, 1)
     return recall
 
 
-def average_precision(judged: Judged) -> FloatArray:
+def average_precision(ranked: RankingWithTruth) -> DoubleArray:
     """Average precision of each image's ranking to depth MIAP_DEPTH; ties in expectation.
 
     The sum of the precisions at the hits is divided by the number of relevant words, found or
     not. A tie group that the depth cuts counts with those of its words that are stored.
     """
-    ranking = judged.ranking.top(MIAP_DEPTH)
-    hits = judged.hits[:, :MIAP_DEPTH].astype(np.int64)
+    ranking = ranked.ranking.top(MIAP_DEPTH)
+    hits = ranked.hits[:, :MIAP_DEPTH].astype(np.int64)
     n_images, depth = hits.shape
     if not hits.size:
         return np.zeros(n_images)
@@ -97,26 +98,26 @@ def average_precision(judged: Judged) -> FloatArray:
     n_hits = np.add.reduceat(hits.ravel(), starts)
     hits_before = (np.cumsum(hits, axis=1) - hits).ravel()[starts]
     gains = expected_precisions(size, n_hits, n_before, hits_before)
-    return np.bincount(image, gains, n_images) / np.maximum(judged.n_relevant, 1)
+    return np.bincount(image, gains, n_images) / np.maximum(ranked.n_relevant, 1)
 
 
-def semantic_precision(judged: Judged) -> FloatArray:
+def semantic_precision(ranked: RankingWithTruth) -> DoubleArray:
     """Mean over the top ten of the nearest relevant word's cosine, floored at 0; a hit counts 1."""
-    values = np.zeros((len(judged.hits), CUT))
-    unit, relevant = judged.word_vectors, judged.relevant
-    for i, rows in enumerate(judged.ranking.rows[:, :CUT]):
+    values = np.zeros((len(ranked.hits), CUT))
+    unit, relevant = ranked.word_vectors, ranked.relevant
+    for i, rows in enumerate(ranked.ranking.rows[:, :CUT]):
         right = relevant.indices[relevant.indptr[i] : relevant.indptr[i + 1]]
         if len(right):
             values[i, : len(rows)] = (unit[rows] @ unit[right].T).max(axis=1)
-    found = judged.hits[:, :CUT]
+    found = ranked.hits[:, :CUT]
     values[:, : found.shape[1]][found] = 1
-    precision: FloatArray = np.clip(values, 0, 1).sum(axis=1) / CUT
+    precision: DoubleArray = np.clip(values, 0, 1).sum(axis=1) / CUT
     return precision
 
 
 def expected_precisions(
     size: IntArray, n_hits: IntArray, n_before: IntArray, hits_before: IntArray
-) -> FloatArray:
+) -> DoubleArray:
     """Return, for tie groups of any shape, the expected sum of the precisions at their hits.
 
     A group holds `size` items, `n_hits` of them relevant, in random order, after `n_before`
@@ -135,16 +136,16 @@ def expected_precisions(
     others = (n_hits - 1) / np.maximum(size - 1, 1)
     first_hit = (hits_before + 1) * delta
     rest = others * (size - (n_before + 1) * delta)
-    expected: FloatArray = n_hits / np.maximum(size, 1) * (first_hit + rest)
+    expected: DoubleArray = n_hits / np.maximum(size, 1) * (first_hit + rest)
     return expected
 
 
 def expected_average_precision(
     scores: npt.NDArray[np.floating],
     tie_breaks: npt.NDArray[np.floating],
-    relevant: npt.NDArray[np.bool_],
+    relevant: BoolArray,
     counts: npt.NDArray[np.int32],
-) -> FloatArray:
+) -> DoubleArray:
     """Return the average precision (B,) of ranking N images, in B resamples of them.
 
     Images are ranked by `scores` (N,), then `tie_breaks` (N,), both descending; equal ones are
@@ -173,9 +174,9 @@ def expected_average_precision(
 def expected_map(
     scores: npt.NDArray[np.floating],
     tie_breaks: npt.NDArray[np.floating],
-    relevant: npt.NDArray[np.bool_],
+    relevant: BoolArray,
     counts: npt.NDArray[np.int32] | None = None,
-) -> FloatArray:
+) -> DoubleArray:
     """Return the mean average precision (B,) over C concepts; all arguments are (N, C).
 
     A concept without a relevant image has no average precision and is left out of the mean; NaN
@@ -196,18 +197,18 @@ def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -
 
     It is 0 where no image has one.
     """
-    judged = Judged(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
-    values = precision_at(judged, k)[judged.n_relevant > 0]
+    ranked = RankingWithTruth(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
+    values = precision_at(ranked, k)[ranked.n_relevant > 0]
     return float(values.mean()) if len(values) else 0.0
 
 
-def _divided(sums: FloatArray, counts: npt.NDArray[Any]) -> FloatArray:
+def _divided(sums: DoubleArray, counts: npt.NDArray[Any]) -> DoubleArray:
     """Return sums / counts, NaN where the count is 0."""
-    quotient: FloatArray = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    quotient: DoubleArray = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
     return quotient
 
 
-def _starts_group(ranking: Ranking) -> npt.NDArray[np.bool_]:
+def _starts_group(ranking: Ranking) -> BoolArray:
     """Return (N, depth): whether a new tie group starts at each rank."""
     starts = np.ones(ranking.rows.shape, np.bool_)
     starts[:, 1:] = (np.diff(ranking.scores, axis=1) != 0) | (
@@ -216,15 +217,15 @@ def _starts_group(ranking: Ranking) -> npt.NDArray[np.bool_]:
     return starts
 
 
-def _differs(values: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+def _differs(values: npt.NDArray[np.floating]) -> BoolArray:
     """Return whether each value differs from the one before; the first does."""
     changes = np.ones(len(values), np.bool_)
     changes[1:] = values[1:] != values[:-1]
     return changes
 
 
-def _at(k: int, function: Callable[[Judged, int], FloatArray]) -> Callable[[Judged], FloatArray]:
-    return lambda judged: function(judged, k)
+def _at(k: int, function: Callable[[RankingWithTruth, int], DoubleArray]) -> ImageMetric:
+    return lambda ranked: function(ranked, k)
 
 
 _ALL = (
@@ -261,15 +262,9 @@ _ALL = (
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-# What else a report gives of a system; these are no values of single images.
-DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()} | {
-    "concept_MAP": "Mean over the annotated labels in the vocabulary of the average precision of "
-    "ranking all evaluated photos by a label; right is what the annotators said, ties take the "
-    "expected value over random order, labels without a relevant photo are left out.",
-    "coverage": "Share of the vocabulary that is in the top ten of any photo.",
-    "entropy": "Entropy of the words in the top tens over that of an even spread: 1 is even.",
-    "n_plus": "Number of words that are right in the top ten of at least one photo.",
-    "diversity": "Mean cosine distance between two words of the same top ten.",
-    "hub_share": "Share of all top-ten places that the most retrieved word takes.",
-    "hub_skewness": "Skewness, over the vocabulary, of how often a word is in a top ten.",
-}
+DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()}
+CONCEPT_MAP = (
+    "Mean over the annotated labels in the vocabulary of the average precision of ranking all "
+    "evaluated photos by a label; right is what the annotators said, ties take the expected value "
+    "over random order, labels without a relevant photo are left out."
+)

@@ -52,7 +52,7 @@ Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Company:
+class Cooccurrence:
     """How often M training photos carry each word, (V,), and each pair of words, csr (V, V)."""
 
     n_photos: IntArray
@@ -60,7 +60,7 @@ class Company:
     n_images: int
 
     @classmethod
-    def of(cls, tags: sparse.csr_array) -> Company:
+    def of(cls, tags: sparse.csr_array) -> Cooccurrence:
         """Count the 0/1 `tags` (M, V)."""
         exact = tags.astype(np.int32)
         pairs = sparse.csr_array(exact.T @ exact)
@@ -104,18 +104,18 @@ def tag_sets(
     words, (sets, ranking, real) = _only_these(
         sets[:, :, :size], ranking[:, :size], real_sets(tags, size, seed)
     )
-    company, counts = Company.of(train_tags[:, words]), resample_counts(n_images, seed)
+    train, counts = Cooccurrence.of(train_tags[:, words]), resample_counts(n_images, seed)
     word_vectors = word_vectors[words]
     kinds = {"one draw": sets}
     if n_draws > 1:
         kinds["independent"] = independent_sets(sets, seed)
     kinds |= {"ranking": ranking[:, None], "real": real[:, None]}
-    measured = {n: _pair_figures(made, real, company, counts) for n, made in kinds.items()}
+    measured = {n: _pair_figures(made, real, train, counts) for n, made in kinds.items()}
     for name, made in kinds.items():
         if name != "real":
             scores = energy_scores(made, real, word_vectors, certain=name == "ranking")
             measured[name]["energy"] = mean_figure(scores, counts)
-            measured[name]["realism"] = realism(real, made, company, word_vectors, counts, seed)
+            measured[name]["realism"] = realism(real, made, train, word_vectors, counts, seed)
     return {
         "description": DESCRIPTION,
         "measures": MEASURES,
@@ -157,7 +157,7 @@ def independent_sets(sets: IntArray, seed: int) -> IntArray:
 
 
 def never_together(
-    sets: IntArray, company: Company, counts: Counts, min_photos: int = 0
+    sets: IntArray, train: Cooccurrence, counts: Counts, min_photos: int = 0
 ) -> Figure | None:
     """Return the share of the pairs in `sets` (N, R, K) that no training photo has.
 
@@ -168,9 +168,9 @@ def never_together(
     for a, b in combinations(range(sets.shape[2]), 2):
         left, right = sets[:, :, a], sets[:, :, b]
         counted = (left != NONE) & (right != NONE)
-        counted &= np.minimum(company.n_photos[left], company.n_photos[right]) >= min_photos
+        counted &= np.minimum(train.n_photos[left], train.n_photos[right]) >= min_photos
         n_pairs += counted.sum(axis=1)
-        n_never += (counted & (company.together(left, right) == 0)).sum(axis=1)
+        n_never += (counted & (train.together(left, right) == 0)).sum(axis=1)
     if not n_pairs.any():
         return None
     resampled = _divided(n_never @ counts, n_pairs @ counts)
@@ -204,7 +204,7 @@ def energy_scores(
 def realism(
     real: IntArray,
     sets: IntArray,
-    company: Company,
+    train: Cooccurrence,
     word_vectors: npt.NDArray[np.float32],
     counts: Counts,
     seed: int,
@@ -225,8 +225,8 @@ def realism(
     rng = np.random.default_rng(seed)
     picked = sets[np.arange(len(sets)), rng.integers(sets.shape[1], size=len(sets))]
     made = np.where(real != NONE, picked, NONE)
-    of_real = set_features(real[judged], company, word_vectors)
-    of_made = set_features(made[judged], company, word_vectors)
+    of_real = set_features(real[judged], train, word_vectors)
+    of_made = set_features(made[judged], train, word_vectors)
     fold = rng.permutation(judged.sum()) % N_FOLDS
     aucs, resampled = [], []
     for k in range(N_FOLDS):
@@ -238,19 +238,19 @@ def realism(
 
 
 def set_features(
-    sets: IntArray, company: Company, word_vectors: npt.NDArray[np.float32]
+    sets: IntArray, train: Cooccurrence, word_vectors: npt.NDArray[np.float32]
 ) -> FloatArray:
     """Return what describes each of `sets` (n, K) of two words or more, (n, 7).
 
-    Mean, lowest and highest cosine of two of its words, mean log lift of a pair (`Company`), mean
-    and standard deviation of log(1 + training photos) of a word, and the number of words.
+    Mean, lowest and highest cosine of two of its words, mean log lift of a pair, mean and
+    standard deviation of log(1 + training photos) of a word, and the number of words.
     """
     a, b = np.triu_indices(sets.shape[1], 1)
     is_pair = (sets[:, a] != NONE) & (sets[:, b] != NONE)
     vectors = word_vectors[sets]
     cosines = np.where(is_pair, (vectors @ vectors.transpose(0, 2, 1))[:, a, b], np.nan)
-    lifts = np.where(is_pair, company.log_lift(sets[:, a], sets[:, b]), np.nan)
-    frequency = np.where(sets != NONE, np.log1p(company.n_photos[sets]), np.nan)
+    lifts = np.where(is_pair, train.log_lift(sets[:, a], sets[:, b]), np.nan)
+    frequency = np.where(sets != NONE, np.log1p(train.n_photos[sets]), np.nan)
     columns = (
         np.nanmean(cosines, axis=1), np.nanmin(cosines, axis=1), np.nanmax(cosines, axis=1),
         np.nanmean(lifts, axis=1), np.nanmean(frequency, axis=1), np.nanstd(frequency, axis=1),
@@ -267,13 +267,13 @@ def _only_these(*sets: IntArray) -> tuple[IntArray, list[IntArray]]:
 
 
 def _pair_figures(
-    sets: IntArray, real: IntArray, company: Company, counts: Counts
+    sets: IntArray, real: IntArray, train: Cooccurrence, counts: Counts
 ) -> dict[str, Figure | None]:
     same_size = np.where(real[:, None] != NONE, sets, NONE)
     return {
-        "never_together": never_together(sets, company, counts),
-        "never_together_same_size": never_together(same_size, company, counts),
-        "never_together_frequent": never_together(sets, company, counts, MIN_PHOTOS),
+        "never_together": never_together(sets, train, counts),
+        "never_together_same_size": never_together(same_size, train, counts),
+        "never_together_frequent": never_together(sets, train, counts, MIN_PHOTOS),
     }
 
 

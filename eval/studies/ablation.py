@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 from eval.figures.sets import tag_sets
-from eval.measure import Setting
+from eval.setting import Setting
 from eval.studies.study import (
     MLP,
     Measured,

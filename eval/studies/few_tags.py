@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.measure import Setting
+from eval.setting import Setting
 from eval.studies.study import (
     MLP,
     Measured,

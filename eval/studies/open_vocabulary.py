@@ -23,8 +23,8 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from eval.baselines.fitting import (
+    Baseline,
     FitData,
-    Rival,
     Try,
     choose,
     mlp_tries,
@@ -34,7 +34,7 @@ from eval.baselines.scoring import Score
 from eval.evaluation import check_same_data, fit_data
 from eval.figures.bootstrap import Figure, resample_counts
 from eval.figures.metrics import MIAP_DEPTH
-from eval.measure import Setting
+from eval.setting import Setting
 from eval.studies.study import write_results
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
@@ -124,7 +124,7 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     setting = Setting(dataset, split, "user", words.seen)
     learnt = fit_data(tagger, setting, SEED)
     word_map = map_words(tagger, dataset.features[setting.measured_rows("dev")], words)
-    rivals, tuning = fit_rivals(learnt, words)
+    rivals, tuning = fit_baselines(learnt, words)
     raw, n_seen = dataset.features[rows], len(words.seen)
     features = tagger.model.standardizer(raw)
     answers = {"cgan": ask_run(tagger, word_map, words, raw)}
@@ -219,7 +219,7 @@ def rank_words(scores: FloatArray, n_seen: int) -> Answers:
     return Answers(rank_scores(scores[:, n_seen:], MIAP_DEPTH), rank_scores(scores, MIAP_DEPTH))
 
 
-def fit_rivals(learnt: FitData, words: Words) -> tuple[list[Rival], dict[str, Any]]:
+def fit_baselines(learnt: FitData, words: Words) -> tuple[list[Baseline], dict[str, Any]]:
     """Fit and tune regression and conse, which score all V + U words, and the MLP behind conse.
 
     `learnt` is of the seen words. Returns the first two, and how all three were tuned.
@@ -243,7 +243,7 @@ def _widened(tags: sparse.csr_array, n_words: int) -> sparse.csr_array:
     return sparse.csr_array(parts, shape=(tags.shape[0], n_words))
 
 
-def choose_on_seen(name: str, tries: Iterator[Try], learnt: FitData) -> Rival:
+def choose_on_seen(name: str, tries: Iterator[Try], learnt: FitData) -> Baseline:
     """Return the try whose ranking of the seen words has the best P@10 on dev, the first of equal.
 
     The tries score V + U words, seen first; `learnt` is of the V seen ones.
@@ -255,7 +255,7 @@ def choose_on_seen(name: str, tries: Iterator[Try], learnt: FitData) -> Rival:
     ]
     best, _ = max(judged, key=lambda pair: pair[1])
     tried = [{"params": candidate.params, "P@10": value} for candidate, value in judged]
-    return Rival(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
+    return Baseline(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
 
 
 def _first_columns(score: Score, n_columns: int, features: FloatArray) -> FloatArray:

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.baselines.fitting import FitData, Rival, choose, fit_biased_mlp, mlp_tries
+from eval.baselines.fitting import Baseline, FitData, choose, fit_biased_mlp, mlp_tries
 from eval.baselines.mlp import MlpSettings
 from eval.evaluation import fit_data
 from eval.figures.bootstrap import ratio_figure
 from eval.figures.metrics import CUT, METRICS, expected_map, mean_precision
-from eval.measure import Setting
 from eval.predictions import SystemPredictions
-from eval.systems import ask_rival
+from eval.setting import Setting
+from eval.systems import ask_baseline
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import write_json, write_text
 from mmcgan.inference.tagger import Tagger
@@ -92,10 +92,10 @@ def _check_same(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
 
 def measure_answers(answered: SystemPredictions, setting: Setting) -> Measured:
     """Return what can be measured of a system's answers alone."""
-    judged = setting.judge(answered)[setting.tags]
-    precision = METRICS["P@10"](judged)
+    ranked = setting.with_truth(answered)
+    precision = METRICS["P@10"](ranked)
     measures = {
-        "P@1": float(np.nanmean(METRICS["P@1"](judged))),
+        "P@1": float(np.nanmean(METRICS["P@1"](ranked))),
         "P@10": float(np.nanmean(precision)),
         "coverage": len(np.unique(answered.ranking.rows[:, :CUT])) / len(setting.vocabulary),
     }
@@ -128,8 +128,8 @@ def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: i
     fitted = fit_biased_mlp(data, settings)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    rival = Rival("mlp", {}, fitted.score)
-    answered = ask_rival(rival, features, concept_rows, len(setting.vocabulary))
+    rival = Baseline("mlp", {}, fitted.score)
+    answered = ask_baseline(rival, features, concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from eval.figures.bootstrap import Figure, figure, mean_figure
-from eval.figures.metrics import CUT, METRICS, Judged, expected_precisions
+from eval.figures.metrics import CUT, METRICS, RankingWithTruth, expected_precisions
 from mmcgan.inference.words.ranking import Ranking
 
 FloatArray = npt.NDArray[np.float64]
@@ -116,8 +116,8 @@ def _means(values: FloatArray, counts: npt.NDArray[np.number]) -> FloatArray:
     return means
 
 
-def _judged(ranking: Ranking, relevant: sparse.csr_array) -> Judged:
-    return Judged(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
+def _judged(ranking: Ranking, relevant: sparse.csr_array) -> RankingWithTruth:
+    return RankingWithTruth(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
 
 
 def _only(relevant: sparse.csr_array, columns: npt.NDArray[np.bool_]) -> sparse.csr_array:

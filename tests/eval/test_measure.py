@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.figures.breadth import breadth, diversity, per_tag, skewness
-from eval.figures.metrics import Judged
-from eval.measure import Setting, measure
+from eval.figures.coverage import coverage, diversity, per_tag, skewness
+from eval.figures.metrics import RankingWithTruth
+from eval.measure import measure
 from eval.predictions import SystemPredictions
+from eval.setting import Setting
 from mmcgan.inference.words.ranking import Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training.prepared.dataset import Dataset, TagTable
@@ -195,7 +196,7 @@ def test_per_tag_lists_frequent_words_first(report):
 def test_per_tag_has_no_share_of_nothing():
     # One photo that carries word 0 and is given word 1: neither word has both shares.
     relevant = sparse.csr_array(np.array([[1, 0]], np.float32))
-    judged = Judged(ranking([[1]]), relevant, np.eye(2, dtype=np.float32))
+    judged = RankingWithTruth(ranking([[1]]), relevant, np.eye(2, dtype=np.float32))
     first, second = per_tag(judged, vocabulary(("a", "b")))
     assert (first["precision"], first["recall"]) == (None, 0)
     assert (second["precision"], second["recall"]) == (0, None)
@@ -266,7 +267,7 @@ def ranking(rows):
 def test_breadth_of_a_hub():
     # Word 0 is in all three top tens, the others in one each: counts 3, 1, 1, 1 of 6 places.
     # Their standard scores: (1.5, -.5, -.5, -.5)/√.75; mean cube .75/.75^1.5 = 1/√.75.
-    found = breadth(ranking([[0, 1], [0, 2], [0, 3]]), vocabulary(USER_WORDS))
+    found = coverage(ranking([[0, 1], [0, 2], [0, 3]]), vocabulary(USER_WORDS))
     # Shares 1/2, 1/6, 1/6, 1/6: entropy (log 2 + log 6) / 2 of at most log 4.
     assert found == pytest.approx(
         {
@@ -282,7 +283,7 @@ def test_breadth_of_a_hub():
 
 def test_breadth_counts_only_the_top_ten():
     words = tuple(f"w{i:02}" for i in range(20))
-    found = breadth(ranking([range(20)]), vocabulary(words))
+    found = coverage(ranking([range(20)]), vocabulary(words))
     assert found["coverage"] == 0.5
     assert found["hub_share"] == 0.1
 

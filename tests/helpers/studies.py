@@ -17,7 +17,7 @@ SMALL = {
 
 
 @contextmanager
-def small_rivals() -> Iterator[None]:
+def small_baselines() -> Iterator[None]:
     """The same rivals in less time: few units and rounds, and no threads for tiny matrices."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)

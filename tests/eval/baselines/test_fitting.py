@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from eval.baselines import fitting as baselines
 from eval.baselines import mlp
-from eval.baselines.fitting import FitData, Rival, Try, choose, fit_rivals, frequency
+from eval.baselines.fitting import Baseline, FitData, Try, choose, fit_baselines, frequency
 from eval.baselines.nearest import find_nearest
 from eval.baselines.ridge import NormalEquations
 from mmcgan.errors import DataError
@@ -55,7 +55,7 @@ def fit_data(n_train=200, n_dev=60, seed=0):
 
 @pytest.fixture(scope="module")
 def rivals(_small_networks):
-    return {rival.name: rival for rival in fit_rivals(fit_data())}
+    return {rival.name: rival for rival in fit_baselines(fit_data())}
 
 
 def test_rivals_come_in_the_order_of_the_report(rivals):
@@ -198,9 +198,9 @@ def tiny_data():
 
 
 def test_rivals_fit_five_images_and_two_words():
-    rivals = fit_rivals(tiny_data())
+    rivals = fit_baselines(tiny_data())
     for rival in rivals:
-        assert isinstance(rival, Rival)
+        assert isinstance(rival, Baseline)
         scores = rival.score(np.ones((1, 3), np.float32))
         assert scores.shape == (1, 2)
         assert np.isfinite(scores).all()
@@ -210,7 +210,7 @@ def test_rivals_fit_more_features_than_images():
     data = tiny_data()
     wide = [np.tile(part, (1, 40)) for part in (data.train_features, data.dev_features)]
     data = FitData(wide[0], data.train_tags, wide[1], data.dev_tags, data.word_vectors, 0)
-    assert all(np.isfinite(r.score(wide[1])).all() for r in fit_rivals(data))
+    assert all(np.isfinite(r.score(wide[1])).all() for r in fit_baselines(data))
 
 
 def test_rivals_with_too_many_weights_for_the_words_are_left_out(monkeypatch):
@@ -222,7 +222,7 @@ def test_rivals_with_too_many_weights_for_the_words_are_left_out(monkeypatch):
     found = baselines.left_out(data)
     assert found["ridge"] == "6 weights for 2 words, more than 5"
     assert found["mlp"].startswith("64 weights")
-    assert [rival.name for rival in fit_rivals(data)] == ["frequency", "knn", "regression"]
+    assert [rival.name for rival in fit_baselines(data)] == ["frequency", "knn", "regression"]
     with pytest.raises(DataError, match=r"64 weights for 2 words.*--min-photos"):
         next(baselines.mlp_tries(data))
 

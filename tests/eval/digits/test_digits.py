@@ -240,7 +240,7 @@ def test_repeated_training_images_are_found_out():
 def test_classifier_knows_the_embedded_digits(monkeypatch):
     monkeypatch.setattr(classifier, "N_UPDATES", 250)
     data = load_data(DigitsConfig())
-    judge = classifier.train_judge(data)
+    judge = classifier.train_classifier(data)
     found = judge.recognise(data.test.images)
     assert (found.labels == data.test.labels).mean() > 0.93
     assert found.features.shape == (360, classifier.N_FEATURES)

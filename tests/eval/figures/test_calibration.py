@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from eval.figures.calibration import N_GIVEN, calibration, calibration_of
-from eval.figures.metrics import Judged
+from eval.figures.metrics import RankingWithTruth
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import read_dataset
 
@@ -33,7 +33,7 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
         dataset.tag_matrix(model.facts["tags"], model.vocabulary.words)[rows]
     )
     ranking = next(tagger.ranked(dataset.features[rows])).rank(100)
-    judged = Judged(ranking, relevant, model.vocabulary.vectors)
+    judged = RankingWithTruth(ranking, relevant, model.vocabulary.vectors)
     systems = calibration(model, judged)["calibration"]["systems"]
     assert list(systems) == ["as ranked", "calibrated"]
     tags = tagger.tag_features(dataset.features[rows], N_GIVEN)

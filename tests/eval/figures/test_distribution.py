@@ -69,7 +69,7 @@ def test_only_the_first_draws_count_where_fewer_are_asked_for():
 
 def test_rival_is_a_softmax_with_a_temperature_and_some_prior():
     # Logits log(.1, .2, .3, .4); at temperature ½ the probabilities are squared: 1, 4, 9, 16 / 30.
-    bases, mixes = d.rival_grid(d.make_log_priors(TRAIN))
+    bases, mixes = d.baseline_grid(d.make_log_priors(TRAIN))
     one = photos([[1, 0, 0, 0]], probabilities=[[0.1, 0.2, 0.3, 0.4]])
     by_temperature = {base.params["temperature"]: base.log_p(one, slice(0, 1)) for base in bases}
     assert np.exp(by_temperature[1.0]) == pytest.approx(np.array([[0.1, 0.2, 0.3, 0.4]]))
@@ -84,7 +84,7 @@ def test_rival_is_a_softmax_with_a_temperature_and_some_prior():
 
 
 def test_rival_with_far_logits_stays_finite():
-    bases, _ = d.rival_grid(d.make_log_priors(TRAIN))
+    bases, _ = d.baseline_grid(d.make_log_priors(TRAIN))
     logits = np.array([[0.0, 900, 0, 0]])
     one = Photos(csr([[1, 0, 0, 0]]), np.zeros((1, 1), int), logits.__getitem__)
     assert bases[0].log_p(one, slice(0, 1))[0, 0] == pytest.approx(-900 / 0.03)
@@ -133,7 +133,7 @@ def test_choice_of_the_temperature_finds_that_of_the_truth():
     # 1, 4, 9 and 16 of thirty photos carry the words; the logits are those of 1, 2, 3 and 4.
     words = np.repeat(np.arange(4), [1, 4, 9, 16])
     dev = photos(np.eye(4)[words], probabilities=np.tile([0.1, 0.2, 0.3, 0.4], (30, 1)))
-    chosen = d.choose(*d.rival_grid(d.make_log_priors(TRAIN)), dev)
+    chosen = d.choose(*d.baseline_grid(d.make_log_priors(TRAIN)), dev)
     assert chosen.params == {"temperature": 0.5, "epsilon": 0.0, "prior": "none"}
 
 

@@ -14,7 +14,7 @@ from eval.figures.bootstrap import figure, mean_figure, resample_counts
 from eval.figures.metrics import (
     DESCRIPTIONS,
     METRICS,
-    Judged,
+    RankingWithTruth,
     expected_map,
     mean_precision,
 )
@@ -28,7 +28,7 @@ def judged(scores, relevant, ties=None, vectors=None, depth=1000):
     scores = np.asarray(scores, np.float32)
     ties = np.zeros_like(scores) if ties is None else ties
     ranking = rank_with_ties(scores, ties, depth)
-    return Judged(ranking, sparse.csr_array(relevant), np.asarray(vectors, np.float32))
+    return RankingWithTruth(ranking, sparse.csr_array(relevant), np.asarray(vectors, np.float32))
 
 
 def brute_average_precision(groups, relevant, n_relevant):
@@ -82,7 +82,7 @@ def test_image_without_a_relevant_word_has_no_value(name):
 @pytest.mark.parametrize("name", METRICS)
 def test_no_images_give_no_values(name):
     empty = Ranking(np.zeros((0, 3), np.int32), *np.zeros((2, 0, 3), np.float32))
-    none = Judged(empty, sparse.csr_array((0, 3), dtype=np.float32), np.eye(3, dtype=np.float32))
+    none = RankingWithTruth(empty, sparse.csr_array((0, 3), dtype=np.float32), np.eye(3, dtype=np.float32))
     assert METRICS[name](none).shape == (0,)
 
 

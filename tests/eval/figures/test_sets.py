@@ -10,7 +10,13 @@ from scipy import sparse
 
 from eval.figures import sets as s
 from eval.figures.bootstrap import resample_counts
-from eval.figures.sets import Company, energy_scores, independent_sets, never_together, real_sets
+from eval.figures.sets import (
+    Cooccurrence,
+    energy_scores,
+    independent_sets,
+    never_together,
+    real_sets,
+)
 from mmcgan.inference.words.vocabulary import unit_rows
 
 
@@ -20,7 +26,7 @@ def csr(rows) -> sparse.csr_array:
 
 # Words 0 1 2 3 are on 3, 2, 2 and 1 of four photos. Never together: 1 and 3, 2 and 3.
 TRAIN = csr([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1], [0, 0, 1, 0]])
-COMPANY = Company.of(TRAIN)
+COMPANY = Cooccurrence.of(TRAIN)
 PLANE = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]], np.float32)
 
 

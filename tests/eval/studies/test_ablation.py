@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.studies import SMALL, small_rivals
+from helpers.studies import SMALL, small_baselines
 
 from eval.studies import ablation
 from eval.studies.ablation import STEPS, WITHOUT, ablation_rows, main
@@ -61,7 +61,7 @@ def study(tmp_path_factory, make_dataset):
 def call(data: Path, out: Path, *options: str) -> int:
     options = options or ("--split", "val", "--seeds", "2", "--rows", FIRST, "--rows", LAST)
     rows = {name: row | SMALL for name, row in ablation_rows().items()}
-    with small_rivals(), pytest.MonkeyPatch.context() as patch:
+    with small_baselines(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(ablation, "ablation_rows", lambda: rows)
         return run_command(main, ["--data", str(data), "--out", str(out), *options])
 

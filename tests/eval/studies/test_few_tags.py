@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.studies import SMALL, small_rivals
+from helpers.studies import SMALL, small_baselines
 
 from eval.studies import few_tags
 from eval.studies.few_tags import ROWS, WITHOUT, main, with_few_tags
@@ -73,7 +73,7 @@ def study(tmp_path_factory, make_dataset):
 def call(data: Path, out: Path, *options: str) -> int:
     rows = {name: row | SMALL for name, row in ROWS.items()}
     options = options or ("--share", "0.2", "--seeds", "2")
-    with small_rivals(), pytest.MonkeyPatch.context() as patch:
+    with small_baselines(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(few_tags, "ROWS", rows)
         return run_command(main, ["--data", str(data), "--out", str(out), *options])
 

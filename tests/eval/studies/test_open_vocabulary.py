@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.datasets import TOPICS
-from helpers.studies import SMALL, small_rivals
+from helpers.studies import SMALL, small_baselines
 from scipy import sparse
 from scipy.special import logit
 
@@ -76,7 +76,7 @@ def study(tmp_path_factory, make_dataset):
 
 def call(data: Path, run: Path, out: Path, *options: str) -> int:
     names = ["--data", str(data), "--run", str(run), "--out", str(out)]
-    with small_rivals():
+    with small_baselines():
         return run_command(main, [*names, *options])
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from helpers.studies import SMALL
 
-from eval.measure import Setting
 from eval.predictions import SystemPredictions
+from eval.setting import Setting
 from eval.studies.study import (
     MLP,
     Measured,

@@ -1,4 +1,4 @@
-"""The figures of the draws as a distribution: reliability, and how many draws it takes."""
+"""Predicted probabilities beside what happened: a plot and a table of reliability."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from eval.pages.plots import Line, draw_line
+from eval.pages.section import Cell, Row, Table
 from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
+from eval.pages.text import number, table_or_none
 
 MIN_PAIRS = 20  # pairs of a photo and a word that a bin needs to be drawn
 OTHER = Line("muted")  # of a system that the report does not know
-CALIBRATION_LINES = {
-    "calibrated": Line("cgan", width=2.8),
-    "as ranked": Line("frequency", (4, 1.6)),
-}
 
 
 def reliability_plot(
@@ -53,32 +51,33 @@ def reliability_plot(
         return svg(figure, name, alt)
 
 
-def by_draws_plot(part: Mapping[str, Any], lines: Mapping[str, Line]) -> Markup | None:
-    """Draw the cross-entropy over the number of draws, with the levels of the other systems."""
-    points = part.get("by_draws")
-    if not points:
-        return None
-    name = part["difference"]["name"]
-    figures = {n: s["cross_entropy"] for n, s in part["systems"].items() if n != name}
-    numbers = [float(point["n_draws"]) for point in points]
-    values = [point["cross_entropy"] for point in points]
-    with drawing():
-        figure, axes = new_axes()
-        line = lines.get(name, OTHER)
-        for other, level in figures.items():
-            style = lines.get(other, OTHER)
-            draw_line(axes, [numbers[0] / 1.5, numbers[-1] * 1.5], [level["value"]] * 2, style)
-        low, high = ([value[end] for value in values] for end in ("low", "high"))
-        axes.vlines(numbers, low, high, color=colour(line.colour), linewidth=1.6)
-        draw_line(axes, numbers, [value["value"] for value in values], line)
-        axes.plot(numbers, [value["value"] for value in values], "o", color=colour(line.colour))
-        _draw_numbers(axes, numbers)
-        name_axes(axes, "draws a photo", "cross-entropy, nats")
-        said = ", ".join(
-            f"{n:,.0f} draws {value['value']:.3f}" for n, value in zip(numbers, values, strict=True)
-        )
-        levels = ", ".join(f"{other} {level['value']:.3f}" for other, level in figures.items())
-        return svg(figure, "by-draws", f"Cross-entropy of the {name}: {said}. Levels: {levels}.")
+def reliability_table(part: Mapping[str, Any]) -> Table | None:
+    """Return predicted and observed probability of each system by bins of the predicted one.
+
+    `part` is the `distribution` or `calibration` part of a report.
+    """
+    systems = part.get("systems", {})
+    by_bin: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, system in systems.items():
+        for line in system["reliability"]:
+            by_bin.setdefault((line["low"], line["high"]), {})[name] = line
+    fields = {"predicted": "predicted", "observed": "observed", "n": "pairs"}
+    return table_or_none(
+        "Reliability: mean predicted and observed probability, by bins of the predicted one",
+        ("p", *(f"{name}: {title}" for name in systems for title in fields.values())),
+        (
+            Row(
+                f"{low:.2g}–{high:.2g}",
+                tuple(_cell(lines.get(name, {}).get(field)) for name in systems for field in fields),
+            )
+            for (low, high), lines in sorted(by_bin.items())
+        ),
+    )
+
+
+def _cell(value: float | None) -> Cell:
+    """Return a count, or a probability of any size with two digits."""
+    return Cell(f"{value:.2g}" if isinstance(value, float) else number(value))
 
 
 def _points(system: Mapping[str, Any]) -> list[tuple[float, float]]:
@@ -104,13 +103,3 @@ def _probabilities(axes: Axes, lowest: float) -> None:
         axis.set_major_locator(FixedLocator([10.0**power for power in range(0, -16, -step)]))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _draw_numbers(axes: Axes, numbers: list[float]) -> None:
-    """Make the axis of x logarithmic, with the numbers of draws at its ticks."""
-    axes.set(xscale="log", xlim=(numbers[0] / 1.5, numbers[-1] * 1.5))
-    axes.xaxis.set_major_locator(FixedLocator(numbers))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.margins(y=0.12)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))

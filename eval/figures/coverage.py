@@ -7,26 +7,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eval.figures.metrics import CUT, Judged
+from eval.figures.metrics import CUT, RankingWithTruth
 from eval.figures.modes import Modes
 from mmcgan.inference.words.ranking import Ranking
 from mmcgan.inference.words.vocabulary import Vocabulary
 
 
-def retrieval_counts(ranking: Ranking, n_words: int) -> npt.NDArray[np.int64]:
-    """Return (V,): in how many images' top ten each word is."""
-    return Modes.of(ranking.rows[:, :CUT], n_words).counts
+def word_modes(ranking: Ranking, n_words: int) -> Modes:
+    """Return in how many images' top ten each of V words is."""
+    return Modes.of(ranking.rows[:, :CUT], n_words)
 
 
-def hit_counts(judged: Judged) -> npt.NDArray[np.int64]:
+def sorted_counts(ranking: Ranking, n_words: int) -> list[int]:
+    """Return in how many top tens each word is that is in any, most often first."""
+    counts = np.sort(word_modes(ranking, n_words).counts)[::-1]
+    return counts[counts > 0].tolist()
+
+
+def hit_counts(ranked: RankingWithTruth) -> npt.NDArray[np.int64]:
     """Return (V,): in how many images' top ten each word is, and is relevant."""
-    best = judged.ranking.rows[:, :CUT]
-    return np.bincount(best[judged.hits[:, :CUT]], minlength=judged.relevant.shape[1])
+    best = ranked.ranking.rows[:, :CUT]
+    return np.bincount(best[ranked.hits[:, :CUT]], minlength=ranked.relevant.shape[1])
 
 
-def breadth(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
+def coverage(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what is covered of the vocabulary and how evenly; what is not defined is left out."""
-    modes = Modes.of(ranking.rows[:, :CUT], len(vocabulary))
+    modes = word_modes(ranking, len(vocabulary))
     counts, hub = modes.counts, int(modes.counts.argmax())
     values = {
         "coverage": modes.coverage,
@@ -60,15 +66,15 @@ def diversity(ranking: Ranking, word_vectors: npt.NDArray[np.float32]) -> float 
     return float(1 - (((sums**2).sum(axis=1) - own) / (k * (k - 1))).mean())
 
 
-def per_tag(judged: Judged, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+def per_tag(ranked: RankingWithTruth, vocabulary: Vocabulary) -> list[dict[str, Any]]:
     """Return how often the top tens name a word and are right, frequent words first.
 
     Left out are words that are neither named nor relevant. Precision or recall is None where
     nothing was predicted or nothing is relevant.
     """
-    n_relevant = np.asarray(judged.relevant.sum(axis=0)).astype(int).tolist()
-    n_predicted = retrieval_counts(judged.ranking, len(vocabulary)).tolist()
-    n_hits = hit_counts(judged).tolist()
+    n_relevant = np.asarray(ranked.relevant.sum(axis=0)).astype(int).tolist()
+    n_predicted = word_modes(ranked.ranking, len(vocabulary)).counts.tolist()
+    n_hits = hit_counts(ranked).tolist()
     lines = [
         {
             "word": word,
