@@ -66,8 +66,9 @@ def answer(
     tags = tagger.model.facts["tags"]
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     learnt = fit_data(tagger, setting, config.seed)
+    features = _standardizer(tagger)(dataset.features[setting.rows])
     asked = ask_run(tagger, setting, with_many="mlp" not in left_out(learnt))
-    write_store(out_dir, _answers(asked, learnt, setting, log, facts))
+    write_store(out_dir, _answers(asked, learnt, features, setting, log, facts))
 
 
 def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
@@ -88,13 +89,15 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
         )
 
 
-def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
-    """Return what the baselines learn from: the features and tags that the run learnt from.
+def _standardizer(tagger: Tagger) -> Standardizer:
+    """Return a standardizer for the baselines, with the numbers of the run's and nothing more."""
+    numbers = tagger.model.standardizer
+    return Standardizer(numbers.mean, numbers.scale)
 
-    They take nothing of the run but two arrays, the mean and the scale of its features.
-    """
-    dataset, vocabulary = setting.dataset, setting.vocabulary
-    standardizer = Standardizer(tagger.model.standardizer.mean, tagger.model.standardizer.scale)
+
+def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
+    """Return what the baselines learn from: the features and tags that the run learnt from."""
+    dataset, vocabulary, standardizer = setting.dataset, setting.vocabulary, _standardizer(tagger)
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
     train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(
@@ -108,11 +111,15 @@ def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
 
 
 def _answers(
-    asked: Asked, learnt: FitData, setting: Setting, log: Log, facts: Mapping[str, Any]
+    asked: Asked,
+    learnt: FitData,
+    features: FloatArray,
+    setting: Setting,
+    log: Log,
+    facts: Mapping[str, Any],
 ) -> Answers:
-    """Fit the baselines, ask them, and put their answers beside those of the run."""
+    """Fit the baselines, ask them for standardised `features` (N, D), and join all answers."""
     baselines = fit_baselines(learnt)
-    features = learnt.train_features.standardizer(setting.dataset.features[setting.rows])
     n_words = len(setting.vocabulary)
     answered = [
         *asked.systems,

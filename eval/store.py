@@ -85,7 +85,8 @@ def write_store(out_dir: Path, answers: Answers) -> None:
     (out_dir / ANSWERS).unlink(missing_ok=True)
     names = answers.image_ids, answers.vocabulary.words, answers.concepts
     write_predictions(out_dir, list(answers.systems.values()), *names)
-    with write_around(out_dir / ANSWERS, "logits", _Logits(answers)) as file:
+    logits: Any = _Logits(answers)  # an array as far as writing it goes
+    with write_around(out_dir / ANSWERS, "logits", logits) as file:
         file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
         _write(file, answers)
 
@@ -228,7 +229,7 @@ def _texts(stored: h5py.Dataset) -> list[str]:
 
 def _write_ids(file: h5py.File, image_ids: npt.NDArray[Any]) -> None:
     if image_ids.dtype.kind in "UO":
-        _write_texts(file, "image_id", image_ids)
+        _write_texts(file, "image_id", image_ids.tolist())
     else:
         file["image_id"] = image_ids
 

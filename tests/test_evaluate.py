@@ -71,7 +71,7 @@ def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
     assert list(report["systems"]) == ["cgan", *RIVALS[:-1]]
     assert list(report["rivals_left_out"]) == ["mlp"]
     assert "distribution" not in report
-    assert "The rival mlp was left out" in (tmp_path / "report.md").read_text()
+    assert "The baseline mlp was left out" in (tmp_path / "report.md").read_text()
 
 
 def test_report_has_the_controls_of_the_generator(report):
@@ -152,6 +152,7 @@ def test_rivals_learn_what_there_is_to_learn(report):
 def test_report_is_written_in_three_forms(report_dir):
     assert {p.name for p in report_dir.iterdir()} == {
         "report.json", "report.md", "report.html", "predictions.parquet", "concept_scores.parquet",
+        "answers.h5",
     }  # fmt: skip
     page = (report_dir / "report.html").read_text()
     assert "data:image/jpeg" in page

@@ -10,9 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from eval.pages.plots import Line, draw_line, finite, fit, log_plot
+from eval.pages.plots import Line, Log, draw_line, finite, fit, log_plot
 from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
-from eval.pages.tables import percent
+from eval.pages.text import percent
 
 MAX_DROP = 1000.0  # nats below the best that are drawn: a much too narrow window has no bottom
 BAR = 0.38  # width of a bar; two stand at each class
@@ -68,7 +68,7 @@ def class_plot(generated: Sequence[int], real: Sequence[int] | None) -> Markup |
         return svg(figure, "classes", f"Share of each class, from 0 on: {said}.")
 
 
-def likelihood_plot(log: Sequence[Mapping[str, Any]]) -> Markup | None:
+def likelihood_plot(log: Log) -> Markup | None:
     """Draw the log-likelihood over the updates; None if the log has none."""
     names = {"log_likelihood": Line("cgan", width=2)}
     return log_plot(log, names, "log-likelihood", "log-likelihood on validation, nats")

@@ -1,30 +1,23 @@
-"""The report of a GAN on digits: report.json and report.html, from the measured dict.
+"""The report of a GAN on digits: its sections, from the measured dict.
 
-The page is in the manner of `eval.pages.report`: one file that escapes whatever is put into it,
-asks nothing of any server and runs no script. A part that the dict lacks, or has as None, is left
-out.
+A part that the dict lacks, or has as None, is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.digits.plots import class_plot, likelihood_plot, sigma_plot
-from eval.pages.report import (
-    Figure,
-    Log,
-    data_uri,
-    drawn_figures,
-    fact_tables,
-    game_figures,
-    new_environment,
-)
-from eval.pages.svg import PALETTE
-from eval.pages.tables import Cell, Report, Row, Table, number, percent
-from mmcgan.files import write_json, write_text
+from eval.pages.facts import facts_section
+from eval.pages.learning import discriminator_plots
+from eval.pages.plots import Log
+from eval.pages.report import write_report
+from eval.pages.section import Cell, Page, Pictures, Plots, Row, Section, Table, Text, Tile
+from eval.pages.text import number, percent, table_or_none
+
+Report = Mapping[str, Any]
 
 KINDS = {"gan": "GAN", "cgan": "Conditional GAN"}
 
@@ -103,37 +96,36 @@ TILES = {  # measure → how to read it, and its colour of the palette
 }
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A figure that the page shows large."""
-
-    title: str
-    value: str
-    note: str
-    reading: str
-    colour: str
-
-
 def write_digits_report(
     out: Path, report: dict[str, Any], log: Log, pictures: Mapping[str, bytes]
 ) -> None:
-    """Write report.json and report.html into `out`, each whole or not at all.
+    """Write report.json, report.md and report.html into `out`, each whole or not at all.
 
     `log` are the records of the run's log.jsonl, `pictures` PNGs by caption; both may be empty.
     Raises `ValueError` if the report holds a number that is not finite.
     """
-    html = render_digits(report, log, pictures)
-    write_json(out / "report.json", report)
-    write_text(out / "report.html", html)
+    write_report(out, report, digits_page(report, log, pictures))
 
 
-def render_digits(report: Report, log: Log, pictures: Mapping[str, bytes]) -> str:
-    """Return the page; the same arguments give the same bytes."""
+def digits_page(report: Report, log: Log, pictures: Mapping[str, bytes]) -> Page:
+    """Return the page of a report."""
     given = {name: part for name, part in report.items() if part is not None}
-    environment = new_environment(autoescape=True)
-    environment.filters |= {"data_uri": data_uri}
-    view = _view(given) | _figures_view(given, log) | {"pictures": pictures}
-    return environment.get_template("digits.html.j2").render(view, lines={}, palette=PALETTE)
+    cells = measure_cells(given)
+    tiles = [
+        Tile(name, cells[name].text, cells[name].note, reading, colour)
+        for name, (reading, colour) in TILES.items()
+        if name in cells
+    ]
+    sections = [
+        Section.of("pictures", "Pictures", "Pictures", Pictures(pictures)),
+        Section.of("measures", "Measures", "Measures", _measure_table(cells)),
+        _likelihood_section(given),
+        Section.of("classes", "Classes", "Classes", _class_plots(given.get("modes", {}))),
+        Section.of("learning", "Learning curves", "Learning", _learning_plots(log)),
+        facts_section(given),
+    ]
+    shown = [section for section in sections if section and section.blocks]
+    return Page(headline(given), summary(given), tiles, shown, {})
 
 
 def headline(report: Report) -> str:
@@ -173,48 +165,35 @@ def measure_cells(report: Report) -> dict[str, Cell]:
     return {name: cell for name, cell in cells.items() if cell.text != nothing}
 
 
-def _view(report: Report) -> dict[str, Any]:
-    """Return the texts and tables of the page."""
-    cells = measure_cells(report)
-    return {
-        "headline": headline(report),
-        "summary": summary(report),
-        "tiles": [
-            Tile(name, cells[name].text, cells[name].note, reading, colour)
-            for name, (reading, colour) in TILES.items()
-            if name in cells
-        ],
-        "measures": _measure_table(cells),
-        "likelihood": _likelihood_table(report),
-        "facts": fact_tables(report),
-        "command": report.get("command"),
-    }
+def _likelihood_section(report: Report) -> Section | None:
+    likelihood = report.get("log_likelihood")
+    if not likelihood:
+        return None
+    caption = (
+        "Log-likelihood of validation digits by the width of the window, which is on a logarithmic "
+        "axis; the dashed line is the width that was chosen"
+    )
+    said = (
+        "The estimate depends on the pixels, on the number of samples and on the width of the "
+        "window: figures compare only where all three were chosen alike."
+    )
+    plot = sigma_plot(likelihood) if likelihood.get("validation") else None
+    table = _likelihood_table(report, likelihood)
+    title = "Log-likelihood"
+    return Section.of("likelihood", title, title, Text(said), table, Plots.of({caption: plot}))
 
 
-def _figures_view(report: Report, log: Log) -> dict[str, list[Figure]]:
-    """Return the plots of the page, by section."""
-    likelihood, modes = report.get("log_likelihood", {}), report.get("modes", {})
-    sigmas = sigma_plot(likelihood) if likelihood.get("validation") else None
-    counts = class_plot(modes.get("counts") or [], modes.get("real_counts"))
+def _class_plots(modes: Mapping[str, Any]) -> Plots:
+    caption = (
+        "Share of each class, as the classifier says it, among generated digits (orange) and test "
+        "digits (blue)"
+    )
+    return Plots.of({caption: class_plot(modes.get("counts") or [], modes.get("real_counts"))})
+
+
+def _learning_plots(log: Log) -> Plots:
     learnt = "Log-likelihood of validation digits while it learnt; the best networks were kept"
-    return {
-        "sigmas": drawn_figures(
-            {
-                "Log-likelihood of validation digits by the width of the window, which is on a "
-                "logarithmic axis; the dashed line is the width that was chosen": sigmas
-            }
-        ),
-        "classes": drawn_figures(
-            {
-                "Share of each class, as the classifier says it, among generated digits (orange) "
-                "and test digits (blue)": counts
-            }
-        ),
-        "learning": [
-            *drawn_figures({learnt: likelihood_plot(log)}),
-            *game_figures(log, "digits"),
-        ],
-    }
+    return Plots.of({learnt: likelihood_plot(log)} | discriminator_plots(log, "digits"))
 
 
 def _kind(report: Report) -> str:
@@ -263,10 +242,8 @@ def _classifier_said(report: Report) -> list[str]:
     if right is None:
         return []
     taken = f" takes {percent(asked)} of the generated digits for the one that was asked for"
-    return [
-        f"A classifier that is right on {percent(right)} of the test digits"
-        f"{' was the judge of the generated ones' if asked is None else taken}."
-    ]
+    looked = " looked at the generated ones" if asked is None else taken
+    return [f"A classifier that is right on {percent(right)} of the test digits{looked}."]
 
 
 def _likelihood_cells(likelihood: Mapping[str, Any] | None) -> dict[str, Cell]:
@@ -303,29 +280,26 @@ def _nearest_cells(nearest: Mapping[str, Any] | None) -> dict[str, Cell]:
 
 
 def _measure_table(cells: Mapping[str, Cell]) -> Table | None:
-    rows = [
+    rows = (
         Row(name, (cell, Cell(MEASURES[name][0])), MEASURES[name][1])
         for name, cell in cells.items()
-    ]
-    columns = ("measure", "value", "better")
-    return Table("What was measured, and what it means", columns, tuple(rows)) if rows else None
+    )
+    caption = "What was measured, and what it means"
+    return table_or_none(caption, ("measure", "value", "better"), rows, "prose")
 
 
-def _likelihood_table(report: Report) -> Table | None:
+def _likelihood_table(report: Report, likelihood: Mapping[str, Any]) -> Table:
     """Return the log-likelihood of this run, and below it the published ones as published."""
-    likelihood, published = report.get("log_likelihood"), report.get("published", {})
-    if not likelihood:
-        return None
-    own = (f"{likelihood['mean']:,.1f}", number(None))
-    if likelihood.get("se") is not None:
-        own = (own[0], f"{likelihood['se']:,.1f}")
+    published = report.get("published", {})
+    error = likelihood.get("se")
+    own = f"{likelihood['mean']:,.1f}", number(None) if error is None else f"{error:,.1f}"
     rows = [Row("this run", tuple(map(Cell, own)), f"{_kind(report)}, here measured", "cgan")]
     rows += [
         Row(name, (Cell(_as_given(found.get("mean"))), Cell(_as_given(found.get("se")))))
         for name, found in published.items()
     ]
     caption = "Parzen log-likelihood" + (" beside published figures" if published else "")
-    return Table(caption, ("model", "mean, nats", "standard error"), tuple(rows))
+    return Table(caption, ("model", "mean, nats", "standard error"), tuple(rows), "level")
 
 
 def _as_given(value: float | None) -> str:

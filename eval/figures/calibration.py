@@ -36,9 +36,7 @@ def calibration(
     return {"description": DESCRIPTION, "systems": systems} if systems else None
 
 
-def calibration_of(
-    scores: npt.NDArray[np.floating], right: BoolArray
-) -> dict[str, Any]:
+def calibration_of(scores: npt.NDArray[np.floating], right: BoolArray) -> dict[str, Any]:
     """Return the expected calibration error of `scores` (n,), and its bins.
 
     A bin has the mean score and the share of `right` ones (n,); those without a score are left out.

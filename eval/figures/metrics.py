@@ -204,8 +204,7 @@ def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -
 
 def _divided(sums: DoubleArray, counts: npt.NDArray[Any]) -> DoubleArray:
     """Return sums / counts, NaN where the count is 0."""
-    quotient: DoubleArray = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    return quotient
+    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
 
 def _starts_group(ranking: Ranking) -> BoolArray:

@@ -36,6 +36,7 @@ def accuracy_plot(log: Log) -> Markup | None:
     }
     return log_plot(log, names, "accuracies", "discriminator's accuracy", top=1.0)
 
+
 def _kinds(log: Log, measure: str, things: str) -> str:
     """Say on what D was measured: each kind apart, which is which of a pair of them, or both."""
     apart, order = (any(f"{measure}_{on}" in r for r in log) for on in ("real", "order"))

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from eval.pages.svg import colour, drawing, label, label_width, name_axes, new_axes, svg
+from mmcgan.arrays import DoubleArray
 
 MAX_POINTS = 300  # of a learning curve; neighbours are averaged beyond that
 
@@ -84,8 +85,8 @@ def log_series(log: Log, name: str) -> tuple[list[float], list[float]]:
     points = [(r["update"], r[name]) for r in log if math.isfinite(finite(r.get(name)))]
     if not points:
         return [], []
-    groups = np.array_split(points, min(len(points), MAX_POINTS))
-    means = [np.mean(group, axis=0) for group in groups]
+    groups: list[DoubleArray] = np.array_split(np.array(points), min(len(points), MAX_POINTS))
+    means = [group.mean(axis=0) for group in groups]
     return [float(m[0]) for m in means], [float(m[1]) for m in means]
 
 

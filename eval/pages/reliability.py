@@ -68,9 +68,9 @@ def reliability_table(part: Mapping[str, Any]) -> Table | None:
         (
             Row(
                 f"{low:.2g}–{high:.2g}",
-                tuple(_cell(lines.get(name, {}).get(field)) for name in systems for field in fields),
+                tuple(_cell(own.get(name, {}).get(f)) for name in systems for f in fields),
             )
-            for (low, high), lines in sorted(by_bin.items())
+            for (low, high), own in sorted(by_bin.items())
         ),
     )
 

@@ -185,9 +185,10 @@ class Pictures(Block):
 
 @dataclass(frozen=True)
 class Gallery(Block):
-    """Photos beside what people and the system wrote on them."""
+    """Photos beside what people and the system wrote on them, and how to read them."""
 
     photos: Sequence[Any]
+    said: str
     in_markdown = False
 
 

@@ -97,9 +97,7 @@ def _what_was_measured(findings: Findings) -> str:
     )
 
 
-def _against_baselines(
-    findings: Findings, figures: Figures, ours: Mapping[str, Any]
-) -> list[str]:
+def _against_baselines(findings: Findings, figures: Figures, ours: Mapping[str, Any]) -> list[str]:
     said = []
     best = best_baseline(findings, figures)
     if best:

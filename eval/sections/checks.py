@@ -31,11 +31,9 @@ def measure(answers: Answers) -> dict[str, Any]:
     }
     known = {name: value for name, value in values.items() if value is not None}
     frequency = answers.systems.get("frequency")
-    precision = [
-        mean_precision(ranking, relevant) if ranking else None
-        for ranking in (cgan, frequency and frequency.ranking)
-    ]
-    return {"cgan_checks": known, "checks": build_checks(known, n_words, *precision)}
+    level = mean_precision(frequency.ranking, relevant) if frequency else None
+    checks = build_checks(known, n_words, mean_precision(cgan, relevant), level)
+    return {"cgan_checks": known, "checks": checks}
 
 
 def section(findings: Findings) -> Section | None:

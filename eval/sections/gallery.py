@@ -6,7 +6,7 @@ import numpy as np
 
 from eval.answers import Answers, GalleryPhoto
 from eval.findings import Findings, ShownPhoto
-from eval.pages.section import Gallery, Section, Text
+from eval.pages.section import Gallery, Section
 
 ORDER = 30
 N_TAGS = 10  # generated tags a photo
@@ -18,8 +18,8 @@ def section(findings: Findings) -> Section | None:
         "What people wrote, and what the cgan generated, best first, with its score. A word that "
         "the photo carries is marked ✓."
     )
-    blocks = Text(said), Gallery(findings.gallery)
-    return Section("gallery", "Gallery", "Gallery", blocks) if findings.gallery else None
+    gallery = Gallery(findings.gallery, said)
+    return Section("gallery", "Gallery", "Gallery", [gallery]) if gallery else None
 
 
 def shown_photos(answers: Answers) -> list[ShownPhoto]:

@@ -20,9 +20,7 @@ def section(findings: Findings) -> Section | None:
             "P@10 on dev, which chose the model": log_plot(
                 findings.log, {"P@10": line}, "dev", "P@10 on dev"
             ),
-            words.capitalize(): log_plot(
-                findings.log, {"distinct_words": line}, "distinct", words
-            ),
+            words.capitalize(): log_plot(findings.log, {"distinct_words": line}, "distinct", words),
         }
     )
     return Section("learning", "Learning curves", "Learning", [plots]) if plots else None

@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from helpers.answers import answers_of
 from scipy import sparse
 
+from eval.answers import Drawn
 from eval.figures.coverage import coverage, diversity, per_tag, skewness
 from eval.figures.metrics import RankingWithTruth
 from eval.measure import measure
@@ -75,18 +77,21 @@ def predictions(name, role, scores, concepts):
 
 
 def report_of(where, columns, concepts, **changes):
-    store = {
-        "cgan": predictions("cgan", "cgan", CGAN[:, columns], concepts),
-        "frequency": predictions("frequency", "rival", FREQUENCY[:, columns], concepts),
-    }
-    inputs = {
-        "train_features": np.array([[1, 0], [0, 1]], np.float32),
-        "evaluated_features": np.array([[2, 0.1], [-1, -1], [1, 1]], np.float32),
-        "generator_checks": {"distinct_words": 5.0, "noise_variance_share": 0.0},
+    systems = [
+        predictions("cgan", "cgan", CGAN[:, columns], concepts),
+        predictions("frequency", "rival", FREQUENCY[:, columns], concepts),
+    ]
+    checks = {"distinct_words": 5.0, "noise_variance_share": 0.0}
+    found = {
+        "has_duplicate": np.array([True, False, False]),
+        "drawn": drawn(checks),
         "tuning": {"frequency": {"tried": [], "chosen": {}, "refitted": False}},
-        "seed": 0,
     }
-    return measure(store, where, **(inputs | changes))
+    return measure(answers_of(where, systems, **(found | changes)))
+
+
+def drawn(checks):
+    return Drawn(np.zeros((3, 0), int), np.zeros((3, 0, 10), int), checks)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +143,7 @@ def test_ratios_are_those_of_the_precisions_on_the_same_images(report):
             assert ratio["low"] == ratio["high"] == pytest.approx(1)
 
 
-def test_concept_map_is_judged_by_the_annotations_alone(report):
+def test_concept_map_is_ranked_by_the_annotations_alone(report):
     # people: two tied above the one that has it, 1/3. sky: first, then one of two tied at ranks
     # 2 and 3, (1 + (2/2 + 2/3)/2)/2 = 11/12. The mean of both is 5/8.
     assert report["systems"]["cgan"]["concept_MAP"]["value"] == pytest.approx(5 / 8)
@@ -196,8 +201,8 @@ def test_per_tag_lists_frequent_words_first(report):
 def test_per_tag_has_no_share_of_nothing():
     # One photo that carries word 0 and is given word 1: neither word has both shares.
     relevant = sparse.csr_array(np.array([[1, 0]], np.float32))
-    judged = RankingWithTruth(ranking([[1]]), relevant, np.eye(2, dtype=np.float32))
-    first, second = per_tag(judged, vocabulary(("a", "b")))
+    ranked = RankingWithTruth(ranking([[1]]), relevant, np.eye(2, dtype=np.float32))
+    first, second = per_tag(ranked, vocabulary(("a", "b")))
     assert (first["precision"], first["recall"]) == (None, 0)
     assert (second["precision"], second["recall"]) == (0, None)
 
@@ -213,15 +218,14 @@ def test_curves_pass_through_the_precisions(report):
 
 def test_near_duplicates_are_counted_and_left_out(report):
     found = report["near_duplicates"]
-    assert (found["threshold"], found["n_images"]) == (0.9, 1)  # the first; the third has .71
+    assert (found["threshold"], found["n_images"]) == (0.9, 1)
     assert found["P@10_without"]["cgan"] == pytest.approx(
         {"user": (2 + 1) / 20, "user+annotations": 0.2}
     )
 
 
 def test_near_duplicates_everywhere_leave_no_figure():
-    same = np.ones((3, 2), np.float32)
-    found = report_of(setting(), range(5), [2, 4], train_features=same, evaluated_features=same)
+    found = report_of(setting(), range(5), [2, 4], has_duplicate=np.ones(3, np.bool_))
     assert found["near_duplicates"]["n_images"] == 3
     assert found["near_duplicates"]["P@10_without"]["cgan"] == {}
 
@@ -236,7 +240,7 @@ def test_report_counts_the_words_that_are_ever_right(report):
 
 def test_unknown_controls_are_left_out():
     checks = {"distinct_words": None, "adversarial_gradient_share": 0.25}
-    found = report_of(setting(), range(5), [2, 4], generator_checks=checks)
+    found = report_of(setting(), range(5), [2, 4], drawn=drawn(checks))
     assert set(found["cgan_checks"]) == {
         "adversarial_gradient_share",
         "vocabulary_coverage",

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from eval.pages.gallery import GalleryPhoto
+from eval.findings import Findings, ShownPhoto
+from eval.pages import report as pages
+from eval.pages.summary import page_of
 
 USER, BOTH = "user", "user+annotations"
 EVIL = "<script>alert('x')</script>"
@@ -160,6 +162,16 @@ def _tuning(name: str, values: tuple) -> dict:
     return {"tried": tried, "chosen": {name: values[-1]}, "refitted": False}
 
 
+def render_html(report: dict, log: list, gallery: list) -> str:
+    """Return the page of a report."""
+    return pages.render_html(page_of(Findings(report, log, gallery)))
+
+
+def render_markdown(report: dict, log: list) -> str:
+    """Return the same as Markdown."""
+    return pages.render_markdown(page_of(Findings(report, log)))
+
+
 def lean_report() -> dict:
     """Return a report without the data of most plots, which take long to draw."""
     drawn = ("curves", "per_tag", "retrieval_counts")
@@ -188,10 +200,10 @@ def made_log(n: int = 60) -> list[dict]:
     return log
 
 
-def made_gallery(n: int = 6) -> list[GalleryPhoto]:
+def made_gallery(n: int = 6) -> list[ShownPhoto]:
     words = WORDS.split()
     return [
-        GalleryPhoto(
+        ShownPhoto(
             16001 + 37 * i,
             _jpeg((30 * i % 255, 120, 200 - 9 * i)) if i != 1 else None,
             words[i : i + 4 + i % 3],

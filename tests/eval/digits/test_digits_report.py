@@ -7,21 +7,21 @@ import re
 
 import numpy as np
 import pytest
-from helpers.reports import EVIL, Page
+from helpers.reports import EVIL, Page, assert_tables_are_well_formed
 from PIL import Image
 
 from eval.digits.pictures import GAP_GREY, grid
 from eval.digits.plots import class_plot, sigma_plot
 from eval.digits.report import (
     MEASURES,
+    digits_page,
     headline,
     measure_cells,
-    render_digits,
     summary,
     write_digits_report,
 )
-from eval.pages.plots import accuracy_plot, loss_plot
-from eval.pages.report import game_figures
+from eval.pages.learning import accuracy_plot, discriminator_plots, loss_plot
+from eval.pages.report import render_html, render_markdown
 
 SECTIONS = ["pictures", "measures", "likelihood", "classes", "learning", "facts"]
 
@@ -106,6 +106,10 @@ def page(html) -> Page:
     return Page(html)
 
 
+def render_digits(report: dict, log: list, pictures: dict) -> str:
+    return render_html(digits_page(report, log, pictures))
+
+
 def _sections(page: Page) -> list[str]:
     return [attrs["id"] for attrs in page.all("section")]
 
@@ -116,11 +120,12 @@ def _decoded(png: bytes) -> np.ndarray:
     return np.asarray(image)
 
 
-def test_report_is_written_in_two_formats(tmp_path, html):
+def test_report_is_written_in_three_formats(tmp_path, html):
     write_digits_report(tmp_path / "new", made_report(), made_log(), made_pictures())
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "report.html",
         "report.json",
+        "report.md",
     ]
     assert json.loads((tmp_path / "new/report.json").read_text("utf-8")) == made_report()
     assert (tmp_path / "new/report.html").read_text("utf-8") == html
@@ -157,6 +162,16 @@ def test_page_has_all_its_parts_in_order(page):
     assert len(plots) == 5
     assert all(len(a["aria-label"]) > 20 for a in plots)
     assert len(page.all("caption")) == len(page.all("table")) == 5
+
+
+def test_markdown_has_the_same_tables_and_no_pictures():
+    markdown = render_markdown(digits_page(made_report(), made_log(), made_pictures()))
+    assert assert_tables_are_well_formed(markdown) == 5
+    assert re.findall("^## (.+)$", markdown, re.MULTILINE) == [
+        "Measures",
+        "Log-likelihood",
+        "Data, run and versions",
+    ]
 
 
 def test_page_shows_pictures_in_order_with_their_captions(page):
@@ -257,9 +272,9 @@ def test_page_keeps_hostile_text_as_text():
     ],
 )
 def test_learning_curves_draw_the_fields_of_the_log_and_name_them(log, said):
-    losses, accuracies = game_figures(log, "digits")
-    assert said in losses.caption
-    assert said in accuracies.caption
+    losses, accuracies = discriminator_plots(log, "digits")
+    assert said in losses
+    assert said in accuracies
     by_order = any("loss_d_order" in record for record in log)
     assert ("loss_d_order" in (loss_plot(log) or "")) == by_order
     assert ("d_accuracy_order" in (accuracy_plot(log) or "")) == by_order

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import sparse
 
+from eval.answers import Scores
 from eval.figures.calibration import N_GIVEN, calibration, calibration_of
 from eval.figures.metrics import RankingWithTruth
 from mmcgan.inference.tagger import Tagger
@@ -33,8 +32,8 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
         dataset.tag_matrix(model.facts["tags"], model.vocabulary.words)[rows]
     )
     ranking = next(tagger.ranked(dataset.features[rows])).rank(100)
-    judged = RankingWithTruth(ranking, relevant, model.vocabulary.vectors)
-    systems = calibration(model, judged)["calibration"]["systems"]
+    ranked = RankingWithTruth(ranking, relevant, model.vocabulary.vectors)
+    systems = calibration(Scores(True, model.calibration).kinds, ranked)["systems"]
     assert list(systems) == ["as ranked", "calibrated"]
     tags = tagger.tag_features(dataset.features[rows], N_GIVEN)
     n_right = sum(tag.word in dataset.tags["user"].of(row) + dataset.tags["annotations"].of(row)
@@ -46,6 +45,5 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
     mean = np.mean([tag.score for own in tags for tag in own])
     lines = systems["calibrated"]["reliability"]
     assert sum(line["n"] * line["predicted"] for line in lines) / system["n"] == pytest.approx(mean)
-    uncalibrated = calibration(replace(model, calibration=None), judged)
-    assert list(uncalibrated["calibration"]["systems"]) == ["as ranked"]
-    assert calibration(replace(model, ranking="mean", bias=None), judged) == {}
+    assert list(calibration(Scores(True, None).kinds, ranked)["systems"]) == ["as ranked"]
+    assert calibration(Scores(False, model.calibration).kinds, ranked) is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from eval.figures.checks import build_checks, derangement, near_duplicates, shuffled_precision
+from eval.baselines.nearest import near_duplicates
+from eval.figures.checks import build_checks, derangement, shuffled_precision
 from mmcgan.inference.words.ranking import rank_scores
 
 

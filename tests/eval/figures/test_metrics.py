@@ -82,7 +82,9 @@ def test_image_without_a_relevant_word_has_no_value(name):
 @pytest.mark.parametrize("name", METRICS)
 def test_no_images_give_no_values(name):
     empty = Ranking(np.zeros((0, 3), np.int32), *np.zeros((2, 0, 3), np.float32))
-    none = RankingWithTruth(empty, sparse.csr_array((0, 3), dtype=np.float32), np.eye(3, dtype=np.float32))
+    none = RankingWithTruth(
+        empty, sparse.csr_array((0, 3), dtype=np.float32), np.eye(3, dtype=np.float32)
+    )
     assert METRICS[name](none).shape == (0,)
 
 

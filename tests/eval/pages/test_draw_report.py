@@ -6,11 +6,19 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from helpers.reports import EVIL, Page, assert_tables_are_well_formed, lean_report
+from helpers.reports import (
+    EVIL,
+    Page,
+    assert_tables_are_well_formed,
+    lean_report,
+    render_html,
+    render_markdown,
+)
 
-from eval.pages import draw_plots, draw_tables
+from eval.findings import Findings
 from eval.pages.plots import Line
-from eval.pages.report import render_html, render_markdown
+from eval.pages.reliability import MIN_PAIRS, reliability_plot, reliability_table
+from eval.sections import calibration, distribution, sets
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}
 
@@ -149,22 +157,20 @@ def test_pages_are_the_same_bytes_again():
 
 def test_calibration_is_said_and_drawn():
     report = made_report()
-    assert draw_tables.calibration_said(report) == (
+    assert calibration.calibration_said(report["calibration"]) == (
         "Of the ten best tags of every photo (2,000 tags), the expected calibration error of the "
         "scores is 0.021 as ranked, 0.009 calibrated."
     )
-    assert draw_tables.calibration_said(lean_report()) == ""
-    table = draw_tables.reliability_table(report, "calibration")
+    assert calibration.section(Findings(lean_report())) is None
+    table = reliability_table(report["calibration"])
     assert [row.head for row in table.rows] == ["0.01–0.1", "0.1–1"]
-    plot = draw_plots.reliability_plot(
-        report["calibration"], draw_plots.CALIBRATION_LINES, "calibration"
-    )
+    plot = reliability_plot(report["calibration"], calibration.LINES, "calibration")
     assert "calibrated 0.3 where it says 0.4" in plot
     assert plot in render_html(report, [], [])
 
 
 def test_distribution_tables_hold_systems_difference_and_numbers_of_draws():
-    systems, by_draws = draw_tables.distribution_tables(made_report())
+    systems, by_draws = distribution.cross_entropy_tables(Findings(made_report()))
     rows = {row.head: [cell.text for cell in row.cells] for row in systems.rows}
     assert rows["cgan"] == ["5.60", "5,000", "25.0 %", "alpha = 0.3, prior = train", "26"]
     assert rows["mlp"] == ["5.40", "–", "0.0 %", "temperature = 1.4", "126"]
@@ -178,11 +184,11 @@ def test_distribution_tables_hold_systems_difference_and_numbers_of_draws():
 
 
 def test_reliability_table_has_a_dash_where_a_system_has_no_pair():
-    table = draw_tables.reliability_table(made_report())
+    table = reliability_table(made_report()["distribution"])
     rows = {row.head: [cell.text for cell in row.cells] for row in table.rows}
     assert rows["0–1e-06"] == ["1e-07", "0", "1,000", "–", "–", "–"]
     assert rows["0.001–0.01"] == ["0.004", "0.003", "1,000"] * 2
-    assert draw_tables.reliability_table(lean_report()) is None
+    assert reliability_table({}) is None
 
 
 @pytest.mark.parametrize(
@@ -196,14 +202,14 @@ def test_reliability_table_has_a_dash_where_a_system_has_no_pair():
 def test_distribution_sentence_goes_no_further_than_the_interval(value, verdict):
     report = made_report()
     report["distribution"]["difference"] |= figure(value, 0.01)
-    said = draw_tables.distribution_said(report)
+    said = distribution.distribution_said(report["distribution"])
     assert verdict in said
     assert "5.60 (95 % interval 5.57–5.63)" in said
-    assert draw_tables.distribution_said(lean_report()) == ""
+    assert distribution.section(Findings(lean_report())) is None
 
 
 def test_sets_table_has_the_measures_that_there_are():
-    table = draw_tables.sets_table(made_report())
+    table = sets.sets_table(made_sets())
     assert table.columns == (
         "sets",
         "pairs never together",
@@ -214,22 +220,22 @@ def test_sets_table_has_the_measures_that_there_are():
     rows = {row.head: [cell.text for cell in row.cells] for row in table.rows}
     assert rows["one draw"] == ["0.150", "0.120", "0.340", "0.710"]
     assert rows["real"] == ["–", "0.090", "–", "–"]
-    assert draw_tables.sets_table(lean_report()) is None
+    assert sets.sets_table({}) is None
 
 
 def test_sets_sentences_name_the_controls_that_there_are():
-    said = draw_tables.sets_said(made_report())
+    said = sets.sets_said(made_sets())
     assert "12.0 % are on no training photo together" in said
     assert "25.0 % where each word is from another draw, 9.0 % among people's own tags." in said
     assert "an AUC of 0.710 (95 % interval 0.680–0.740)" in said
     assert "ranking" not in said
-    assert draw_tables.sets_said(lean_report()) == ""
-    assert draw_tables.sets_said({"sets": {"kinds": {"one draw": {}}}}) == ""
+    assert sets.sets_said({}) == ""
+    assert sets.sets_said({"kinds": {"one draw": {}}}) == ""
 
 
 def both_plots() -> list:
     part = made_distribution()
-    return [draw_plots.reliability_plot(part, LINES), draw_plots.by_draws_plot(part, LINES)]
+    return [reliability_plot(part, LINES), distribution.by_draws_plot(part, LINES)]
 
 
 def test_plots_are_svg_elements_in_the_colours_of_the_page():
@@ -252,11 +258,11 @@ def test_plots_say_their_figures_to_who_cannot_see_them():
 def test_plots_take_what_is_hardly_there():
     part = made_distribution()
     part["by_draws"] = part["by_draws"][:1]
-    assert draw_plots.by_draws_plot(part, {})
+    assert distribution.by_draws_plot(part, {})
     part["systems"]["cgan"]["reliability"] = [line(0.0, 1e-12, 0.0)]
-    assert draw_plots.reliability_plot(part, {})
+    assert reliability_plot(part, {})
     for system in part["systems"].values():
-        system["reliability"] = [line(0.1, 0.2, 0.2, n=draw_plots.MIN_PAIRS - 1)]
-    assert draw_plots.reliability_plot(part, LINES) is None
-    assert draw_plots.reliability_plot({}, LINES) is None
-    assert draw_plots.by_draws_plot({}, LINES) is None
+        system["reliability"] = [line(0.1, 0.2, 0.2, n=MIN_PAIRS - 1)]
+    assert reliability_plot(part, LINES) is None
+    assert reliability_plot({}, LINES) is None
+    assert distribution.by_draws_plot({}, LINES) is None

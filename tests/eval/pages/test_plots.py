@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from eval.pages import plots
-from eval.pages.plots import Line, system_lines
+from eval.pages import learning, plots
+from eval.pages.plots import Line, log_plot, system_lines
 from eval.pages.svg import PALETTE, drawing, label, label_width, new_axes, svg
+from eval.sections import coverage, curves, systems, tags
 from mmcgan.inference.words.vocabulary import printed
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}
@@ -43,22 +44,30 @@ def _train(update: int, **values: float) -> dict:
     return {"event": "train", "update": update, **values}
 
 
+def _dev_plot(log: list[dict]) -> Markup | None:
+    return log_plot(log, {"P@10": Line("cgan", width=2)}, "dev", "P@10 on dev")
+
+
+def _distinct_plot(log: list[dict]) -> Markup | None:
+    return log_plot(log, {"distinct_words": Line("cgan")}, "distinct", "distinct words of a photo")
+
+
 def _all_plots() -> list[Markup | None]:
-    tags = [_tag(word, 50 - i) for i, word in enumerate((*SCRIPTS, *HOSTILE))]
+    words = [_tag(word, 50 - i) for i, word in enumerate((*SCRIPTS, *HOSTILE))]
     figures = {"cgan": {"value": 0.1, "low": 0.05, "high": 0.2}}
     log = [_train(i, loss_d_real=1 / i, d_accuracy_real=0.5) for i in range(1, 9)]
     log += [{"event": "evaluate", "update": 8, "P@10": 0.1, "distinct_words": 40.0}]
     return [
-        plots.interval_plot(figures, LINES, "P@10", "user"),
-        plots.curve_plot(_curves([1, 2, 3]), "user", "precision", LINES),
-        plots.curve_plot(_curves([1, 2, 3]), "user", "recall", LINES),
-        plots.loss_plot(log),
-        plots.accuracy_plot(log),
-        plots.dev_plot(log),
-        plots.distinct_plot(log),
-        plots.tag_plot(tags),
-        plots.balance_plot(tags),
-        plots.retrieval_plot({"cgan": [9, 4, 1, 0], "mlp": [3, 3, 3]}, LINES),
+        systems.interval_plot(figures, LINES, "P@10", "user"),
+        curves.curve_plot(_curves([1, 2, 3]), "user", "precision", LINES),
+        curves.curve_plot(_curves([1, 2, 3]), "user", "recall", LINES),
+        learning.loss_plot(log),
+        learning.accuracy_plot(log),
+        _dev_plot(log),
+        _distinct_plot(log),
+        tags.tag_plot(words),
+        tags.balance_plot(words),
+        coverage.retrieval_plot({"cgan": [9, 4, 1, 0], "mlp": [3, 3, 3]}, LINES),
     ]
 
 
@@ -92,7 +101,7 @@ def test_plot_ids_are_its_own_and_all_are_there(all_plots):
 
 
 def test_plot_colours_follow_the_page():
-    plot = plots.curve_plot(_curves([1, 2]), "user", "recall", LINES)
+    plot = curves.curve_plot(_curves([1, 2]), "user", "recall", LINES)
     assert f"stroke:var(--cgan,{PALETTE['cgan'][0]})" in plot
     colours = re.findall(r"(?:stroke|fill):(#\w+)", plot)
     assert colours == []
@@ -100,35 +109,35 @@ def test_plot_colours_follow_the_page():
 
 @pytest.mark.parametrize("word", [*SCRIPTS, *HOSTILE])
 def test_tag_text_is_shown_as_it_is_and_escaped(word):
-    for plot in (plots.tag_plot([_tag(word)]), plots.balance_plot([_tag(word)])):
+    for plot in (tags.tag_plot([_tag(word)]), tags.balance_plot([_tag(word)])):
         assert label(printed(word)) in _texts(plot)
         assert "<script" not in plot
 
 
 def test_tag_plot_takes_control_characters_and_long_words():
-    texts = _texts(plots.tag_plot([_tag("a\x00\x1b\u202eb"), _tag("x" * 100)]))
+    texts = _texts(tags.tag_plot([_tag("a\x00\x1b\u202eb"), _tag("x" * 100)]))
     assert "ab" in texts
     assert "x" * 21 + "…" in texts
 
 
 def test_tag_plot_shows_the_most_frequent_only():
-    texts = _texts(plots.tag_plot([_tag(f"tag{i}") for i in range(60)]))
+    texts = _texts(tags.tag_plot([_tag(f"tag{i}") for i in range(60)]))
     assert "tag0" in texts
-    assert f"tag{plots.N_BARS - 1}" in texts
-    assert f"tag{plots.N_BARS}" not in texts
+    assert f"tag{tags.N_BARS - 1}" in texts
+    assert f"tag{tags.N_BARS}" not in texts
 
 
 def test_tag_plots_take_measures_that_are_none():
-    assert plots.tag_plot([_tag("a", recall=None)])
-    assert plots.balance_plot([_tag("a", n_predicted=0)])
+    assert tags.tag_plot([_tag("a", recall=None)])
+    assert tags.balance_plot([_tag("a", n_predicted=0)])
 
 
 def test_plots_of_nothing_are_left_out():
-    assert plots.tag_plot([]) is None
-    assert plots.balance_plot([_tag("a", n_relevant=0)]) is None
-    assert plots.retrieval_plot({}, LINES) is None
-    assert plots.retrieval_plot({"cgan": [0, 0]}, LINES) is None
-    for plot in (plots.loss_plot, plots.accuracy_plot, plots.dev_plot, plots.distinct_plot):
+    assert tags.tag_plot([]) is None
+    assert tags.balance_plot([_tag("a", n_relevant=0)]) is None
+    assert coverage.retrieval_plot({}, LINES) is None
+    assert coverage.retrieval_plot({"cgan": [0, 0]}, LINES) is None
+    for plot in (learning.loss_plot, learning.accuracy_plot, _dev_plot, _distinct_plot):
         assert plot([]) is None
         assert plot([{"event": "other", "update": 1}]) is None
 
@@ -136,20 +145,20 @@ def test_plots_of_nothing_are_left_out():
 @pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 1e-9])
 def test_plots_take_constant_values_and_one_system(value):
     figures = {"cgan": {"value": value, "low": value, "high": value}}
-    assert plots.interval_plot(figures, LINES, "P@10", "user")
-    assert plots.curve_plot(_curves([1, 2], value), "user", "precision", LINES)
-    assert plots.dev_plot([{"update": i, "P@10": value} for i in range(5)])
+    assert systems.interval_plot(figures, LINES, "P@10", "user")
+    assert curves.curve_plot(_curves([1, 2], value), "user", "precision", LINES)
+    assert _dev_plot([{"update": i, "P@10": value} for i in range(5)])
 
 
 def test_a_single_k_is_drawn_as_a_point():
-    one = plots.curve_plot(_curves([1]), "user", "precision", LINES)
+    one = curves.curve_plot(_curves([1]), "user", "precision", LINES)
     assert len(ElementTree.fromstring(one).findall(".//use")) == len(LINES)
-    assert plots.dev_plot([{"update": 5, "P@10": 0.1}])
+    assert _dev_plot([{"update": 5, "P@10": 0.1}])
 
 
 def test_retrieval_plot_takes_one_word():
-    assert plots.retrieval_plot({"cgan": [1]}, LINES)
-    assert plots.retrieval_plot({"cgan": list(range(5000, 0, -1))}, LINES)
+    assert coverage.retrieval_plot({"cgan": [1]}, LINES)
+    assert coverage.retrieval_plot({"cgan": list(range(5000, 0, -1))}, LINES)
 
 
 def test_log_series_leaves_out_what_is_no_number():

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers.answers import answers_of
 from helpers.reports import (
     BOTH,
     EVIL,
@@ -17,13 +18,23 @@ from helpers.reports import (
     made_gallery,
     made_log,
     made_report,
+    render_html,
+    render_markdown,
 )
 
 from data_prep.photos import Photo
-from eval.pages.gallery import GalleryPhoto, build_gallery
-from eval.pages.prose import compared, discriminator_state, summary
-from eval.pages.report import markdown_table, render_html, render_markdown, write_report
-from eval.pages.tables import Cell, Row, Table, number, parameters, system_table, tag_tables
+from eval.evaluation import gallery_photos
+from eval.findings import Findings, ShownPhoto
+from eval.pages.report import markdown_table, write_report
+from eval.pages.section import Cell, Row, Table
+from eval.pages.summary import compared, page_of, summary
+from eval.pages.text import number, parameters
+from eval.predictions import SystemPredictions
+from eval.sections.checks import discriminator_state
+from eval.sections.gallery import shown_photos
+from eval.sections.systems import system_table
+from eval.sections.tags import tag_tables
+from eval.setting import Setting
 from mmcgan.inference.words.ranking import rank_scores
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.prepared.dataset import Dataset, TagTable
@@ -46,7 +57,7 @@ def markdown() -> str:
 
 def test_report_is_written_in_three_formats(tmp_path):
     report = lean_report()
-    write_report(tmp_path / "new", report, [], made_gallery())
+    write_report(tmp_path / "new", report, page_of(Findings(report, [], made_gallery())))
     names = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert names == ["report.html", "report.json", "report.md"]
     assert json.loads((tmp_path / "new/report.json").read_text("utf-8")) == report
@@ -55,7 +66,7 @@ def test_report_is_written_in_three_formats(tmp_path):
 def test_report_refuses_nan_and_writes_nothing_for_it(tmp_path):
     report = lean_report() | {"run": {"loss": float("nan")}}
     with pytest.raises(ValueError):
-        write_report(tmp_path, report, [], [])
+        write_report(tmp_path, report, page_of(Findings(report)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,7 +80,7 @@ def test_page_has_its_sections_in_order(page):
     assert ids[:7] == ["checks", "systems", "gallery", "curves", "learning", "tags", "coverage"]
     assert ids[7:] == ["controls", "duplicates", "truth", "tuning", "glossary", "facts"]
     links = [attrs["href"] for attrs in page.all("a")]
-    assert {link.lstrip("#") for link in links} == set(ids)
+    assert {link.lstrip("#") for link in links} == {"results", *ids}
 
 
 def test_page_needs_nothing_from_outside(html, page):
@@ -146,10 +157,10 @@ def _hostile_report() -> dict:
     return report
 
 
-def _hostile_gallery() -> list[GalleryPhoto]:
+def _hostile_gallery() -> list[ShownPhoto]:
     tags = [EVIL, '" onload="alert(1)', "'><img src=x>", "a&b"]
     generated = [(tag, 0.1, True) for tag in tags]
-    return [GalleryPhoto(f'{EVIL}" onerror="x', _jpeg((1, 2, 3)), tags, tags, generated)]
+    return [ShownPhoto(f'{EVIL}" onerror="x', _jpeg((1, 2, 3)), tags, tags, generated)]
 
 
 def test_page_keeps_hostile_text_as_text():
@@ -238,8 +249,8 @@ def test_report_of_the_least_has_only_the_systems():
 def test_system_table_bolds_the_best_and_ignores_controls():
     report = made_report()
     report["systems"]["cgan shuffled"][USER]["P@10"] = _interval(0.9)
-    rows = {row.head: row for row in system_table(report, USER).rows}
-    column = system_table(report, USER).columns.index("P@10") - 1
+    rows = {row.head: row for row in system_table(Findings(report), USER).rows}
+    column = system_table(Findings(report), USER).columns.index("P@10") - 1
     assert [name for name, row in rows.items() if row.cells[column].best] == ["mlp"]
     assert rows["mlp"].cells[column] == Cell("0.108", "0.105–0.111", True)
     assert rows["ceiling"].cells[column].text == "0.344"
@@ -254,7 +265,7 @@ def test_system_table_comes_first_for_what_the_run_learnt():
 
 
 def test_tag_tables_show_the_best_and_the_worst():
-    best, worst = tag_tables(made_report())[1:]
+    best, worst = tag_tables(made_report()["per_tag"])[1:]
     recalls = [float(row.cells[-1].text) for row in best.rows]
     assert recalls == sorted(recalls, reverse=True)
     assert float(worst.rows[0].cells[-1].text) <= min(recalls)
@@ -262,11 +273,11 @@ def test_tag_tables_show_the_best_and_the_worst():
 
 
 def test_summary_says_how_the_cgan_compares():
-    said = " ".join(summary(made_report()))
+    said = " ".join(summary(Findings(made_report())))
     assert "3,142 photos of the split val" in said
     assert "0.31 are right" in said
     assert "P@10 is 0.031 (95 % interval 0.028–0.034)" in said
-    assert "clearly below the best rival, mlp, which reaches 0.108" in said
+    assert "clearly below the best baseline, mlp, which reaches 0.108" in said
     assert "reaches 0.038 (95 % interval 0.035–0.041); the cgan is clearly below that." in said
     assert (
         "2 of 5 checks passed; failed: beats_frequency, distinct_words, noise_variance_share."
@@ -278,13 +289,13 @@ def test_summary_says_what_was_left_out_and_why():
     report = made_report() | {
         "n_left_out": 12345, "rivals_left_out": {"ridge": "9 weights for 3 words, more than 8"}
     }  # fmt: skip
-    said = " ".join(summary(report))
+    said = " ".join(summary(Findings(report)))
     assert (
         "(858 more had no tag to be judged by and were left out; 12,345 others were left out by "
         "chance, as these are enough)"
     ) in said
-    assert "The rival ridge was left out: 9 weights for 3 words, more than 8." in said
-    assert "left out" not in " ".join(summary(made_report() | {"n_skipped": 0}))
+    assert "The baseline ridge was left out: 9 weights for 3 words, more than 8." in said
+    assert "left out" not in " ".join(summary(Findings(made_report() | {"n_skipped": 0})))
 
 
 @pytest.mark.parametrize(
@@ -296,8 +307,8 @@ def test_summary_compares_photo_by_photo_where_the_ratio_is_known(low, high, how
     report = made_report()
     value = (low + high) / 2
     report["ratios"] = {report["tags"]: {"mlp": {"value": value, "low": low, "high": high}}}
-    said = " ".join(summary(report))
-    assert f"That is {how} the best rival, mlp, which reaches 0.108" in said
+    said = " ".join(summary(Findings(report)))
+    assert f"That is {how} the best baseline, mlp, which reaches 0.108" in said
     assert f"it is {value:.3f} times that (95 % interval {low:.3f}–{high:.3f})." in said
 
 
@@ -375,8 +386,11 @@ def _dataset(image_ids) -> Dataset:
 def _gallery(image_ids, tags):
     dataset = _dataset(image_ids)
     scores = np.array([[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.6, 0.3, 0.1]], np.float32)
-    vocabulary = dataset.vocabularies[tags]
-    return build_gallery(dataset, np.arange(3), rank_scores(scores, 3), vocabulary, tags)
+    setting = Setting(dataset, "val", tags, dataset.vocabularies[tags])
+    nothing = np.zeros((3, 2), np.float32)
+    cgan = SystemPredictions("cgan", "cgan", rank_scores(scores, 3), nothing, nothing)
+    photos = gallery_photos(dataset, setting.rows)
+    return shown_photos(answers_of(setting, [cgan], gallery=photos))
 
 
 def test_gallery_holds_the_photos_with_a_thumbnail():
