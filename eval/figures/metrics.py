@@ -261,9 +261,9 @@ _ALL = (
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()}
-CONCEPT_MAP = (
-    "Mean over the annotated labels in the vocabulary of the average precision of ranking all "
-    "evaluated photos by a label; right is what the annotators said, ties take the expected value "
-    "over random order, labels without a relevant photo are left out."
-)
+# What a report says of all figures of a system, those that are no values of single images too.
+DESCRIPTIONS = {name: metric.description for name, metric in METRICS.items()} | {
+    "concept_MAP": "Mean over the annotated labels in the vocabulary of the average precision of "
+    "ranking all evaluated photos by a label; right is what the annotators said, ties take the "
+    "expected value over random order, labels without a relevant photo are left out.",
+}

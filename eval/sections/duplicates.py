@@ -60,6 +60,6 @@ def duplicate_table(findings: Findings) -> Table | None:
             for value in (systems[name].get(source, {}).get("P@10"), values.get(source))
         ])
         for name, values in without.items()
-        if name in systems
+        if name in systems and known
     ]  # fmt: skip
     return table_or_none("P@10 with and without near duplicates", ("system", *columns), rows)

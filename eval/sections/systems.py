@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from eval.answers import Answers
 from eval.figures.bootstrap import Figure, figure, mean_figure, ratio_figure
-from eval.figures.metrics import CONCEPT_MAP, DESCRIPTIONS, METRICS, RankingWithTruth, expected_map
+from eval.figures.metrics import DESCRIPTIONS, METRICS, RankingWithTruth, expected_map
 from eval.findings import RELEVANT_BY, Findings, relevance_name
 from eval.pages.plots import Line, label_margin, label_rows, source_id
 from eval.pages.section import Block, Cell, Heading, Plots, Row, Section, Table, Text
@@ -29,7 +29,7 @@ def measure(answers: Answers) -> dict[str, Any]:
         "systems": {name: _system(answers, name) for name in answers.systems},
         "ratios": {source: _ratios(answers, source) for source in answers.relevant},
         "relevance": {source: _relevance(answers, source) for source in answers.relevant},
-        "metrics": DESCRIPTIONS | {"concept_MAP": CONCEPT_MAP},
+        "metrics": DESCRIPTIONS,
     }
 
 

@@ -205,7 +205,7 @@ def test_distribution_holds_what_the_report_shows(monkeypatch):
     monkeypatch.setattr(d, "NUMBERS_OF_DRAWS", (1, 3, 8))
     dev = photos([[1, 0, 0, 0], [0, 1, 0, 0]], [[0, 0, 1, 2]] * 2)
     evaluated = photos([[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], [[0, 1, 1, 3]] * 3)
-    found = d.distribution(dev, evaluated, TRAIN, seed=3, name="mine", rival="other")
+    found = d.distribution(dev, evaluated, TRAIN, seed=3, name="mine", baseline="other")
     assert list(found["systems"]) == ["mine", "other", "frequency"]
     assert found["n_images"] == 2  # the image without a tag is left out
     assert [line["n_draws"] for line in found["by_draws"]] == [1, 3, 4]
@@ -222,7 +222,7 @@ def test_distribution_holds_what_the_report_shows(monkeypatch):
     assert found["systems"]["other"]["chosen"]["prior"] == "train"
     values = [found["systems"][name]["cross_entropy"]["value"] for name in ("mine", "other")]
     assert found["difference"]["value"] == pytest.approx(values[0] - values[1])
-    again = d.distribution(dev, evaluated, TRAIN, seed=3, name="mine", rival="other")
+    again = d.distribution(dev, evaluated, TRAIN, seed=3, name="mine", baseline="other")
     assert again == found
 
 
