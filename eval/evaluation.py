@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from eval.answers import Answers, Compared, GalleryPhoto
@@ -65,9 +64,10 @@ def answer(
     dataset.require("train", "dev", config.split)
     tags = tagger.model.facts["tags"]
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
-    learnt = fit_data(tagger, setting, config.seed)
-    features = _standardizer(tagger)(dataset.features[setting.rows])
+    numbers = tagger.model.standardizer  # all that the baselines take of the run
+    learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed)
     asked = ask_run(tagger, setting, with_many="mlp" not in left_out(learnt))
+    features = Standardizer(numbers.mean, numbers.scale)(dataset.features[setting.rows])
     write_store(out_dir, _answers(asked, learnt, features, setting, log, facts))
 
 
@@ -89,15 +89,13 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
         )
 
 
-def _standardizer(tagger: Tagger) -> Standardizer:
-    """Return a standardizer for the baselines, with the numbers of the run's and nothing more."""
-    numbers = tagger.model.standardizer
-    return Standardizer(numbers.mean, numbers.scale)
+def fit_data(setting: Setting, mean: FloatArray, scale: FloatArray, seed: int) -> FitData:
+    """Return what the baselines learn from: the features and tags that a run learnt from.
 
-
-def fit_data(tagger: Tagger, setting: Setting, seed: int) -> FitData:
-    """Return what the baselines learn from: the features and tags that the run learnt from."""
-    dataset, vocabulary, standardizer = setting.dataset, setting.vocabulary, _standardizer(tagger)
+    `mean` and `scale` (D,) standardise the features as the run does.
+    """
+    dataset, vocabulary = setting.dataset, setting.vocabulary
+    standardizer = Standardizer(mean, scale)
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
     train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(
@@ -141,7 +139,7 @@ def _answers(
         annotated=setting.annotated,
         train_tags=learnt.train_tags,
         has_duplicate=near_duplicates(features, learnt.train_features),
-        drawn=asked.drawn_with(adversarial_gradient_share=_mean(log, "adversarial_gradient_share")),
+        drawn=asked.drawn,
         scores=asked.scores,
         tuning={baseline.name: baseline.tuning for baseline in baselines},
         baselines_left_out=left_out(learnt),
@@ -185,8 +183,3 @@ def gallery_photos(dataset: Dataset, rows: IntArray) -> list[GalleryPhoto]:
         for place in places[:N_GALLERY]
         for row in [int(rows[place])]
     ]
-
-
-def _mean(log: Log, name: str) -> float | None:
-    values = [record[name] for record in log if record.get(name) is not None]
-    return float(np.mean(values)) if values else None

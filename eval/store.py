@@ -263,7 +263,7 @@ class _Logits:
     def __init__(self, answers: Answers):
         compared = answers.compared
         kinds = (compared.dev, compared.measured) if compared else ()
-        n_words = len(answers.vocabulary)
+        n_words = answers.train_tags.shape[1]
         self._blocks = [(photos, block) for photos in kinds for block in blocks(*photos.tags.shape)]
         ends = np.cumsum([block.stop - block.start for _, block in self._blocks], dtype=int)
         self._ends = ends.tolist()

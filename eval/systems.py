@@ -90,21 +90,17 @@ class Asked:
     scores: Scores
     many: tuple[IntArray, IntArray] | None
 
-    def drawn_with(self, **checks: float | None) -> Drawn:
-        """Return the draws with further controls of the generator."""
-        return replace(self.drawn, checks={**self.drawn.checks, **checks})
-
 
 def ask_run(tagger: Tagger, setting: Setting, with_many: bool) -> Asked:
     """Let a run answer for the photos of `setting`, and with many draws for dev's as well."""
-    model, features = tagger.model, setting.dataset.features
+    model, features, n_words = tagger.model, setting.dataset.features, len(setting.vocabulary)
     generated = generate(tagger, features[setting.rows], setting.concepts)
     checks = {
         "distinct_words": generated.distinct_words,
         "noise_variance_share": generated.noise_variance_share,
     }
     many = [setting.measured_rows("dev"), setting.rows] if with_many else []
-    drawn = [draw_many(tagger, features[rows]) for rows in many]
+    drawn = [draw_many(tagger, features[rows], n_words) for rows in many]
     return Asked(
         [generated.predictions, *generated.variants],
         Drawn(generated.draws, generated.sets, checks),
@@ -113,10 +109,10 @@ def ask_run(tagger: Tagger, setting: Setting, with_many: bool) -> Asked:
     )
 
 
-def draw_many(tagger: Tagger, features: FloatArray) -> IntArray:
-    """Return the nearest words (N, MANY_DRAWS) of many draws for raw features (N, D)."""
+def draw_many(tagger: Tagger, features: FloatArray, n_words: int) -> IntArray:
+    """Return the nearest of V words (N, MANY_DRAWS) of many draws for raw features (N, D)."""
     many = replace(tagger, n_samples=MANY_DRAWS)
-    kind = np.int16 if len(tagger.model.vocabulary) < 2**15 else np.int32
+    kind = np.int16 if n_words < 2**15 else np.int32
     parts = []
     with tqdm(desc="draws", total=len(features), unit="photo", disable=None) as bar:
         for ranked in many.ranked(features):

@@ -248,3 +248,36 @@ def test_a_rivals_answers_do_not_depend_on_how_many_photos_are_scored_at_once(mo
     assert np.array_equal(parts.ranking.rows, whole.ranking.rows)
     assert np.allclose(parts.concept_scores, whole.concept_scores, atol=1e-6)
     assert parts.concept_scores.shape == (25, 2)
+
+
+def test_report_is_made_again_from_the_stored_answers_alone(trained_modern, tmp_path, monkeypatch):
+    data, run = (shutil.copytree(path, tmp_path / path.name) for path in trained_modern)
+    out = reported((data, run), tmp_path / "report")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for name in ("report.json", "report.md", "report.html"):
+        (out / name).unlink()
+    shutil.rmtree(data)
+    shutil.rmtree(run)
+    monkeypatch.setattr("eval.evaluation.fit_baselines", None)
+    assert run_command(main, ["--from", str(out)]) == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "options", [["--seed", "1"], ["--run", "x"], ["--data", "x", "--out", "y"], ["--split", "val"]]
+)
+def test_from_goes_with_no_other_option(tmp_path, capsys, options):
+    assert run_command(main, ["--from", str(tmp_path), *options]) == 2
+    error = capsys.readouterr().err
+    assert all(option in error for option in ("--from", *options[::2]))
+
+
+@pytest.mark.parametrize("name", ["answers.h5", "predictions.parquet", "concept_scores.parquet"])
+def test_from_names_the_file_that_is_missing_or_broken(report_dir, tmp_path, capsys, name):
+    out = shutil.copytree(report_dir, tmp_path / "out")
+    (out / name).write_bytes((out / name).read_bytes()[:100])
+    assert run_command(main, ["--from", str(out)]) == 1
+    assert name in capsys.readouterr().err
+    (out / name).unlink()
+    assert run_command(main, ["--from", str(out)]) == 1
+    assert f"{name} is missing" in capsys.readouterr().err

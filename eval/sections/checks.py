@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from eval.answers import Answers
 from eval.figures.checks import build_checks, shuffled_precision
 from eval.figures.coverage import word_modes
 from eval.figures.metrics import mean_precision
 from eval.findings import Findings
-from eval.pages.plots import finite
+from eval.pages.plots import Log, finite
 from eval.pages.section import Alarm, Section, Text, Verdicts
 from eval.pages.text import number, percent
 
@@ -26,6 +27,7 @@ def measure(answers: Answers) -> dict[str, Any]:
     n_words = len(answers.vocabulary)
     values = {
         **answers.drawn.checks,
+        "adversarial_gradient_share": _mean(answers.log, "adversarial_gradient_share"),
         "vocabulary_coverage": word_modes(cgan, n_words).coverage,
         "shuffled_P@10": shuffled_precision(cgan, relevant, answers.seed),
     }
@@ -34,6 +36,11 @@ def measure(answers: Answers) -> dict[str, Any]:
     level = mean_precision(frequency.ranking, relevant) if frequency else None
     checks = build_checks(known, n_words, mean_precision(cgan, relevant), level)
     return {"cgan_checks": known, "checks": checks}
+
+
+def _mean(log: Log, name: str) -> float | None:
+    values = [record[name] for record in log if record.get(name) is not None]
+    return float(np.mean(values)) if values else None
 
 
 def section(findings: Findings) -> Section | None:
@@ -56,7 +63,7 @@ def section(findings: Findings) -> Section | None:
     )
 
 
-def discriminator_state(log: Sequence[Mapping[str, Any]]) -> str:
+def discriminator_state(log: Log) -> str:
     """Say how often the discriminator was right at the end of training; "" without records."""
     names = ("d_accuracy_real", "d_accuracy_fake")
     records = [r for r in log if all(math.isfinite(finite(r.get(n))) for n in names)]

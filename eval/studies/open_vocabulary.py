@@ -31,11 +31,11 @@ from eval.baselines.fitting import (
     regression_tries,
 )
 from eval.baselines.scoring import Score
-from eval.evaluation import check_same_data, fit_data
+from eval.evaluation import check_same_data
 from eval.figures.bootstrap import Figure, resample_counts
 from eval.figures.metrics import MIAP_DEPTH
 from eval.setting import Setting
-from eval.studies.study import write_results
+from eval.studies.study import learnt_by, write_results
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
 from mmcgan.cli import config_options, given, run_command
@@ -122,7 +122,7 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     words = check_inputs(tagger, dataset, split)
     rows, relevant = photos_of(dataset, split, words)
     setting = Setting(dataset, split, "user", words.seen)
-    learnt = fit_data(tagger, setting, SEED)
+    learnt = learnt_by(tagger, setting, SEED)
     word_map = map_words(tagger, dataset.features[setting.measured_rows("dev")], words)
     rivals, tuning = fit_baselines(learnt, words)
     raw, n_seen = dataset.features[rows], len(words.seen)

@@ -111,9 +111,15 @@ def fit_mlps(places: Sequence[tuple[Tagger, Setting]]) -> list[Measured]:
     `places` says for each seed where it learns and is measured: any run there, which says how
     features are standardised, and the setting. It is tuned in the first of them.
     """
-    settings = tune_mlp(fit_data(*places[0], 0))
+    settings = tune_mlp(learnt_by(*places[0], 0))
     seeds = tqdm(range(len(places)), desc="mlp seeds", unit="fit", disable=None)
     return [measure_mlp(*places[seed], settings, seed) for seed in seeds]
+
+
+def learnt_by(tagger: Tagger, setting: Setting, seed: int) -> FitData:
+    """Return what `tagger` learnt from, for baselines."""
+    standardizer = tagger.model.standardizer
+    return fit_data(setting, standardizer.mean, standardizer.scale, seed)
 
 
 def tune_mlp(data: FitData) -> MlpSettings:
@@ -124,7 +130,7 @@ def tune_mlp(data: FitData) -> MlpSettings:
 
 def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: int) -> Measured:
     """Fit the MLP where `tagger` learnt, and measure it on the images of `setting`."""
-    data = fit_data(tagger, setting, seed)
+    data = learnt_by(tagger, setting, seed)
     fitted = fit_biased_mlp(data, settings)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)

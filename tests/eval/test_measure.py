@@ -239,8 +239,10 @@ def test_report_counts_the_words_that_are_ever_right(report):
 
 
 def test_unknown_controls_are_left_out():
-    checks = {"distinct_words": None, "adversarial_gradient_share": 0.25}
-    found = report_of(setting(), range(5), [2, 4], drawn=drawn(checks))
+    log = [{"adversarial_gradient_share": share} for share in (0.2, None, 0.3)]
+    checks = drawn({"distinct_words": None})
+    found = report_of(setting(), range(5), [2, 4], drawn=checks, log=[*log, {}])
+    assert found["cgan_checks"]["adversarial_gradient_share"] == 0.25
     assert set(found["cgan_checks"]) == {
         "adversarial_gradient_share",
         "vocabulary_coverage",
