@@ -16,6 +16,7 @@ from eval.predictions import Role, SystemPredictions
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import (
     N_NEIGHBOURS,
+    Draws,
     Ranked,
     Ranking,
     count_distinct,
@@ -56,11 +57,12 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     draws, sets, variances, distinct = [], [], _Variances(), []
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
-            ranked = tagger.rank(samples)
+            drawn = Draws.of(samples, tagger.index)
+            ranked = tagger.scorer.of(drawn)
             own.add(ranked)
-            neighbours = ranked.draws.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
+            neighbours = drawn.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
             if tagger.model.ranking != "vote":
-                votes.add(count_votes(ranked.draws, neighbours[..., :N_NEIGHBOURS]))
+                votes.add(count_votes(drawn, neighbours[..., :N_NEIGHBOURS]))
             draws.append(neighbours[..., 0])
             distinct.append(count_distinct(draws[-1]))
             step = max(samples.shape[1] // SET_DRAWS, 1)
@@ -83,8 +85,8 @@ def draw_many(tagger: Tagger, features: FloatArray) -> npt.NDArray[np.int16 | np
     kind = np.int16 if len(tagger.model.vocabulary) < 2**15 else np.int32
     parts = []
     with tqdm(desc="draws", total=len(features), unit="photo", disable=None) as bar:
-        for ranked in many.ranked(features):
-            parts.append(ranked.draws.nearest.astype(kind))
+        for drawn in many.draws(features):
+            parts.append(drawn.nearest.astype(kind))
             bar.update(len(parts[-1]))
     return np.concatenate(parts)
 

@@ -27,17 +27,17 @@ from mmcgan.folders.photo_library import (
     tag_library,
 )
 from mmcgan.folders.summary import Summary, summarized
+from mmcgan.inference import model_dir
 from mmcgan.inference.photos.feature_cache import FeatureCache
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.vocabulary import printed
 from mmcgan.metadata import Change
-from mmcgan.training import runs
 
 
 def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     """Print what there is to know of the model that ships, and do nothing else."""
     if is_wanted:
-        click.echo((runs.PRETRAINED / "MODEL_CARD.md").read_text(encoding="utf-8"), nl=False)
+        click.echo((model_dir.PRETRAINED / "MODEL_CARD.md").read_text(encoding="utf-8"), nl=False)
         context.exit()
 
 
@@ -68,8 +68,8 @@ def main(paths: tuple[str, ...], **options: Any) -> int:
 
 def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     """Say which model is taken, and tag `photos` with it."""
-    run = config.run or runs.default_model()
-    taken = runs.describe_model(run)
+    run = config.run or model_dir.default_model()
+    taken = model_dir.describe_model(run)
     # With --json, stdout holds the objects and nothing else.
     click.echo(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)

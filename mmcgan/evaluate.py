@@ -16,9 +16,10 @@ from eval.evaluation import evaluate
 from eval.pages.gallery import build_gallery
 from eval.pages.report import write_report
 from mmcgan.cli import config_options, given, run_command
+from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import FILE_NAME, Dataset, newest_data, read_dataset
-from mmcgan.training.runs import RunDir, newest_finished_run
+from mmcgan.training.runs import RunDir
 
 _PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu")
 

@@ -17,7 +17,7 @@ from helpers.studies import small_rivals
 
 from mmcgan import evaluate, train
 from mmcgan.cli import run_command
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.prepared.dataset import (
@@ -142,7 +142,7 @@ def run_train(dataset: Dataset, folder: Path, *options: str) -> int:
 
 def assert_is_a_model(run: Path, dataset: Dataset) -> None:
     """Every weight is a number, the log has no other, and photos get tags with scores."""
-    model = load_model(RunDir(run))
+    model = read_model(RunDir(run))
     state = model.generator.state_dict()
     assert [name for name, t in state.items() if not torch.isfinite(t).all()] == []
     assert np.isfinite(model.vocabulary.vectors).all()

@@ -5,7 +5,7 @@ from helpers.photos import make_photo
 
 from mmcgan.__main__ import main
 from mmcgan.cli import run_command
-from mmcgan.training import runs
+from mmcgan.inference import model_dir
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def test_tagging_without_a_run_says_that_it_takes_the_packaged_model(photos, cap
 
 @pytest.mark.usefixtures("stand_in", "packaged")
 def test_tagging_without_a_run_says_which_of_runs_it_takes(photos, trained, capsys):
-    runs.RUNS.mkdir()
-    (runs.RUNS / "mine").symlink_to(trained[1])
+    model_dir.RUNS.mkdir()
+    (model_dir.RUNS / "mine").symlink_to(trained[1])
     assert run_command(main, [photos[0]]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"run: {runs.RUNS / 'mine'}"
+    assert capsys.readouterr().out.splitlines()[0] == f"run: {model_dir.RUNS / 'mine'}"
 
 
 def test_tagging_without_any_model_is_one_line(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "none")
+    monkeypatch.setattr(model_dir, "PRETRAINED", tmp_path / "none")
     assert run_command(main, [photos[0]]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
@@ -102,4 +102,4 @@ def test_a_folder_that_holds_no_run_is_named(tmp_path, photos, capsys):
 
 def test_model_card_is_printed_without_a_photo(capsys):
     assert run_command(main, ["--model-card"]) == 0
-    assert capsys.readouterr().out == (runs.PRETRAINED / "MODEL_CARD.md").read_text("utf-8")
+    assert capsys.readouterr().out == (model_dir.PRETRAINED / "MODEL_CARD.md").read_text("utf-8")

@@ -14,10 +14,11 @@ import mmcgan
 from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds, python
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
+from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.backbone import restore_backbone
 from mmcgan.inference.photos.images import open_photo
-from mmcgan.training.runs import PRETRAINED, RunDir
+from mmcgan.training.runs import RunDir
 
 IMPORT_LIMIT, FIRST_TAG_LIMIT = 0.2, 3.0  # seconds
 N_PHOTOS = 1000  # that are tagged by one command
@@ -76,7 +77,7 @@ def _warm_row(path: Path, repeats: int) -> Row:
 
 def _bulk_row(paths: Sequence[Path], extract: Extract, starting: float, repeats: int) -> Row:
     """Tag photos by one command; `starting` are the seconds of the first tag in a process."""
-    backbone = restore_backbone(load_model(RunDir(PRETRAINED)).backbone)
+    backbone = restore_backbone(read_model(RunDir(PRETRAINED)).backbone)
     out = paths[0].parent / "tags.jsonl"
     seconds = median_seconds(
         {

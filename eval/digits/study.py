@@ -92,7 +92,7 @@ def measure(
 def _save(run: RunDir, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write the generator of a run; the weights come last and make the run finished."""
     write_json(run.model_path, facts)
-    run.write_weights(weights)
+    run.write_weights({name: tensor.cpu().numpy() for name, tensor in weights.items()})
     run.finish()
 
 

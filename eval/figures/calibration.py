@@ -28,7 +28,7 @@ def calibration(model: Model, judged: Judged) -> dict[str, Any]:
 
     `judged` is what the model's own ranking says, beside the truth.
     """
-    if model.ranking == "mean" and model.bias is None:
+    if not model.scores_are_probabilities:
         return {}
     best, right = judged.ranking.scores[:, :N_GIVEN], judged.hits[:, :N_GIVEN].ravel()
     scores = {"as ranked": best}

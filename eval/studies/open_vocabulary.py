@@ -40,13 +40,13 @@ from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, va
 from eval.studies.word_map import WordMap, fit_word_map
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import DataError, RunError
+from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Ranking, rank_draws, rank_scores
+from mmcgan.inference.words.ranking import Draws, Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.options import Config, option
 from mmcgan.training.prepared.dataset import SPLITS, Dataset, newest_data, read_dataset
-from mmcgan.training.runs import newest_finished_run
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -209,7 +209,7 @@ def ask_run(tagger: Tagger, word_map: WordMap, words: Words, features: FloatArra
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
             for index, parts in zip(indexes, ranked, strict=True):
-                parts.append(rank_draws(samples, index, "mean").rank(MIAP_DEPTH))
+                parts.append(Draws.of(samples, index).means.rank(MIAP_DEPTH))
             bar.update(batch.stop - batch.start)
     return Answers(*(Ranking.join(parts) for parts in ranked))
 

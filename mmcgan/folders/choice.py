@@ -32,7 +32,7 @@ class Choice:
         # `--k` alone prints what `mmcgan.tag` gives.
         is_asked = config.k is None or config.is_of_library
         folds = is_asked and not config.no_fold
-        doubles: Mapping[str, str] = tagger.model.doubles if folds else {}
+        doubles: Mapping[str, str] = tagger.model.synonyms if folds else {}
         if config.k is None and config.threshold is None:
             fitted = tagger.model.calibration
             return cls(BEST, fitted.threshold if fitted else 0.0, 1, doubles)

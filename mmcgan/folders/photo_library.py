@@ -23,6 +23,7 @@ from mmcgan.folders.choice import Choice
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.summary import Summary
 from mmcgan.folders.tag_list import TagList
+from mmcgan.inference.model_dir import ModelDir, model_name
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.metadata import (
     Change,
@@ -34,7 +35,6 @@ from mmcgan.metadata import (
     plan_removal,
     plan_sidecar,
 )
-from mmcgan.training.runs import RunDir, model_name
 
 Result = list[Tag] | MmcganError
 Show = Callable[[str, Result], None]
@@ -160,7 +160,7 @@ def tagging_name(run: Path, config: TagConfig) -> str:
     the tags depend on, so that the same name stands for the same tags.
     """  # fmt: skip
     digest = hashlib.sha256()
-    for path in (RunDir(run).model_path, RunDir(run).weights_path):
+    for path in (ModelDir(run).model_path, ModelDir(run).weights_path):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     options = [config.k, config.threshold, config.no_fold, config.prefix, config.seed]
     digest.update(json.dumps(options).encode())

@@ -7,10 +7,13 @@ V words, K members.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from mmcgan.arrays import FloatArray
+from mmcgan.inference.network import Network, NetworkRecord, build_network
 from mmcgan.training.config import TrainConfig
 
 
@@ -133,8 +136,6 @@ class MixtureGenerator(nn.Module):
     hidden units, where the word table has a block for it, and E = H. `condense` gives it outputs.
     """
 
-    spread: Tensor
-
     def __init__(self, feature_size: int, vector_size: int | None, config: TrainConfig):
         super().__init__()
         self.noise_size, self.n_members = config.noise_size, config.members
@@ -143,8 +144,7 @@ class MixtureGenerator(nn.Module):
         )
         self.noise_layer = nn.Linear(config.noise_size, config.noise_units, bias=False)
         self.reach = nn.Linear(config.noise_units, config.image_units, bias=False)
-        # How far the noise reaches when tagging; fitted on dev after the training.
-        self.register_buffer("spread", torch.ones(()))
+        self.noise_scale = 1.0  # how far the noise reaches; another one is fitted for tagging
 
     def forward(self, noise: Tensor, image_features: Tensor) -> Tensor:
         """Map noise (B, S, Z), or (1, S, Z) for all, and features (B, D) to vectors (B, S, E).
@@ -158,7 +158,7 @@ class MixtureGenerator(nn.Module):
             assert isinstance(member, Member)
             location, gate = member(image_features)  # (B, H), (B, U)
             reach = self.reach(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, H)
-            draws.append(member.output(location.unsqueeze(1) + self.spread * reach))
+            draws.append(member.output(location.unsqueeze(1) + self.noise_scale * reach))
         return torch.cat(draws, dim=1)
 
     sample = forward
@@ -299,6 +299,45 @@ def build_generator(
         config.noise_size, feature_size, vector_size, noise_units=config.noise_units,
         condition_units=config.image_units, dropout=config.dropout,
     )  # fmt: skip
+
+
+def as_network(
+    generator: Generator | MixtureGenerator, outputs: Mapping[str, FloatArray]
+) -> Network:
+    """Return a generator as it answers, with `outputs` in the place of, or beside, its weights."""
+    weights = {name: t.detach().cpu().numpy() for name, t in generator.state_dict().items()}
+    weights |= outputs
+    noise_units, noise_size = weights["noise_layer.weight"].shape
+    is_mixture = isinstance(generator, MixtureGenerator)
+    first = weights["members.0.trunk.weight" if is_mixture else "condition_layer.weight"]
+    record = NetworkRecord(
+        kind="mixture" if is_mixture else "linear",
+        generators=generator.n_members,
+        feature_size=first.shape[1],
+        vector_size=len(weights["members.0.output.weight" if is_mixture else "output.weight"]),
+        noise_size=noise_size,
+        noise_units=noise_units,
+        image_units=first.shape[0],
+    )
+    return build_network(record, weights)
+
+
+def as_generator(network: Network) -> Generator | MixtureGenerator:
+    """Return a network as a torch module, in evaluation mode."""
+    record = network.record
+    config = TrainConfig(
+        generator=record.kind,
+        members=record.generators,
+        draws=2 * record.generators,
+        **{name: getattr(record, name) for name in ("noise_size", "noise_units", "image_units")},
+    )
+    with torch.random.fork_rng():
+        generator = build_generator(record.feature_size, record.vector_size, config)
+    weights = {name: network.weights[name] for name in network.shapes(record)}
+    generator.load_state_dict({n: torch.from_numpy(a).float() for n, a in weights.items()})
+    if isinstance(generator, MixtureGenerator):
+        generator.noise_scale = record.noise_scale
+    return generator.eval()
 
 
 def build_networks(

@@ -12,33 +12,15 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmcgan.errors import RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
-
-if TYPE_CHECKING:  # torch takes long to import, and whoever tags may do without
-    from torch import Tensor
-
-RUNS = Path("runs")
-PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the model that ships with mmcgan
+from mmcgan.inference.model_dir import RUNS, ModelDir
 
 
-class RunDir:
+class RunDir(ModelDir):
     """One run folder."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    @property
-    def weights_path(self) -> Path:
-        """The file that makes a run finished."""
-        return self.path / "model.safetensors"
-
-    @property
-    def model_path(self) -> Path:
-        """The description of the model."""
-        return self.path / "model.json"
 
     @property
     def log_path(self) -> Path:
@@ -52,11 +34,6 @@ class RunDir:
     @property
     def _checkpoint_path(self) -> Path:
         return self.path / "checkpoint.pt"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run holds a whole model."""
-        return self.weights_path.is_file()
 
     @property
     def is_started(self) -> bool:
@@ -121,15 +98,6 @@ class RunDir:
             ) from None
         return state
 
-    def write_weights(self, tensors: dict[str, Tensor]) -> None:
-        """Write the model's weights, which makes the run finished."""
-        # Through memory, so that a full disk is an OSError like anywhere else.
-        from safetensors.torch import save
-
-        data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-        with atomic_path(self.weights_path) as partial:
-            partial.write_bytes(data)
-
     def finish(self) -> None:
         """Remove what only an unfinished run needs."""
         self._checkpoint_path.unlink(missing_ok=True)
@@ -144,47 +112,6 @@ class FollowedRun(RunDir):
     write_config = log = cut_log = save_checkpoint = write_weights = finish = _leave
 
 
-def newest_finished_run(parent: Path = RUNS) -> Path:
-    """Return the finished run folder under `parent` whose model is the newest.
-
-    Raises `RunError` if there is none.
-    """
-    newest = _newest_finished(parent)
-    if newest is None:
-        raise RunError(
-            f"no finished run under {parent}/; train one with python -m mmcgan.train, or name "
-            "one with --run"
-        )
-    return newest
-
-
-def describe_model(run: Path) -> str:
-    """Say in a few words which model is taken."""
-    return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"
-
-
-def model_name(run: Path) -> str:
-    """Return what keywords written by a model say of it: the name of its run."""
-    return "mmcgan" if run == PRETRAINED else run.resolve().name
-
-
-def default_model(parent: Path = RUNS) -> Path:
-    """Return the newest finished run folder under `parent`, without one the packaged model.
-
-    Raises `RunError` if that is missing too.
-    """
-    newest = _newest_finished(parent)
-    if newest is not None:
-        return newest
-    if not RunDir(PRETRAINED).is_finished:
-        raise RunError(
-            f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
-            f"(no {RunDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
-            "name one with --run, or install mmcgan with its model"
-        )
-    return PRETRAINED
-
-
 def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
     """Return the started, unfinished run folder with the highest number, None without one."""
     found = [p for p in _numbered(parent) if RunDir(p).is_started and not RunDir(p).is_finished]
@@ -194,13 +121,6 @@ def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
 def next_run(parent: Path = RUNS) -> Path:
     """Return the path of the next numbered run folder: 0001, 0002, …"""
     return parent / f"{max((int(p.name) for p in _numbered(parent)), default=0) + 1:04d}"
-
-
-def _newest_finished(parent: Path) -> Path | None:
-    found = [p for p in parent.glob("*/") if RunDir(p).is_finished]
-    return max(
-        found, key=lambda p: (RunDir(p).weights_path.stat().st_mtime_ns, p.name), default=None
-    )
 
 
 def _numbered(parent: Path) -> list[Path]:

@@ -37,7 +37,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-def find_doubles(
+def find_synonyms(
     vocabulary: Vocabulary, tags: sparse.csr_array, image_features: Rows
 ) -> dict[str, str]:
     """Return the doubles among V words: each with the word that takes its place, the most used.

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import sparse
 from torch import nn
 
 from mmcgan.errors import DataError
-from mmcgan.inference.calibration import MAX_SCORES, Calibration, fit_calibration
-from mmcgan.inference.model import Model, save_model
+from mmcgan.inference.model import write_model
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
 from mmcgan.inference.words.vocabulary import Vocabulary, transform_words
-from mmcgan.training.bias import with_fitted_bias
 from mmcgan.training.config import TagSource, TrainConfig
+from mmcgan.training.finish import ModelMaker
 from mmcgan.training.game import Examples, TagGame
 from mmcgan.training.loop import Best, Validation, fit
 from mmcgan.training.memory import require_memory
 from mmcgan.training.neighbours import find_neighbours
 from mmcgan.training.networks import build_networks
-from mmcgan.training.noise_scale import fit_spread
 from mmcgan.training.prepared.dataset import Dataset
-from mmcgan.training.prepared.feature_rows import StandardizedRows, Standardizer
-from mmcgan.training.project_words import condense
+from mmcgan.training.prepared.feature_rows import StandardizedRows, fit_standardizer
 from mmcgan.training.ranks import ALONE, Ranks
 from mmcgan.training.runs import RunDir
 from mmcgan.training.schedules import learning_rate
-from mmcgan.training.synonyms import find_doubles
 from mmcgan.training.trainer import Trainer
 
 Score = Callable[[Ranking, sparse.csr_array], float]
@@ -70,13 +66,14 @@ class Task:
 
     def validation(self, score: Score) -> Callable[[nn.ModuleDict], Validation]:
         """Return the evaluation on dev: `score` of the ranking against the tags learnt."""
-        features, relevant = self._dev
+        features, relevant = self.maker.dev
 
-        def validate(taggers: nn.ModuleDict) -> Validation:
+        def validate(learners: nn.ModuleDict) -> Validation:
+            tagger = Tagger(self.maker.model(learners, {}), seed=self.config.seed)
             rankings, n_distinct = [], []
-            for ranked in self._tagger(taggers).ranked(features):  # the draws of all take too much
-                rankings.append(ranked.rank(10))
-                n_distinct.append(count_distinct(ranked.draws.nearest))
+            for draws in tagger.draws(features):  # those of all photos take too much
+                rankings.append(tagger.scorer.of(draws).rank(10))
+                n_distinct.append(count_distinct(draws.nearest))
             precision = score(Ranking.join(rankings), relevant)
             distinct = float(np.concatenate(n_distinct).mean())
             warning = COLLAPSED if distinct < COLLAPSED_WORDS else ""
@@ -113,60 +110,20 @@ class Task:
             "best_dev_P@10": best.score,
             "refitted_on_dev": self.config.refit,
         }
-        model = self._model(taggers, facts)
-        # Dev says nothing of new photos where it is learnt from.
-        if model.bias is not None and not self.config.refit:
-            model = with_fitted_bias(model, *self._dev)
-        facts |= fit_spread(Tagger(model, seed=self.config.seed), *self._dev)
-        if not self.config.refit:
-            model = replace(model, calibration=self._calibration(model))
-        model = replace(model, doubles=self._doubles())
-        save_model(run, model, self.config)
+        write_model(run, self.maker.finished(taggers, facts))
         run.finish()
 
-    def _calibration(self, model: Model) -> Calibration | None:
-        """Return what makes probabilities of the scores on dev; None if they are cosines."""
-        if model.ranking == "mean" and model.bias is None:
-            return None
-        every_word = np.arange(len(model.vocabulary))
-        n_photos = max(MAX_SCORES // len(every_word), 1)
-        features, tags = self._dev
-        ranked = Tagger(model, seed=self.config.seed).ranked_to_tag(features[:n_photos])
-        scores = np.concatenate([batch.scores_of(every_word)[0] for batch in ranked])
-        return fit_calibration(scores, tags[:n_photos])
-
-    def _doubles(self) -> dict[str, str]:
-        """Return the doubles among the words, as the photos learnt from have them."""
-        examples = self.game.examples
-        photos, words = examples.pairs.cpu().numpy().T
-        shape = examples.n_tagged, len(self.vocabulary)
-        tags = sparse.csr_array((np.ones(len(photos)), (photos, words)), shape)
-        return find_doubles(self.vocabulary, tags, examples.image_features)
-
     @cached_property
-    def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:
-        """Return the features (M, D) and the 0/1 tags (M, V) of dev, as far as it is looked at."""
-        rows = self.dataset.measured_rows("dev", len(self.vocabulary))
-        tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
-        return self.dataset.features[rows], sparse.csr_array(tags[rows])
-
-    def _model(self, taggers: nn.ModuleDict, facts: dict[str, object]) -> Model:
-        vocabulary, bias = self.vocabulary, None
-        generator, words = taggers["generator"], taggers["words"]
-        if self.config.learns_spaces:
-            examples = self.game.examples
-            seen = examples.image_features, examples.n_tagged
-            generator, words = condense(generator, words, *seen, self.config)  # type: ignore[arg-type]
-        if self.config.retrieval:
-            table, bias = (p.detach().cpu().numpy() for p in words.parameters())
-            vocabulary = Vocabulary(vocabulary.words, table[0], vocabulary.n_photos)
-        return Model(
-            lambda: generator,  # type: ignore[arg-type, return-value]
-            vocabulary, bias, self.config.ranking, self.standardizer, self.dataset.backbone, facts,
-        )  # fmt: skip
-
-    def _tagger(self, taggers: nn.ModuleDict) -> Tagger:
-        return Tagger(self._model(taggers, {}), seed=self.config.seed)
+    def maker(self) -> ModelMaker:
+        """What makes models of the networks."""
+        return ModelMaker(
+            self.dataset,
+            self.config,
+            self.tags,
+            self.vocabulary,
+            self.standardizer,
+            self.game.examples,
+        )
 
 
 def build_task(
@@ -191,7 +148,7 @@ def build_task(
     require_memory(len(vocabulary), config, device)
     splits = ("train", "dev") if config.refit else ("train",)
     rows = np.sort(np.concatenate([dataset.rows(split) for split in splits]))
-    standardizer = Standardizer.fit(dataset.features, rows)
+    standardizer = fit_standardizer(dataset.features, rows)
     matrix = sparse.csr_array(dataset.tag_matrix(tags, vocabulary.words)[rows])
     # Open in the paper: both networks see features and words of variance 1 a component. With words
     # of norm 1 beside such features, a generator without an output unit soon runs away.

@@ -14,9 +14,9 @@ import click
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import DependencyError, OptionError
 from mmcgan.folders.config import RUN_HELP
+from mmcgan.inference import model_dir
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
-from mmcgan.training import runs
 from mmcgan.training.prepared.dataset import read_dataset
 
 MAX_CONNECTIONS = 64
@@ -61,12 +61,12 @@ def load_desk(config: WebConfig) -> Any:
     from mmcgan.web.service import Desk
     from mmcgan.web.training_photos import Album
 
-    run = config.run or runs.default_model()
-    click.echo(runs.describe_model(run))
+    run = config.run or model_dir.default_model()
+    click.echo(model_dir.describe_model(run))
     tagger = Tagger.load(run)
     tagger.backbone.features([])
     album = Album.of(read_dataset(config.data), tagger.model) if config.data else None
-    return Desk(tagger, runs.model_name(run), album)
+    return Desk(tagger, model_dir.model_name(run), album)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -82,7 +82,7 @@ class Desk:
         """Return the words that most draws of this noise come nearest to, with their shares."""
         model, index = self.tagger.model, self.tagger.index
         samples = model.sample(self._photo(key).features, self.tagger.n_samples, seed)
-        draws = Draws(index.queries(samples), index)
+        draws = Draws.of(samples, index)
         ranking = count_votes(draws, draws.neighbours(1)).rank(k)
         words = model.vocabulary.words
         pairs = zip(ranking.rows[0], ranking.scores[0], strict=True)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from mmcgan.errors import DataError
 from mmcgan.inference.model import Model
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.dataset import SPLITS, Dataset
-from mmcgan.training.prepared.feature_rows import Standardizer
 
 _SAME = ("name", "weights_sha256", "feature_size")  # of two backbones whose features compare
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from mmcgan.errors import OptionError
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.training import memory
 from mmcgan.training.config import TrainConfig
 from mmcgan.training.memory import require_memory, total_memory
-from mmcgan.training.prepared.feature_rows import Standardizer
 from mmcgan.training.task import build_task
 
 CPU = torch.device("cpu")

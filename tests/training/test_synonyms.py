@@ -11,10 +11,10 @@ from scipy import sparse
 
 from mmcgan.errors import RunError
 from mmcgan.files import read_json, write_json
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
 from mmcgan.inference.words.vocabulary import Vocabulary, normalize_tag, unit_rows
 from mmcgan.training.runs import RunDir
-from mmcgan.training.synonyms import _listed, _may_be_doubles, find_doubles
+from mmcgan.training.synonyms import _listed, _may_be_doubles, find_synonyms
 
 N = 400
 # Of each word: the scenes in whose photos it is, and how often it is there.
@@ -54,31 +54,31 @@ def with_tags(photos: dict[str, list[int]]) -> dict[str, str]:
         tags[photos[word], i] = 1
     counts = tags.sum(axis=0).astype(np.int64)
     vocabulary = Vocabulary(words, unit_rows(np.eye(len(words))), counts)
-    return find_doubles(vocabulary, sparse.csr_array(tags), torch.ones(60, 3))
+    return find_synonyms(vocabulary, sparse.csr_array(tags), torch.ones(60, 3))
 
 
 def test_words_that_say_the_same_are_folded_and_no_others():
-    assert find_doubles(*library()) == {"flowers": "flower", "mar": "sea", "ocean": "sea"}
+    assert find_synonyms(*library()) == {"flowers": "flower", "mar": "sea", "ocean": "sea"}
 
 
 def test_pairs_and_photos_in_parts_give_the_same_doubles(monkeypatch):
-    whole = find_doubles(*library())
+    whole = find_synonyms(*library())
     monkeypatch.setattr("mmcgan.training.prepared.feature_rows.CHUNK_BYTES", 1)
-    assert find_doubles(*library()) == whole != {}
+    assert find_synonyms(*library()) == whole != {}
 
 
 def test_the_form_that_is_used_most_wins():
     words = LIBRARY | {"flowers": ("garden", 0.9), "ocean": ("coast", 0.95)}
-    assert find_doubles(*library(words)) == {"flower": "flowers", "mar": "ocean", "sea": "ocean"}
+    assert find_synonyms(*library(words)) == {"flower": "flowers", "mar": "ocean", "sea": "ocean"}
 
 
 def test_words_that_mean_something_else_here_are_not_folded():
     words = LIBRARY | {"mar": ("face", 0.4)}  # photos of March, say
-    assert "mar" not in find_doubles(*library(words))
+    assert "mar" not in find_synonyms(*library(words))
 
 
 def test_the_same_library_gives_the_same_doubles_in_the_same_order():
-    assert list(find_doubles(*library()).items()) == list(find_doubles(*library()).items())
+    assert list(find_synonyms(*library()).items()) == list(find_synonyms(*library()).items())
 
 
 def test_a_library_without_such_words_has_no_doubles():
@@ -128,7 +128,7 @@ def test_no_chain_of_doubles_leads_to_a_word_that_is_no_double():
 @pytest.mark.parametrize("fixture", ["trained", "trained_modern"])
 def test_a_run_keeps_the_doubles_of_its_library(fixture, request):
     stored = read_json(request.getfixturevalue(fixture)[1] / "model.json", RunError)
-    model = load_model(RunDir(request.getfixturevalue(fixture)[1]))
+    model = read_model(RunDir(request.getfixturevalue(fixture)[1]))
     assert model.doubles == stored["doubles"]
     assert model.doubles == {"animal": "animals", "katze": "cat", "mar": "sea"}
 
@@ -138,8 +138,8 @@ def test_doubles_of_words_that_a_model_does_not_have_are_refused(trained, tmp_pa
     description = read_json(trained[1] / "model.json", RunError)
     write_json(tmp_path / "model.json", description | {"doubles": {"sea": "gone"}})
     with pytest.raises(RunError, match="doubles of words that it does not have"):
-        load_model(RunDir(tmp_path))
+        read_model(RunDir(tmp_path))
     del description["doubles"]
     write_json(tmp_path / "model.json", description)
-    assert load_model(RunDir(tmp_path)).doubles == {}
-    assert replace(load_model(RunDir(tmp_path)), doubles={"mar": "sea"}).doubles
+    assert read_model(RunDir(tmp_path)).doubles == {}
+    assert replace(read_model(RunDir(tmp_path)), doubles={"mar": "sea"}).doubles

@@ -12,7 +12,7 @@ import torch
 
 from eval.figures.metrics import mean_precision
 from eval.studies.ablation import ablation_rows
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
 from mmcgan.training.bias import with_fitted_bias
@@ -39,7 +39,7 @@ def train(task: Task, path: Path) -> RunDir:
     run = RunDir(path)
     run.write_config({})
     task.train(run, mean_precision)
-    model = load_model(run)
+    model = read_model(run)
     assert all(torch.isfinite(t).all() for t in model.generator.state_dict().values())
     assert np.isfinite(model.vocabulary.vectors).all()
     tags = Tagger(model, 0).tag_features(task.dataset.features[:2], 5)
@@ -182,7 +182,7 @@ def test_model_has_the_best_networks_and_not_the_last(make_dataset, tmp_path):
     run = RunDir(tmp_path)
     run.write_config({})
     task.save(run, best)
-    model = load_model(run)
+    model = read_model(run)
     saved = model.generator.state_dict()
     for name, weights in wanted["generator"].items():
         if name != "spread":
@@ -206,12 +206,12 @@ def test_model_has_the_running_average(make_dataset, tmp_path):
         taggers["generator"].members[0].trunk.weight.detach()
         for taggers in (task.trainer.average.module, task.trainer.learners)
     )
-    saved = load_model(run).generator.members[0].trunk.weight.detach()
+    saved = read_model(run).generator.members[0].trunk.weight.detach()
     assert torch.equal(saved, averaged.half().float())
     assert not torch.equal(saved, last.half().float())
     # Dev was learnt from: it has no say in the bias.
     learnt = task.trainer.average.module["words"].bias.detach().numpy()
-    assert np.allclose(load_model(run).bias, learnt, atol=0.01)
+    assert np.allclose(read_model(run).bias, learnt, atol=0.01)
 
 
 def test_facts_say_what_was_learnt_from(make_dataset, tmp_path):
@@ -222,7 +222,7 @@ def test_facts_say_what_was_learnt_from(make_dataset, tmp_path):
     n_photos = {}
     for refit in (False, True):
         run = train(task_of(dataset, refit=refit, epochs=3), tmp_path / str(refit))
-        facts = load_model(run).facts
+        facts = read_model(run).facts
         assert facts["refitted_on_dev"] is refit
         assert facts["dataset_id"] == dataset.dataset_id
         assert facts["n_untagged_photos"] == 3

@@ -46,8 +46,8 @@ def test_desk_says_what_share_of_the_draws_comes_nearest_to_each_word(desk):
     key, features = receive(desk, make_photo("red")), desk.tagger.features(make_photo("red"))
     words = desk.tagger.model.vocabulary.words
     for seed in (0, 7):
-        ranked = next(replace(desk.tagger, seed=seed).ranked(features))
-        nearest = [words[row] for row in ranked.draws.nearest[0]]
+        draws = next(replace(desk.tagger, seed=seed).draws(features))
+        nearest = [words[row] for row in draws.nearest[0]]
         shares = {word: nearest.count(word) / len(nearest) for word in set(nearest)}
         found = desk.draws(key, seed, 1000)
         assert dict(found) == pytest.approx(shares)

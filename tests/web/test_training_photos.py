@@ -9,7 +9,7 @@ from helpers.thumbnails import with_thumbnails
 pytest.importorskip("fastapi", reason="needs the extra web")
 
 from mmcgan.errors import DataError
-from mmcgan.inference.model import Model, load_model
+from mmcgan.inference.model import Model, read_model
 from mmcgan.training.prepared.dataset import Dataset, read_dataset
 from mmcgan.training.runs import RunDir
 from mmcgan.web.training_photos import Album
@@ -22,7 +22,7 @@ def dataset(trained) -> Dataset:
 
 @pytest.fixture
 def model(trained) -> Model:
-    return load_model(RunDir(trained[1]))
+    return read_model(RunDir(trained[1]))
 
 
 def test_album_has_the_photos_of_train_that_have_a_thumbnail(dataset, model):

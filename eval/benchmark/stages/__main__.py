@@ -36,7 +36,7 @@ from eval.benchmark.search import draws_of_photos, tree_of_words
 from mmcgan.cli import run_command
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.training.prepared.dataset import FILE_NAME, read_dataset, write_dataset
 
 FEATURE_SIZE = 1280
@@ -104,7 +104,8 @@ def rank(_: int, n_words: int, __: Path) -> None:
     """Rank the words of a large dictionary for the draws of some photos."""
     random = np.random.default_rng(0)
     words = tree_of_words(n_words, random)
-    rank_draws(draws_of_photos(words, N_PHOTOS, random), WordIndex(words), "vote").rank(10)
+    draws = Draws.of(draws_of_photos(words, N_PHOTOS, random), WordIndex(words))
+    count_votes(draws).rank(10)
 
 
 STAGES: dict[str, Callable[[int, int, Path], None]] = {

@@ -50,7 +50,7 @@ class PixelNetwork(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the features (B, D) of pixels (B, H, W, 3) uint8."""
         images = pixels.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
-        return self.network((images - self.mean) / self.std)  # type: ignore[no-any-return]
+        return self.network((images - self.mean) / self.std)
 
 
 def build_runtime(

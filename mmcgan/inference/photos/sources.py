@@ -90,7 +90,7 @@ class _PooledFeatures(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network.extract_features(images).mean((2, 3))  # type: ignore[no-any-return]
+        return self.network.extract_features(images).mean((2, 3))
 
 
 class _Joined(nn.Module):
@@ -148,7 +148,7 @@ class _ImageEncoder(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         output = self.visual(images)
-        return output[0] if isinstance(output, tuple) else output  # type: ignore[no-any-return]
+        return output[0] if isinstance(output, tuple) else output
 
 
 def _load_open_clip(model: str) -> Source:
