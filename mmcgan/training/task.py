@@ -32,7 +32,7 @@ from mmcgan.training.project_words import condense
 from mmcgan.training.ranks import ALONE, Ranks
 from mmcgan.training.runs import RunDir
 from mmcgan.training.schedules import learning_rate
-from mmcgan.training.synonyms import find_doubles
+from mmcgan.training.synonyms import find_synonyms
 from mmcgan.training.trainer import Trainer
 
 Score = Callable[[Ranking, sparse.csr_array], float]
@@ -141,7 +141,7 @@ class Task:
         photos, words = examples.pairs.cpu().numpy().T
         shape = examples.n_tagged, len(self.vocabulary)
         tags = sparse.csr_array((np.ones(len(photos)), (photos, words)), shape)
-        return find_doubles(self.vocabulary, tags, examples.image_features)
+        return find_synonyms(self.vocabulary, tags, examples.image_features)
 
     @cached_property
     def _dev(self) -> tuple[npt.NDArray[np.float32], sparse.csr_array]:

@@ -62,8 +62,14 @@ def test_at_least_one_is_given_where_none_reaches_the_threshold():
 
 def test_doubles_are_folded_into_the_word_in_their_place_with_the_best_of_their_scores():
     doubles = {"ocean": "sea", "mar": "sea", "flowers": "flower"}
-    ranked = [Tag("mar", 0.8), Tag("sky", 0.7), Tag("sea", 0.6), Tag("flowers", 0.5),
-              Tag("ocean", 0.4), Tag("sun", 0.3)]  # fmt: skip
+    ranked = [
+        Tag("mar", 0.8),
+        Tag("sky", 0.7),
+        Tag("sea", 0.6),
+        Tag("flowers", 0.5),
+        Tag("ocean", 0.4),
+        Tag("sun", 0.3),
+    ]
     expected = [Tag("sea", 0.8), Tag("sky", 0.7), Tag("flower", 0.5), Tag("sun", 0.3)]
     assert Choice(10, doubles=doubles).among(ranked) == expected
     assert Choice(2, doubles=doubles).among(ranked) == expected[:2]

@@ -29,7 +29,7 @@ FORMS = STYLES | {
     "comments": packet(subject("sea").replace("<rdf:li>", "<!-- a --> <rdf:li>") + "<!-- b -->"),
     "two subjects": packet(subject("sea") + subject("sun")),
     "lists without a subject": packet(subject("a|b", tag="lr:hierarchicalSubject")),
-}  # fmt: skip
+}
 
 
 def put(data: bytes | None, *words: str, **options: str) -> bytes:
