@@ -64,9 +64,7 @@ def _cosines(vectors_of: Callable[[IntArray], sparse.csr_array], pairs: IntArray
 
 def _may_be_synonyms(words: Iterable[str]) -> set[tuple[int, int]]:
     """Return the pairs of rows, the lower first, that are spelled alike or listed together."""
-    groups: defaultdict[str | int, list[int]] = defaultdict(
-        list
-    )  # by spelling or line
+    groups: defaultdict[str | int, list[int]] = defaultdict(list)  # by spelling or line
     for row, word in enumerate(words):
         spellings = {_singular(spelled) for spelled in _spellings(word)}
         for group in [*spellings, *_listed().get(word, ())]:
