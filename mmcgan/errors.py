@@ -7,6 +7,12 @@ line prints errors and turns them into an exit status (`mmcgan.cli`).
 from __future__ import annotations
 
 
+def one_line(reason: Exception, length: int = 200) -> str:
+    """Return the message of another library's error, cut to one line of at most `length`."""
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return text if len(text) <= length else text[:length] + "…"
+
+
 class MmcganError(Exception):
     """Base of all errors that mmcgan raises on purpose; the process ends with `exit_status`."""
 

@@ -70,7 +70,9 @@ def plan_embedded(photo: Path, marks: Marks) -> Change:
     packet = mark(find_slot(data, str(photo)).packet, marks, taken, name)
     after = with_packet(data, packet, str(photo))
     if _without_marks(after, photo) != original:
-        raise MetadataError(f"{photo} could not be made again as it is; nothing is written into it")
+        raise MetadataError(
+            f"tags could not be taken out of {photo} again without a trace; it is left as it is"
+        )
     return PhotoChange(photo, data, after, original)
 
 

@@ -17,7 +17,7 @@ from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.PngImagePlugin import PngImageFile
 
-from mmcgan.errors import MetadataError, PhotoError
+from mmcgan.errors import MetadataError, PhotoError, one_line
 from mmcgan.files import read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
@@ -84,8 +84,7 @@ def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
     except MetadataError as reason:
         problems.append(str(reason))
     except Exception as reason:
-        line = " ".join(str(reason).split()) or type(reason).__name__
-        problems.append(f"{photo} has metadata that cannot be read: {line}")
+        problems.append(f"{photo} has metadata that cannot be read: {one_line(reason)}")
 
 
 def _embedded_packets(image: Image, photo: Path) -> list[Packet]:

@@ -118,7 +118,7 @@ def _wrong_upload(headers: Headers) -> JSONResponse | None:
         return _refused(411, "the length of the upload must be said in Content-Length")
     if int(length) > MAX_UPLOAD_BYTES:
         limit = f"{MAX_UPLOAD_BYTES // 2**20} MiB"
-        return _refused(TOO_LARGE, f"the photo is larger than {limit}, the most that is taken")
+        return _refused(TOO_LARGE, f"the photo is larger than the limit of {limit}")
     return None
 
 

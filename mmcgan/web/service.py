@@ -19,8 +19,8 @@ from typing import IO
 import numpy as np
 
 from mmcgan.arrays import FloatArray
-from mmcgan.errors import MmcganError, PhotoError
-from mmcgan.inference.photos.images import open_header
+from mmcgan.errors import MmcganError
+from mmcgan.inference.photos.images import check_size, open_header
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.inference.words.vocabulary import unit_rows
@@ -64,7 +64,8 @@ class TaggingService:
         """
         with self._one_at_a_time:
             data = upload.read()
-            _check_pixels(data)
+            with open_header(data) as header:
+                check_size(header, "the photo", MAX_PIXELS)
             photo = HeldPhoto(self.tagger.features(data), _carried_words(data))
             key = secrets.token_urlsafe(16)
             self._held[key] = photo
@@ -114,7 +115,9 @@ class TaggingService:
         marks = Marks(tuple(self.tags(key, k, threshold)), self.model_name, now)
         packet = mark(None, marks, self._photo(key).carried, "the sidecar")
         if packet is None:
-            raise NotHereError("there is no tag to write: the photo has them, or none is so sure")
+            raise NotHereError(
+                "there is no tag to write: the photo has them, or none reaches the score"
+            )
         return packet
 
     def _photo(self, key: str) -> HeldPhoto:
@@ -126,16 +129,6 @@ class TaggingService:
     @cached_property
     def _unit_words(self) -> FloatArray:
         return unit_rows(self.tagger.model.vocabulary.vectors)
-
-
-def _check_pixels(data: bytes) -> None:
-    with open_header(data) as header:
-        width, height = header.size
-    if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"the photo has {width:,} × {height:,} pixels, more than the limit of "
-            f"{MAX_PIXELS // 10**6} megapixels"
-        )
 
 
 def _carried_words(data: bytes) -> frozenset[str]:

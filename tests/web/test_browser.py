@@ -251,7 +251,7 @@ def test_page_shows_ranked_tags_and_the_sliders_cut_them(browser, drop, service)
     assert len(texts(browser, f"{card} bdi")) == 3
     set_slider(browser, "threshold", 100)
     assert texts(browser, f"{card} bdi") == []
-    assert "No tag is so sure." in texts(browser, ".none")
+    assert "No tag reaches this score." in texts(browser, ".none")
 
 
 def test_photos_are_dropped_anywhere_on_the_page(browser, server):

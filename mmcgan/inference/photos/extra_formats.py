@@ -108,6 +108,6 @@ def _open_raw(stream: IO[bytes]) -> Image.Image:
     """Develop a RAW to half its size, upright, with the camera's white balance."""
     with RAW.load().imread(stream) as raw:
         if raw.sizes.raw_width * raw.sizes.raw_height > MAX_SENSOR:
-            raise ValueError(f"its sensor has more than {MAX_SENSOR:,} places")
+            raise ValueError(f"its sensor has more than {MAX_SENSOR:,} pixels")
         pixels = raw.postprocess(half_size=True, use_camera_wb=True)
     return Image.fromarray(pixels)

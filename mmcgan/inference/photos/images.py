@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mmcgan.errors import DependencyError, PhotoError
+from mmcgan.errors import DependencyError, PhotoError, one_line
 from mmcgan.inference.photos.extra_formats import find_extra_decoder
 from mmcgan.inference.photos.segments import JPEG_START, PNG_START
 
@@ -101,16 +101,16 @@ def open_header(data: bytes | Path, name: str | None = None) -> Iterator[Image.I
         try:
             decoder = find_extra_decoder(stream) or _find_decoder(stream, name)
             image = decoder(stream)
-            _check_size(image, name)
+            check_size(image, name, MAX_PIXELS)
             yield image
         except PhotoError:
             raise
         except DependencyError as reason:
             raise PhotoError(f"{name} cannot be opened: {reason}") from None
         except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles
-            raise PhotoError(f"{name} has too many pixels: {_one_line(reason)}") from None
+            raise PhotoError(f"{name} has too many pixels: {one_line(reason)}") from None
         except Exception as reason:  # broken data makes decoders raise nearly anything
-            raise PhotoError(f"{name} is broken or cut short: {_one_line(reason)}") from None
+            raise PhotoError(f"{name} is broken or cut short: {one_line(reason)}") from None
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _file_size(path: Path, name: str) -> int:
     except FileNotFoundError:
         raise PhotoError(f"{name}: there is no such file") from None
     except (OSError, ValueError) as reason:  # ValueError: a zero byte in the path
-        raise PhotoError(f"{name} cannot be read: {_one_line(reason)}") from None
+        raise PhotoError(f"{name} cannot be read: {one_line(reason)}") from None
 
 
 def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
@@ -155,12 +155,13 @@ def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFi
     raise PhotoError(f"{name} is not a photo of a known format ({_KNOWN_FORMATS})")
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    """Raise `PhotoError` if a photo, of which the header is enough, has more than `max_pixels`."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise PhotoError(
             f"{name} has {width:,} × {height:,} pixels, more than the limit of "
-            f"{MAX_PIXELS // 10**6} megapixels"
+            f"{max_pixels // 10**6} megapixels"
         )
 
 
@@ -203,7 +204,3 @@ def _orientation(image: Image.Image) -> int | None:
     except Exception:  # a broken EXIF block is no reason to refuse whole pixels
         return None
     return orientation if isinstance(orientation, int) else None
-
-
-def _one_line(reason: Exception) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__

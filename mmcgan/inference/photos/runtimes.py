@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from mmcgan.arrays import FloatArray, Pixels
-from mmcgan.errors import OptionError
+from mmcgan.errors import OptionError, one_line
 from mmcgan.inference.photos.on_openvino import (
     Runtime,
     check_precision,
@@ -137,9 +137,3 @@ def _convert(ov: ModuleType, module: PixelNetwork, image_size: int) -> Any:
             "use --runtime torch"
         ) from None
     return model
-
-
-def one_line(reason: Exception, length: int = 200) -> str:
-    """Return the message of an error of another library, cut to one line."""
-    text = " ".join(str(reason).split()) or type(reason).__name__
-    return text if len(text) <= length else text[:length] + "…"

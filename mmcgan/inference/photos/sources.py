@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmcgan.errors import DependencyError, OptionError, RunError
-from mmcgan.inference.photos.runtimes import PixelNetwork, one_line
+from mmcgan.errors import DependencyError, OptionError, RunError, one_line
+from mmcgan.inference.photos.runtimes import PixelNetwork
 
 _BUILT_IN = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
 _EXPECTED = (
