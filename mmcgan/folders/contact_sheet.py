@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -96,14 +97,10 @@ def _photos(
     tagged: Sequence[tuple[str | Path, Sequence[Tag]]], files: Sequence[str]
 ) -> Iterator[SheetPhoto]:
     for (path, tags), file in zip(tagged, files, strict=True):
-        yield SheetPhoto(_text(file), tags, _try_thumbnail(Path(path)))
-
-
-def _try_thumbnail(path: Path) -> bytes | None:
-    try:
-        return thumbnail(path)
-    except PhotoError:
-        return None
+        picture = None
+        with suppress(PhotoError):
+            picture = thumbnail(Path(path))
+        yield SheetPhoto(_text(file), tags, picture)
 
 
 def _text(name: str) -> str:

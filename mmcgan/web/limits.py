@@ -95,9 +95,9 @@ class Guard:
     def _is_ours(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+            return name in ("localhost", self._host) or bool(ip_address(name))
+        except ValueError:  # another name than an address, or no Host at all
             return False
-        return name in ("localhost", self._host) or _is_address(name)
 
     def _too_many(self, scope: Scope) -> JSONResponse | None:
         address = scope["client"][0] if scope.get("client") else ""
@@ -129,14 +129,6 @@ async def _read_away(receive: Receive) -> None:
         message = await receive()
         n_bytes += len(message.get("body", b""))
         is_more = message.get("more_body", False)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _refused(status: int, detail: str) -> JSONResponse:

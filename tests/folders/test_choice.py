@@ -1,4 +1,4 @@
-"""Which of the ranked tags are given."""
+"""The choice among ranked tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are photos."""
+"""Photos are found among named files and in folders."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_what_a_user_adds_to_a_packet_of_ours_stays_without_a_trace_of_us():
 
 
 def merged(data: bytes) -> bytes:
-    """What a program makes of `data` that writes all of it anew: one description, attributes."""
+    """Rewrite `data` as some programs do: all of it anew, one description, attributes."""
     found = record(data)
     items = "".join(
         f'<rdf:li m:score="{score}" m:keyword="{keyword}"/>' for keyword, score in found.scores

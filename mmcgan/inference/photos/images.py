@@ -84,9 +84,9 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
         return min(image.size)
 
 
-def orientation_of(data: bytes | Path, name: str | None = None) -> int | None:
-    """Return the EXIF orientation of the encoded photo; raises as `shorter_side`."""
-    with open_header(data, name) as image:
+def orientation_of(data: bytes) -> int | None:
+    """Return the EXIF orientation of the encoded photo; raises as `shorter_side` does."""
+    with open_header(data) as image:
         return _orientation(image)
 
 
