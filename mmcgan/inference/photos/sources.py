@@ -211,8 +211,8 @@ def _remove_classes(network: nn.Module, name: str) -> None:
             head[-1] = nn.Identity()
             return
     raise OptionError(
-        f"--backbone {name}: its last layer is not fully connected, so that it cannot be removed "
-        "to get features; choose another model"
+        f"--backbone {name}: ends in no fully connected layer that could be removed to get "
+        "features; choose another model"
     )
 
 
