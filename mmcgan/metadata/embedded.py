@@ -38,7 +38,7 @@ class PhotoChange(Change):
         return before.packet, after.packet
 
     def apply(self) -> None:
-        """Make the change, wholly or not at all, once there is a copy of the original."""
+        """Make the change, wholly or not at all, after a copy of the original is kept."""
         if not self.is_needed:
             return
         suffix = self.path.suffix.lower()

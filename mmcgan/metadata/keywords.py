@@ -41,7 +41,7 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
     """Return the keywords in a photo and its sidecars, each once, without those that mmcgan wrote.
 
     A keyword that one of the packets records as ours is left out everywhere, as software copies
-    keywords from one place to another. Of a photo that cannot be opened, the sidecars are read.
+    keywords from one place to another. Of a photo that cannot be opened, only sidecars are read.
     """
     problems: list[str] = []
     packets, paths = _read_photo(photo, problems)

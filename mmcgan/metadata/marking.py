@@ -62,8 +62,8 @@ def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> 
     """Return the packet `data` with `marks` in place of any that it has; None stands for no packet.
 
     `taken` are the normalised words that the photo carries elsewhere. A tag that is among them or
-    in the packet is left out, and so is one of ours that a person removed; no packet is made to
-    hold none. Writing the same marks again gives the same bytes, at any time. Raises
+    in the packet is left out, and so is one of ours that a person removed; no packet is made if
+    none is left. Writing the same marks again gives the same bytes, at any time. Raises
     `MetadataError` as `Packet.parse` does, and if the marks could not be taken out again.
     """
     base = None if data is None else unmark(data, name)
@@ -232,9 +232,9 @@ def _mark_cuts(packet: Packet, record: Record) -> Iterator[Edit]:
 
 
 def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterable[Edit]:
-    """Return the edits that take our keywords out of a list, each once, or the list with the last.
+    """Return the edits that take our keywords out of a list, or the whole list if it has no others.
 
-    A person may have added the same keyword again behind ours; that one stays.
+    Each is taken out once: if a person added the same keyword again behind ours, that one stays.
     """
     wanted = Counter(keyword.replace("|", keywords.separator) for keyword in record.keywords)
     ours = []

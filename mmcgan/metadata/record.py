@@ -46,7 +46,7 @@ class Record:
 
     @classmethod
     def of(cls, packet: Packet) -> Record | None:
-        """Return the record in a packet, in the spelling of any program; None without one."""
+        """Return the record in a packet, however a program spells it; None without one."""
         found = packet.properties(AUTOMATIC)
         return cls._read(found[0]) if found else None
 

@@ -61,7 +61,7 @@ class Drawn(BaseModel):
 
 
 class SimilarPhoto(BaseModel):
-    """A photo of the training set: where its thumbnail is, and its tags."""
+    """A photo of the training set: the address of its thumbnail, and its tags."""
 
     thumbnail: str
     tags: list[str]

@@ -35,7 +35,7 @@ N_NEAR = 12  # nearest words, and similar photos
 
 
 class NotHereError(MmcganError):
-    """A photo that is no longer held, or a word or a picture that there is not."""
+    """A photo that is no longer held, or a word or a picture that does not exist."""
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,8 @@ def _restore_source(facts: dict[str, Any]) -> Source:
 def _centre_square(image: Image.Image, size: int) -> Image.Image:
     """Return the centre square of an image as `size` × `size` pixels.
 
-    The same as resizing the shorter side and then cropping, without ever making the large image
-    that a long strip would become.
+    This equals resizing the shorter side and then cropping, without the large image in between that
+    a long strip would become.
     """
     width, height = image.size
     side = min(width, height)

@@ -156,7 +156,7 @@ def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFi
 
 
 def check_size(image: Image.Image, name: str, max_pixels: int) -> None:
-    """Raise `PhotoError` if a photo, of which the header is enough, has more than `max_pixels`."""
+    """Raise `PhotoError` if a photo has more than `max_pixels`; its header is enough to tell."""
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoError(
