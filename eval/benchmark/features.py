@@ -18,9 +18,10 @@ from data_prep.config import PrepareConfig
 from eval.benchmark.photos import Extract, extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
+from mmcgan.arrays import Pixels
 from mmcgan.errors import OptionError
 from mmcgan.inference.photos.backbone import Backbone, load_backbone, restore_network
-from mmcgan.inference.photos.decoding import Pixels, decode_pixels
+from mmcgan.inference.photos.decoding import decode_pixels
 from mmcgan.inference.photos.runtimes import PixelNetwork
 
 FloatArray = npt.NDArray[np.float32]

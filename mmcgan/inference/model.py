@@ -179,7 +179,7 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
         description["backbone"],
         description["facts"],
         Calibration(**calibration) if calibration else None,
-        _synonyms(description["synonyms"], vocabulary),
+        _synonyms(description.get("synonyms", {}), vocabulary),
     )
 
 

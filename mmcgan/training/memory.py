@@ -1,4 +1,4 @@
-"""How much memory there is, asked before a training that would be killed for want of it."""
+"""A check of the memory, made before a training that would be killed for want of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 from mmcgan.errors import OptionError
 from mmcgan.training.config import TrainConfig
 
-# Of a weight: itself, its gradient, two moments, the running average, and the best so far, of which
-# there are two while a better one takes its place.
+# A weight is held seven times: itself, its gradient, two moments, the running average, and the best
+# so far, twice while a better one takes its place.
 COPIES = 7
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> None:
-    """Raise `OptionError` where the tables of words that a run would learn cannot fit."""
+    """Raise `OptionError` if the tables of words that a run would learn cannot fit into memory."""
     if not config.learns_spaces:
         return
     needed = 4 * COPIES * config.members * n_words * config.image_units
@@ -33,7 +33,7 @@ def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> N
 
 
 def total_memory(device: torch.device) -> int | None:
-    """Return the bytes of memory that a device or a container has; None where nothing says."""
+    """Return the bytes of memory of a GPU, or of this machine or container; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     known = []

@@ -58,8 +58,10 @@ def plain_ranking(
         if bias is None:
             scores = plain_cosines(sample, words)
         else:
-            scores = [sum(float(a) * float(b) for a, b in zip(sample, w, strict=True)) + float(c)
-                      for w, c in zip(words, bias, strict=True)]  # fmt: skip
+            scores = [
+                sum(float(a) * float(b) for a, b in zip(sample, w, strict=True)) + float(c)
+                for w, c in zip(words, bias, strict=True)
+            ]
         for row in sorted(range(n_words), key=lambda j: -scores[j])[:n_neighbours]:
             votes[row] += 1
         sums = [total + score for total, score in zip(sums, scores, strict=True)]

@@ -10,14 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from mmcgan.inference.photos import converted, runtimes
+from mmcgan.inference.photos import on_openvino, runtimes
 from mmcgan.inference.photos.runtimes import PixelNetwork, build_runtime
 
 pytest.importorskip("openvino")
 
 TWO, THREE = np.float32(2).tobytes(), np.float32(3).tobytes()
-CHANGES = {"network.bin": (TWO, THREE), "network.xml": (b"Multiply", b"Divide"),
-           "sha256": (b"a", b"b")}  # fmt: skip
+CHANGES = {
+    "network.bin": (TWO, THREE),
+    "network.xml": (b"Multiply", b"Divide"),
+    "sha256": (b"a", b"b"),
+}
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
 
@@ -34,7 +37,7 @@ class Mean(nn.Module):
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return converted.cache_folder()
+    return on_openvino.cache_folder()
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_network_that_was_changed_since_is_made_again(folder, conversions, name)
 
 def test_network_of_another_version_is_made_again(folder, conversions, monkeypatch):
     features(2.0, {"weights": "a"})
-    monkeypatch.setattr(converted, "VERSION", converted.VERSION + 1)
+    monkeypatch.setattr(on_openvino, "VERSION", on_openvino.VERSION + 1)
     features(2.0, {"weights": "a"})
     assert len(conversions) == 2
 
