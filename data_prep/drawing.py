@@ -28,11 +28,11 @@ OVERSAMPLING = 2  # polygons are drawn larger and reduced, which smooths their e
 
 
 def noise(rng: Rng, shape: Shape, across: float, down: float, octaves: int = 4) -> FloatArray:
-    """Return noise (H, W) in 0–1: waves across and down, and in each octave twice as many."""
+    """Return smooth noise (H, W) in 0–1: waves across and down, in each octave twice as many."""
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
-        rows, columns = (max(2, round(n * 2**octave) + 1) for n in (down, across))
-        grid = Image.fromarray(rng.random((rows, columns), np.float32))
+        waves = round(down * 2**octave) + 2, round(across * 2**octave) + 2
+        grid = Image.fromarray(rng.random(np.minimum(waves, shape), np.float32))
         total += np.asarray(grid.resize(shape[::-1], Image.Resampling.BICUBIC)) / 2**octave
     total -= total.min()
     return total / max(float(total.max()), 1e-6)
@@ -76,7 +76,7 @@ Layer = Callable[[Picture], None]
 
 
 def layer(paint: Callable[Concatenate[Picture, Options], None]) -> Callable[Options, Layer]:
-    """Turn a function that paints into one that takes its options and returns the layer."""
+    """Turn a function that paints into one that takes its options and returns a layer."""
 
     def with_options(*args: Options.args, **kwargs: Options.kwargs) -> Layer:
         return lambda picture: paint(picture, *args, **kwargs)
@@ -115,10 +115,7 @@ def land(
     rng, (height, width) = picture.rng, picture.shape
     for base in np.sort(rng.uniform(*top[:2], int(top[2]))):
         rise = rng.uniform(*relief[:2]) * noise(rng, (2, width), relief[2], 1, octaves=5)[0]
-        line, grains = (
-            picture.horizon + np.float32(base) - rise,
-            noise(rng, picture.shape, *grain[:2]),
-        )
+        line, grains = picture.horizon + base - rise, noise(rng, picture.shape, *grain[:2])
         light = (grains + np.clip(0.5 + np.gradient(line) * height, 0, 1)) / 2
         mask = picture.below(line)
         picture.lay(lit(picture.colour(palette), light, grain[2]), mask)
@@ -176,7 +173,7 @@ class Part:
         image = image.reduce(OVERSAMPLING).filter(ImageFilter.GaussianBlur(self.blur * size))
         if box := image.getbbox():
             mask = np.asarray(image.crop(box), np.float32) / np.float32(255)
-            light = noise(picture.rng, mask.shape, 4, 4)
+            light = noise(picture.rng, mask.shape, 4, 4) if self.contrast else mask
             picture.lay(lit(picture.colour(self.palette), light, self.contrast), mask, *box[:2])
 
 

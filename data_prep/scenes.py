@@ -37,11 +37,6 @@ def box(left: float, top: float, right: float, bottom: float) -> Outline:
     return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
-def triangle(y: float, half: float, height: float) -> Outline:
-    """Return a triangle that stands on y."""
-    return (-half, y), (half, y), (0, y - height)
-
-
 DAY = "407ad9 b3d4f2", "2659bf 8cbff2", "8cadd1 d9e6f0"
 DUSK = "331f59 d95940 ffbf4d", "733359 f28033 ffd973", "263366 b35973 faa673"
 PALE = "b8c2d1 ebedf2", "8cb3e6 ebedf2", "d9dee6 ebedf2"
@@ -58,11 +53,12 @@ MOON, LAMP = (Part("f2f2d9", DISC),), (Part("ffb34d", DISC, blur=0.6),)
 DARK_HOUSE = Part("0d0d17", WALL), Part("ffd973 fff2bf bfd9ff", PANES, share=0.4)
 FAR_HOUSE = Part("a19c99 b39a8f 98a1ad c2bdb0", WALL), Part("7d8a99", PANES)
 HOUSE = Part("8c8580 a67a61 6b7a8f bfb399", WALL), Part("3d4a5e", PANES)
-TRUNK = (Part("61523d 1f1a12 40362a", [((-1, 0), (-0.6, -30), (0.6, -30), (1, 0))], contrast=0.3),)
+TRUNK = (Part("61523d 1f1a12 40362a", [((-1, 0), (-0.6, -60), (0.6, -60), (1, 0))], contrast=0.3),)
 BURST = Part("1f1a33", DISC, blur=0.4), Part(BRIGHT, SPARKS, turns=(20, 50), share=0.8)
+TIERS = (0.4, 0), (0.3, -0.25), (0.2, -0.5)
 FIR = (
-    Part("243833 2e4033", [triangle(-0.17 * i, 0.4 - 0.07 * i, 0.35) for i in range(5)]),
-    Part("f2f5fa", [triangle(-0.1 - 0.17 * i, 0.2 - 0.03 * i, 0.2) for i in range(5)], share=0.8),
+    Part("243833 2e4033", [((-x, y), (x, y), (0, y - 0.5)) for x, y in TIERS]),
+    Part("f2f5fa", [((-x / 2, y - 0.25), (0, y - 0.2), (0, y - 0.5)) for x, y in TIERS]),
 )
 BLOSSOM = (
     Part("336b26", [box(-0.06, 0, 0.06, 9)]),
@@ -94,7 +90,7 @@ MORSEL = (
     Part("fffff2", [oval(-0.2, -0.3, 0.2, 0.15)], blur=0.2),
 )
 
-CLOUDS, MANY_CLOUDS = (blobs("fafaff", cover, (3, 3), 0.1) for cover in ((0.1, 0.6), (0.4, 0.75)))
+CLOUDS = blobs("fafaff", (0.1, 0.6), (3, 3), 0.1)
 STREET = (
     sky((0.85, 0.95), DAY),
     CLOUDS,
@@ -109,18 +105,17 @@ def wood(light: str, leaves: str, floor: str) -> tuple[Layer, ...]:
     return (
         sky((0.7, 0.85), (light,)),
         blobs(leaves, (0.5, 0.8), (4, 4), 0.8),
-        things(TRUNK, (2, 5), (0.012, 0.02), (0, 0.02)),
+        things(TRUNK, (2, 5), (0.012, 0.025), (0, 0.02)),
         blobs(leaves, (0.2, 0.4), (4, 4), 0.8),
-        land(floor, (0, 0, 1), (0.06, 0.06, 6), (20, 40, 0.9)),
+        land(floor, (0, 0, 1), (0.06, 0.06, 6), (20, 40, 0.7)),
         things(TRUNK, (1, 4), (0.02, 0.045), (0.05, 0.15)),
-        blobs(leaves, (0.1, 0.4), (4, 4), 0.8),
     )
 
 
 KINDS: dict[str, tuple[Layer, ...]] = {
     "sky": (
         sky((0.9, 1.3), DAY),
-        MANY_CLOUDS,
+        blobs("fafaff", (0.4, 0.75), (3, 3), 0.1),
         land("264020", (0, 0, 1), (0.03, 0.12, 4), (20, 20, 0.3)),
     ),
     "sea": (
