@@ -32,7 +32,7 @@ def test_a_run_keeps_what_was_fitted_on_dev(fixture, request):
     assert model.calibration == Calibration(**stored)
     rows, words = dataset.rows("dev"), np.arange(len(model.vocabulary))
     tags = sparse.csr_array(dataset.tag_matrix(model.facts["tags"], model.vocabulary.words)[rows])
-    batches = Tagger(model).ranked_to_tag(dataset.features[rows])
+    batches = Tagger(model).ranked(dataset.features[rows])
     again = fit_calibration(np.concatenate([b.scores_of(words)[0] for b in batches]), tags)
     kept = (model.calibration.scale, model.calibration.shift, model.calibration.threshold)
     assert kept == pytest.approx((again.scale, again.shift, again.threshold), abs=0.02)

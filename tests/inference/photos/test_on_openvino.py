@@ -142,7 +142,6 @@ def test_tagging_with_a_kept_network_loads_no_torch(trained_modern, keep, tmp_pa
     assert loaded == []
 
     pixels = np.full((1, size, size, 3), (200, 90, 20), np.uint8)
-    on_torch = Tagger(replace(model, mean_draw=None))
-    (expected,) = on_torch.tag_features(run_network(pixels), 4)
+    (expected,) = Tagger(model).tag_features(run_network(pixels), 4)
     assert [word for word, _ in tags] == [tag.word for tag in expected]
     assert [score for _, score in tags] == pytest.approx([t.score for t in expected], abs=1e-5)
