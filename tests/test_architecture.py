@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("mmcgan", "data_prep", "eval")
-ENTRY_POINTS = {f"mmcgan.{name}" for name in ("__main__", "prepare", "train", "evaluate", "export")}
-ENTRY_POINTS |= {"mmcgan.web.__main__", "eval.digits.__main__", "eval.benchmark.__main__"}
-ENTRY_POINTS |= {"eval.benchmark.stages.__main__"}
+ENTRY_POINTS = {f"mmcgan.{name}" for name in ("__main__", "tagging", "prepare", "train")}
+ENTRY_POINTS |= {"mmcgan.evaluate", "mmcgan.export", "mmcgan.web.__main__"}
+ENTRY_POINTS |= {f"eval.{name}.__main__" for name in ("digits", "benchmark", "benchmark.stages")}
 SERVER = "mmcgan.web"  # no other module needs it, nor what it is built with
 MAX_LINES = 400
 
@@ -193,7 +193,7 @@ def put(root: Path, name: str, text: str) -> None:
     [
         ("mmcgan; mmcgan.tag, mmcgan.load, mmcgan.RunError", {"torch", "faiss", "numpy"}),
         (
-            "mmcgan.__main__, mmcgan.inference.tagger, mmcgan.folders.photo_library",
+            "mmcgan.tagging, mmcgan.inference.tagger, mmcgan.folders.photo_library",
             {"torch", "scipy", "pandas", "matplotlib"},
         ),
     ],
