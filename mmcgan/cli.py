@@ -74,17 +74,23 @@ def run_command(
     command: click.Command,
     args: Sequence[str] | None = None,
     say: Callable[[str], None] = _say_on_stderr,
+    name: str | None = None,
 ) -> int:
-    """Run a command and return its exit status; `say` is given what went wrong, as one line."""
+    """Run a command and return its exit status; `say` is given what went wrong, as one line.
+
+    `name` is what the user called. It begins the lines about errors, and the command finds it as
+    `click.Context.obj`.
+    """
+    program = name or command.name
 
     def fail(message: str, status: int) -> int:
-        say(f"{command.name}: error: {' '.join(message.split())}")
+        say(f"{program}: error: {' '.join(message.split())}")
         return status
 
     # Pillow warns about oddities of a photo's metadata, of no use to whoever reads the tags.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        status = command.main(args=args, standalone_mode=False)
+        status = command.main(args, name, standalone_mode=False, obj=program)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         return fail(_usage_line(error), error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,5 +121,10 @@ def _freeze(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
         raise OptionError(f"--data: {run.path} was started with other data than {config.data}")
 
 
+def run(args: Sequence[str] | None = None, name: str | None = None) -> int:
+    """Run the command as one rank of the job, where torchrun started several processes."""
+    return run_on_ranks(partial(run_command, main, args, name=name))
+
+
 if __name__ == "__main__":
-    sys.exit(run_on_ranks(partial(run_command, main)))
+    sys.exit(run())

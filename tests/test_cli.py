@@ -26,7 +26,7 @@ from mmcgan.folders.config import TagConfig
 from mmcgan.options import flag
 from mmcgan.training.config import PRESETS, TrainConfig
 
-COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "__main__": TagConfig}
+COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "tagging": TagConfig}
 
 
 def command(name: str) -> click.Command:
@@ -84,8 +84,8 @@ def without_spaces(text: str) -> str:
         ("train", ["--tags", "all"], ["--tags", "'all'", "'user', 'user+annotations'"]),
         ("train", ["--learning-rate", "nan"], ["--learning-rate", "nan", "at least 0"]),
         ("train", ["--preset", "best"], ["--preset", "'best'", "'paper'"]),
-        ("__main__", [], ["PHOTO"]),
-        ("__main__", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
+        ("tagging", [], ["PHOTO"]),
+        ("tagging", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
     ],
 )  # fmt: skip
 def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp_path, monkeypatch):

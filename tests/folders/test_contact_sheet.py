@@ -14,11 +14,11 @@ import pytest
 from helpers.photos import make_photo
 from PIL import Image
 
-from mmcgan.__main__ import main
 from mmcgan.cli import run_command
 from mmcgan.errors import PhotoError
 from mmcgan.folders.contact_sheet import common_folder, thumbnail, write_contact_sheet
 from mmcgan.inference.tagger import Tag
+from mmcgan.tagging import main
 
 HOSTILE = '"><img src=x onerror="document.title=1"></script><script>alert(1)</script>'
 

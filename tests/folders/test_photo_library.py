@@ -11,11 +11,11 @@ import pytest
 from helpers.keyword_photos import encode
 from helpers.photos import make_photo
 
-from mmcgan.__main__ import main
 from mmcgan.cli import INTERRUPTED, run_command
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.photo_library import tagging_name
 from mmcgan.metadata import Change, find_sidecars, model_of_sidecar, read_keywords
+from mmcgan.tagging import main
 
 Run = Callable[..., int]
 
