@@ -79,12 +79,8 @@ def _row(stage: str, what: str, unit: str, measured: dict[int, Cost]) -> Row:
         for size, cost in measured.items()
     }
     least, most = min(points), max(points)
-    return Row(
-        f"scale_{stage}_{unit}_{what}",
-        f"in proportion, {least:,} to {most:,} {unit}: {points[least]:.3g} to {points[most]:.3g} "
-        + ("s" if what == TIME else "MiB"),
-        max(exponent(points), 0.01),
-        1.0, "exponent", "less", 1.0,
-        "within what the machine's other work changes",
-        tuple(points.items()),
-    )  # fmt: skip
+    costs = f"{points[least]:.3g} to {points[most]:.3g} {'s' if what == TIME else 'MiB'}"
+    against = f"in proportion, {least:,} to {most:,} {unit}: {costs}"
+    name, grown = f"scale_{stage}_{unit}_{what}", max(exponent(points), 0.01)
+    why = "within what the machine's other work changes"
+    return Row(name, against, grown, 1.0, "exponent", "less", 1.0, why, tuple(points.items()))

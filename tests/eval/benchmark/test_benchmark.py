@@ -15,11 +15,10 @@ from helpers.games import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
 from data_prep.config import PrepareConfig
-from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark import __main__ as benchmark
 from eval.benchmark import features, search, tagging, timing, training, vectors
 from eval.benchmark.metadata import write_metadata
-from eval.benchmark.photos import write_photos
+from eval.benchmark.photos import extract, write_photos
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
@@ -110,7 +109,7 @@ def test_plain_features_are_ours(tmp_path):
 def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     paths = write_photos(tmp_path / "photos", 3)
     backbone = load_backbone("efficientnet-lite0")
-    benchmark.extract(paths, backbone, tmp_path / "work")
+    extract(paths, backbone, tmp_path / "work")
     stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
     expected = backbone.features([open_photo(path) for path in paths])
     assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
@@ -123,7 +122,7 @@ def test_metadata_is_read_whole_and_its_words_are_as_frequent_as_real_ones(tmp_p
         lines = file.readlines()
     assert {len(line.split("\t")) for line in lines} == {25}
     assert "%C3%A9" in lines[0] + lines[1]  # é
-    corpus = benchmark.read_corpus(path, tmp_path / "cleaned")
+    corpus = vectors.read_corpus(path, tmp_path / "cleaned")
     documents = list(corpus)
     assert not corpus.skipped()
     assert len(documents) > 1990  # a few photos have no text at all
@@ -195,22 +194,16 @@ def test_operations_of_the_paper_worked_out_by_hand():
 
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
-    monkeypatch.setattr(search, "N_SPREAD", 2)
+    monkeypatch.setattr(search, "N_LARGE_PHOTOS", 2)
     monkeypatch.setattr(training, "N_PHOTOS", 3)
     monkeypatch.setattr(training, "MATRIX_SIZE", 4)
+    words = PrepareConfig(word_size=4, word_epochs=2, min_count=1)
     few = {
-        "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
-        "vectors": lambda: vectors.vector_rows(
-            benchmark.read_corpus,
-            train_word_vectors,
-            skip_gram,
-            40,
-            PrepareConfig(word_size=4, word_epochs=2, min_count=1),
-            repeats=1,
-        ),
+        "features": lambda: features.feature_rows(n_photos=2, repeats=1),
+        "vectors": lambda: vectors.vector_rows(40, words, repeats=1),
         "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, n_large=600, repeats=1),
-        "tagging": lambda: tagging.tagging_rows(benchmark.extract, n_photos=2, repeats=1),
+        "tagging": lambda: tagging.tagging_rows(n_photos=2, repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
     monkeypatch.setattr(benchmark, "in_own_process", benchmark.measure)
@@ -239,7 +232,7 @@ def test_large_dictionary_is_clustered_and_its_tags_are_the_same(monkeypatch, tm
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clusters, "MIN_WORDS", 3000)
     monkeypatch.setattr(search, "TREE", ((10, 0.12), (60, 0.22), (400, 0.4)))
-    monkeypatch.setattr(search, "N_SPREAD", 3)
+    monkeypatch.setattr(search, "N_LARGE_PHOTOS", 3)
     speed, agreement = search._clustered_rows(4000, repeats=1)
     assert len(list(clusters.cache_folder().iterdir())) == 1
     assert (speed.what, speed.target) == ("search_speed", 10)
