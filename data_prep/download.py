@@ -21,10 +21,7 @@ CHUNK_BYTES = 2**20
 
 
 def fetch_file(
-    url: str,
-    path: Path,
-    md5: str | None,
-    check: Callable[[Path], None] = lambda path: None,
+    url: str, path: Path, md5: str | None, check: Callable[[Path], None] = lambda path: None
 ) -> None:
     """Fetch `url` to `path` unless it is there already; a partial file lies in `path`.part.
 
@@ -105,18 +102,8 @@ def _total_bytes(response: Any, start: int) -> int | None:
 
 
 def _append(response: Any, part: Path, start: int, total: int | None) -> None:
-    with (
-        part.open("ab" if start else "wb") as file,
-        tqdm(
-            total=total,
-            initial=start,
-            desc=part.stem,
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            disable=None,
-        ) as bar,
-    ):
+    bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
+    with bar, part.open("ab" if start else "wb") as file:
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
             bar.update(len(chunk))

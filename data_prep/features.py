@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from data_prep.photos import Photo
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.inference.photos.backbone import Backbone
@@ -38,19 +38,17 @@ from mmcgan.training.prepared.feature_rows import chunks
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 
-Features = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Extracted:
     """Features of the photos that could be read, and the photos that could not.
 
-    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',) int64, their places
-    among the photos; `failures` the name and the reason of each of the others.
+    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',), their places among the
+    photos; `failures` the name and the reason of each of the others.
     """
 
-    features: Features
-    rows: npt.NDArray[np.int64]
+    features: FloatArray
+    rows: IntArray
     failures: list[tuple[str, str]]
 
 
@@ -159,7 +157,7 @@ def _decode(photo: Photo, backbone: Backbone, cache: FeatureCache | None) -> _De
 
 def _compute(
     batch: Sequence[_Decoded], backbone: Backbone, cache: FeatureCache | None
-) -> tuple[Features, dict[int, _Decoded]]:
+) -> tuple[FloatArray, dict[int, _Decoded]]:
     """Return the features (B, D), NaN where there are none, and the failures by place."""
     features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
     readable = [i for i, photo in enumerate(batch) if photo.seen is not None]
@@ -186,7 +184,7 @@ def _check_failures(store: _Store, max_failed: float, n_photos: int) -> None:
 
 
 def describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
-    """Return what the features depend on; what runs the backbone may change on the way."""
+    """Describe all that the features depend on; another runtime may go on with the work."""
     names = json.dumps([[photo.image_id, photo.name] for photo in photos])
     return {
         "backbone": {key: v for key, v in backbone.record.items() if key != "runtime"},
@@ -220,7 +218,7 @@ class _Store:
         self._failures_path.touch()
         self._cut_to_whole_batches(n_photos, batch_size)
 
-    def append(self, features: Features, failures: dict[int, _Decoded]) -> None:
+    def append(self, features: FloatArray, failures: dict[int, _Decoded]) -> None:
         """Add the rows of a batch, (B, D), its failures first."""
         found = {self.n_rows + i: (photo.name, photo.reason) for i, photo in failures.items()}
         if found:
@@ -253,7 +251,7 @@ class _Store:
             features = self._map(readable, len(rows))
         return Extracted(features, rows, [self.failures[row] for row in sorted(self.failures)])
 
-    def _map(self, path: Path, n_rows: int) -> Features:
+    def _map(self, path: Path, n_rows: int) -> FloatArray:
         shape = n_rows, self._feature_size
         # An empty file cannot be mapped.
         return np.memmap(path, np.float32, "r", 0, shape) if n_rows else np.empty(shape, np.float32)

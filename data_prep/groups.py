@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from PIL.ExifTags import IFD, Base
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from mmcgan.errors import PhotoError
@@ -37,7 +39,7 @@ MAX_THREADS = 8
 
 @dataclass(frozen=True)
 class Trace:
-    """What tells that photos are nearly the same; None where a photo does not say."""
+    """The signs that photos are nearly the same; None where a photo has none."""
 
     picture: int | None = None  # the difference hash
     taken: str | None = None  # EXIF's DateTimeOriginal, to the second
@@ -113,15 +115,10 @@ def find_copies(pictures: dict[Path, int]) -> Iterator[tuple[Path, Path]]:
 
 def _joined(names: dict[Path, str], pairs: Iterable[tuple[Path, Path]]) -> dict[Path, str]:
     """Return `names` with one name for all that are paired, the first in order of the text."""
-    first: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while (above := first.get(name, name)) != name:
-            name = above
-        return name
-
-    for one, other in pairs:
-        low, high = sorted((find(names[one]), find(names[other])))
-        if low != high:
-            first[high] = low
-    return {path: find(name) for path, name in names.items()}
+    known = sorted(set(names.values()))
+    place = {name: i for i, name in enumerate(known)}
+    ends = np.array([(place[names[a]], place[names[b]]) for a, b in pairs]).reshape(-1, 2).T
+    links = sparse.coo_array((np.ones(ends.shape[1]), ends), shape=(len(known), len(known)))
+    group = connected_components(links, directed=False)[1]
+    first = {group[i]: known[i] for i in reversed(range(len(known)))}
+    return {path: first[group[place[name]]] for path, name in names.items()}

@@ -18,12 +18,7 @@ from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.documents import check_text_file
 from data_prep.photos import Photo
-from data_prep.word_vectors import (
-    Vectors,
-    least_count,
-    read_word_vectors,
-    train_word_vectors,
-)
+from data_prep.word_vectors import Vectors, least_count, read_word_vectors, train_word_vectors
 from mmcgan.errors import DataError, OptionError
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.config import TagSource

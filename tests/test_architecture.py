@@ -87,7 +87,7 @@ def is_allowed(name: str, target: str) -> bool:
         return True
     if package(name) == "mmcgan":
         return package(target) == "mmcgan" and target not in ENTRY_POINTS
-    if name.startswith("eval.benchmark.") and package(target) == "data_prep":
+    if name.startswith(("eval.benchmark.", "eval.digits.")) and package(target) == "data_prep":
         return True
     return package(target) == package(name) or (
         package(target) == "mmcgan" and target not in ENTRY_POINTS

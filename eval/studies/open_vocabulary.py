@@ -22,14 +22,7 @@ from scipy import sparse
 from scipy.special import expit
 from tqdm import tqdm
 
-from eval.baselines.fitting import (
-    FitData,
-    Rival,
-    Try,
-    choose,
-    mlp_tries,
-    regression_tries,
-)
+from eval.baselines.fitting import FitData, Rival, Try, choose, mlp_tries, regression_tries
 from eval.baselines.scoring import Score
 from eval.evaluation import check_same_data, fit_data
 from eval.figures.bootstrap import Figure, resample_counts
