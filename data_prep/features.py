@@ -55,7 +55,7 @@ class Extracted:
 def find_detail(photos: Sequence[Photo], image_size: int) -> int | None:
     """Return the median shorter side of `photos`, None if it is not below `image_size`.
 
-    It is that of an evenly spaced sample; photos of it that cannot be read are left out.
+    An evenly spaced sample is looked at; photos of it that cannot be read are left out.
     """
     n_sampled = min(DETAIL_SAMPLE, len(photos))
     sample = [photos[i * len(photos) // n_sampled] for i in range(n_sampled)]
@@ -98,7 +98,7 @@ def store_features(
     most_failed: tuple[float, int],
     cache: FeatureCache | None = None,
 ) -> _Store:
-    """Do the work of `extract_features`; `most_failed` is a share, and of how many photos."""
+    """Do the work of `extract_features`; at most a share of so many photos may fail."""
     store = _Store(work_dir, backbone.feature_size)
     store.begin(describe_job(photos, backbone), len(photos), batch_size)
     with tqdm(
@@ -116,9 +116,9 @@ def store_features(
 def join_features(
     shares: dict[Path, Sequence[Photo]], backbone: Backbone, work_dir: Path, batch_size: int
 ) -> None:
-    """Join the features in other work folders, each of its photos, in `work_dir`.
+    """Join in `work_dir` what other work folders hold, each of its share of the photos.
 
-    There `extract_features` of all the photos, one share after the other, finds its work done.
+    `extract_features` of all shares, one after the other, then finds its work done in `work_dir`.
     Raises `DataError` where a folder does not hold all features of its photos.
     """
     parts = []
@@ -139,7 +139,7 @@ def join_features(
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A photo as it is before the backbone, or the reason why it cannot be read."""
+    """A decoded photo, or the reason why it cannot be read."""
 
     name: str
     seen: Seen | None = None
@@ -228,7 +228,7 @@ class _Store:
         self.n_rows += len(features)
 
     def replace_by(self, parts: Sequence[_Store]) -> None:
-        """Hold the rows of `parts`, one after the other, in place of one's own."""
+        """Replace all rows by those of `parts`, one after the other."""
         self.n_rows, self.failures = 0, {}
         for part in parts:
             self.failures |= {self.n_rows + row: found for row, found in part.failures.items()}
@@ -269,8 +269,8 @@ class _Store:
     def _cut_to_whole_batches(self, n_photos: int, batch_size: int) -> None:
         """Drop what an interruption left half done.
 
-        Whole batches, not just rows: so each photo is computed in the same batch as without the
-        interruption.
+        It keeps whole batches, not just whole rows, so that each photo is computed in the same
+        batch as without the interruption.
         """
         n_rows = self._features_path.stat().st_size // self._row_bytes
         self.n_rows = n_rows if n_rows == n_photos else n_rows - n_rows % batch_size
@@ -300,7 +300,7 @@ def _read_failures(path: Path) -> dict[int, tuple[str, str]]:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Append to a file and make sure of it; if that fails, leave the file as it was."""
+    """Append to a file and flush it to disk; if that fails, leave the file as it was."""
     size = path.stat().st_size
     try:
         with path.open("ab") as file:

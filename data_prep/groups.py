@@ -1,7 +1,7 @@
 """Photos that are nearly the same: copies, and what a camera took within one second.
 
-Were one of them learnt from and another measured, the measure would be too good. They get one
-group, and a split takes whole groups (`data_prep.photos.split_of`).
+If one were in train and its copy in val, the measures would be too good. They get one group, and a
+split takes whole groups (`data_prep.photos.split_of`).
 
 Copies are found by the difference hash of a thumbnail: whether each of 8 × 8 places is brighter
 than the one to its right, and than the one below. Resizing, recompressing and small corrections
@@ -46,9 +46,9 @@ class Trace:
 
 
 def group_photos(paths: Sequence[Path], root: Path) -> dict[Path, str]:
-    """Return the group of each photo: photos that are nearly the same have the same.
+    """Return the name of each photo's group, which is the same for photos that are nearly the same.
 
-    A group is named by a member's path from `root`, or by folder and second.
+    A group is named by the path of one of its photos from `root`, or by folder and second.
     """
     names = {path: path.relative_to(root).as_posix() for path in paths}
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
@@ -76,7 +76,7 @@ def trace(path: Path) -> Trace:
 
 
 def _second(taken: object) -> str | None:
-    """Return a time of EXIF; None where the clock was not set."""
+    """Return a time that EXIF gives; None where the clock was not set."""
     has_digits = isinstance(taken, str) and any(c in "123456789" for c in taken)
     return str(taken).strip("\0 ") if has_digits else None
 
@@ -114,7 +114,7 @@ def find_copies(pictures: dict[Path, int]) -> Iterator[tuple[Path, Path]]:
 
 
 def _joined(names: dict[Path, str], pairs: Iterable[tuple[Path, Path]]) -> dict[Path, str]:
-    """Return `names` with one name for all that are paired, the first in order of the text."""
+    """Give photos that pairs connect one name, the first of their names in alphabetical order."""
     known = sorted(set(names.values()))
     place = {name: i for i, name in enumerate(known)}
     ends = np.array([(place[names[a]], place[names[b]]) for a, b in pairs]).reshape(-1, 2).T

@@ -107,7 +107,7 @@ def read_collection(config: PrepareConfig) -> Collection:
 
 
 def _stop_list(config: PrepareConfig) -> StopList:
-    """Return the user's stop list, and ours where it is of use and not turned off."""
+    """Return the user's stop list, joined with ours for photo libraries unless it is off."""
     own = read_stop_list(config.stop_list) if config.stop_list else StopList()
     if config.dataset != "folder" or config.no_stop_list:
         return own
@@ -128,7 +128,7 @@ def build_dataset(
 ) -> Dataset:
     """Join the readable photos, their features and their words into one `Dataset`.
 
-    `backbone_record` says what made the features.
+    `backbone_record` describes the backbone that made the features.
     """
     readable = [collection.photos[row] for row in extracted.rows]
     photos, withheld = withhold_words(readable, config)
@@ -193,7 +193,7 @@ def _thumbnail(photo: Photo) -> bytes:
 
 
 def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> dict[str, Any]:
-    """Count what was kept and what was left out, and why."""
+    """Count the photos that were kept, and by reason those that were left out."""
     return {
         "photos": len(collection.photos),
         "unreadable": len(extracted.failures),
@@ -209,7 +209,7 @@ def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> di
 def _check_same(
     found: Any, config: PrepareConfig, folder: Path, free: tuple[str, ...] = ()
 ) -> None:
-    """Raise `OptionError` that names the first setting, not in `free`, that `found` has other."""
+    """Raise `OptionError` for the first setting that differs in `found`, those in `free` apart."""
     if not isinstance(found, dict):
         raise DataError(f"the settings in {folder} are broken; delete that folder")
     before = PrepareConfig().to_json() | found  # a setting that is newer has its default there

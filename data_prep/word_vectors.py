@@ -45,7 +45,7 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
 
 
 def skip_gram(config: PrepareConfig) -> Word2Vec:
-    """Return gensim's model, which has seen nothing yet."""
+    """Return gensim's model, untrained."""
     return Word2Vec(
         vector_size=config.word_size,
         window=config.window,
@@ -60,7 +60,7 @@ def skip_gram(config: PrepareConfig) -> Word2Vec:
 
 
 def _build_vocabulary(model: Word2Vec, counts: Counts) -> None:
-    """Give a model the vocabulary that a pass of its own over the corpus would.
+    """Give a model the vocabulary that it would find in a pass of its own over the corpus.
 
     Nothing keeps the counts beyond this call: they hold far more tokens than the model learns.
     """
@@ -114,7 +114,7 @@ def _read_any(path: Path) -> KeyedVectors:
 
 
 def _is_text_row(line: bytes) -> bool:
-    """Say whether `line` is a word and numbers in decimal, however many."""
+    """Say whether `line` is a word and at least one decimal number."""
     try:
         return len([float(number) for number in line.split()[1:]]) > 0
     except ValueError:

@@ -30,7 +30,7 @@ PLAIN_SHARE = 10  # the plain way takes so many times as long, and sees so many 
 def feature_rows(n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
     """Yield the rows `features_plain` and `features_bare`, with the defaults of `prepare`.
 
-    The first is in bfloat16 where the processor has it, as by `--precision`.
+    The first one computes in bfloat16 where the processor has it, as `--precision` can.
     """
     config = PrepareConfig()
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
@@ -99,7 +99,7 @@ def decoding_seconds(paths: Sequence[Path], backbone: Backbone) -> float:
 
 
 def _why_not_bare(bare: float, decoding: float) -> str:
-    """Say how near to the bare rate, in photos/s, one can come where cores decode as well."""
+    """Say how near to the bare rate (photos/s) one can come where the same cores decode too."""
     n_cores = len(os.sched_getaffinity(0))
     computing = n_cores / bare
     return (

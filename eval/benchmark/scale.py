@@ -30,7 +30,7 @@ TIME, MEMORY = "time", "memory"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage took: seconds, and bytes of memory at most."""
+    """The cost of a stage: seconds, and the most bytes of memory that it held."""
 
     seconds: float
     peak_bytes: int
@@ -60,7 +60,7 @@ def _grown(unit: str, stages: tuple[str, ...], sizes: list[tuple[int, int]]) -> 
 
 
 def run_stage(stage: str, n_images: int, n_words: int, folder: Path) -> Cost:
-    """Return what a stage of that size costs in a process of its own, with nothing in any cache."""
+    """Measure the cost of a stage of that size in a process of its own, with empty caches."""
     sizes = (str(n_images), str(n_words))
     call = [sys.executable, "-m", "eval.benchmark.stages", stage, *sizes, str(folder)]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / f"cache-{stage}")}

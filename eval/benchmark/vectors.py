@@ -49,8 +49,8 @@ def vector_rows(
         f"decompressing, cleaning and counting take {seconds['cleaning']:.1f} s, counting and "
         f"training from the plain file {seconds['gensim']:.1f} s"
     )
-    rates = (n_words * config.word_epochs / seconds[name] for name in ("ours", "gensim"))
-    yield Row("corpus", against, *rates, "words/s", "more", 0.9, why)
+    ours, rival = (n_words * config.word_epochs / seconds[name] for name in ("ours", "gensim"))
+    yield Row("corpus", against, ours, rival, "words/s", "more", 0.9, why)
 
 
 def read_corpus(text_file: Path, folder: Path) -> Corpus:

@@ -72,7 +72,7 @@ _TEXT = h5py.string_dtype("utf-8")
 
 @dataclass(frozen=True)
 class TagTable:
-    """Which image carries which words: `words` (U,) and a 0/1 matrix (N, U) in compressed rows."""
+    """The tags of N images: `words` (U,), and a 0/1 matrix (N, U) in compressed rows."""
 
     words: tuple[str, ...]
     matrix: sparse.csr_array

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.special import logit
 
 from eval.baselines.fitting import FitData, Try
+from eval.studies.comparison import train_run
 from eval.studies.open_vocabulary import (
     Words,
     choose_on_seen,
@@ -21,7 +22,6 @@ from eval.studies.open_vocabulary import (
     photos_of,
     with_withheld,
 )
-from eval.studies.study import train_run
 from eval.studies.unseen import MEASURES
 from mmcgan.cli import run_command
 from mmcgan.errors import DataError, RunError

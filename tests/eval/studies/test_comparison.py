@@ -11,7 +11,7 @@ from helpers.studies import SMALL
 
 from eval.measure import Setting
 from eval.predictions import SystemPredictions
-from eval.studies.study import (
+from eval.studies.comparison import (
     MLP,
     Measured,
     as_markdown,
