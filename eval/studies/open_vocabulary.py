@@ -237,14 +237,11 @@ def choose_on_seen(name: str, tries: Iterator[Try], learnt: FitData) -> Rival:
 
     The tries score V + U words, seen first; `learnt` is of the V seen ones.
     """
-    n_seen = len(learnt.word_vectors)
-    judged = [
-        (candidate, learnt.dev_precision(partial(_first_columns, candidate.score, n_seen)))
-        for candidate in tqdm(tries, desc=f"tuning {name}", unit="try", disable=None)
-    ]
-    best, _ = max(judged, key=lambda pair: pair[1])
-    tried = [{"params": candidate.params, "P@10": value} for candidate, value in judged]
-    return Rival(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
+    n_seen, all_tries = len(learnt.word_vectors), list(tries)
+    on_seen = (replace(t, score=partial(_first_columns, t.score, n_seen)) for t in all_tries)
+    tuning = choose(name, on_seen, learnt).tuning
+    best = next(t for t in all_tries if t.params == tuning["chosen"])
+    return Rival(name, tuning, best.score)
 
 
 def _first_columns(score: Score, n_columns: int, features: FloatArray) -> FloatArray:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pooch
 import pytest
 
 from data_prep import mirflickr
@@ -455,10 +454,3 @@ def test_download_says_when_nobody_answers(tmp_path, home):
     with pytest.raises(DataError, match=r"cannot be fetched: .*refused") as error:
         download(tmp_path, f"http://127.0.0.1:{server.server_port}")
     assert "\n" not in str(error.value)
-
-
-def test_download_keeps_pooch_quiet(tmp_path, home, monkeypatch):
-    said: list[str] = []
-    monkeypatch.setattr(pooch.get_logger(), "handle", lambda record: said.append(record.msg))
-    download(tmp_path, home[0])
-    assert said == []
