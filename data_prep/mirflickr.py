@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def read_mirflickr(root: Path, stop_words: Container[str]) -> Collection:
     tags = _find_tags(sources, images, dropped)
     labels = _read_labels(sources, "", stop_words, dropped)
     relevant = _read_labels(sources, "_r1", stop_words, dropped)
-    _count_strangers(labels, images, dropped)
+    dropped["annotations of images that are not there"] += sum(
+        len(numbers - images.keys()) for numbers in labels.values()
+    )
     photos = tuple(
         Photo(
             image_id=number,
@@ -93,12 +96,9 @@ def download(root: Path, base_url: str = HOME) -> None:
 
 def _check_archive(path: Path) -> None:
     """Raise `DataError` unless each member's own checksum holds."""
-    archive = ZipSource(path)
-    try:
+    with closing(ZipSource(path)) as archive:
         for name in archive.names():
             archive.read(name, MAX_TEXT_BYTES)
-    finally:
-        archive.close()
 
 
 def _matching(
@@ -168,11 +168,3 @@ def _read_numbers(member: Member, dropped: Counter[str]) -> set[int]:
     numbers = [int(line) for line in filled if re.fullmatch("[0-9]{1,9}", line)]
     dropped["lines of annotation files that are no image number"] += len(filled) - len(numbers)
     return set(numbers)
-
-
-def _count_strangers(
-    labels: LabelledImages, images: dict[int, Member], dropped: Counter[str]
-) -> None:
-    dropped["annotations of images that are not there"] += sum(
-        len(numbers - images.keys()) for numbers in labels.values()
-    )

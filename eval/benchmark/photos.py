@@ -16,18 +16,13 @@ from mmcgan.inference.photos.backbone import Backbone
 
 
 def write_photos(folder: Path, n_photos: int) -> list[Path]:
-    """Write photos into a folder, made if need be, and return their paths."""
+    """Write JPEGs of clouds into a folder, made if need be, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"im{number}.jpg" for number in range(n_photos)]
     for seed, path in enumerate(paths):
-        write_photo(path, seed)
+        coarse = np.random.default_rng(seed).integers(0, 256, (75, 100, 3), np.uint8)
+        Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
     return paths
-
-
-def write_photo(path: Path, seed: int = 0) -> None:
-    """Write a JPEG of clouds."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (75, 100, 3), np.uint8)
-    Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
 def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:

@@ -15,7 +15,6 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,8 +53,8 @@ def read_mnist(root: Path) -> tuple[LabelledBytes, LabelledBytes]:
             )
     if images.shape[1:] != test_images.shape[1:]:
         raise DataError(
-            f"{paths[0]} holds images of {_product(images.shape[1:])} pixels and {paths[2]} of "
-            f"{_product(test_images.shape[1:])}; they must be of one size"
+            f"{paths[0]} holds images of the size {images.shape[1:]} and {paths[2]} of "
+            f"{test_images.shape[1:]}; they must be of one size"
         )
     return (images, labels.astype(np.int64)), (test_images, test_labels.astype(np.int64))
 
@@ -123,11 +122,7 @@ def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile) -> tuple[int, ...]:
     most = min(MAX_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * path.stat().st_size))
     if not 0 < math.prod(shape) <= most or shape[0] > MAX_IMAGES:
         raise DataError(
-            f"{path} is refused: its header promises {_product(shape)} bytes; there must be one at "
-            f"least, and {most} and {MAX_IMAGES} images at most"
+            f"{path} is refused: its header promises {shape} bytes; there must be one at least, "
+            f"and {most} and {MAX_IMAGES} images at most"
         )
     return shape
-
-
-def _product(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

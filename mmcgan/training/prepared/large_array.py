@@ -69,10 +69,6 @@ class _Around(io.RawIOBase):
         self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position}.get(whence, end)
         return self.position
 
-    def tell(self) -> int:
-        """Return the place in the whole file."""
-        return self.position
-
     def readinto(self, buffer: Any, /) -> int:
         """Read from the place."""
         self.inner.seek(self._inside(self.position))

@@ -149,17 +149,17 @@ BAD_CONTENTS = [
     (TRAIN_IMAGES, numbers(0x0D03, 1, 1, 1) + bytes(4), "begins with 0x00000d03"),
     (TRAIN_IMAGES, struct.pack("<4I", 0x0803, 5, 4, 3) + bytes(60), "begins with 0x03080000"),
     (TRAIN_IMAGES, b"<html>moved</html>", "begins with 0x3c68746d"),
-    (TRAIN_IMAGES, images_file(0), f"{REFUSED} 0 x 4 x 3 bytes; there must be one at least"),
-    (TRAIN_IMAGES, images_file(5, 0, 3), f"{REFUSED} 5 x 0 x 3 bytes"),
-    (TRAIN_LABELS, labels_file(), f"{REFUSED} 0 bytes"),
-    (TRAIN_IMAGES, numbers(IMAGES_MAGIC, *[2**32 - 1] * 3), f"{REFUSED} 4294967295 x 4294967295 x"),
-    (TRAIN_IMAGES, numbers(IMAGES_MAGIC, 1, 2**16, 2**16), f"{REFUSED} 1 x 65536 x 65536 bytes"),
+    (TRAIN_IMAGES, images_file(0), f"{REFUSED} (0, 4, 3) bytes; there must be one at least"),
+    (TRAIN_IMAGES, images_file(5, 0, 3), f"{REFUSED} (5, 0, 3) bytes"),
+    (TRAIN_LABELS, labels_file(), f"{REFUSED} (0,) bytes"),
+    (TRAIN_IMAGES, numbers(IMAGES_MAGIC, *[2**32 - 1] * 3), f"{REFUSED} (4294967295, 4294967295, "),
+    (TRAIN_IMAGES, numbers(IMAGES_MAGIC, 1, 2**16, 2**16), f"{REFUSED} (1, 65536, 65536) bytes"),
     (TEST_LABELS, numbers(LABELS_MAGIC, 10_000_001), "10000000 images at most"),
     (TRAIN_LABELS, labels_file(0, 9, 10, 1, 5), "holds the label 10; labels are 0 to 9"),
     (TEST_LABELS, labels_file(255, 2), "holds the label 255; labels are 0 to 9"),
     (TRAIN_IMAGES, images_file(4), "holds 4 images and"),
     (TEST_LABELS, labels_file(1, 2, 3), "3 labels; there must be one label an image"),
-    (TEST_IMAGES, images_file(2, 3, 4), "of 3 x 4; they must be of one size"),
+    (TEST_IMAGES, images_file(2, 3, 4), "of (3, 4); they must be of one size"),
 ]
 
 
@@ -182,8 +182,8 @@ def test_read_mnist_names_both_files_that_do_not_fit_each_other(tmp_path):
     )
     put_plain(tmp_path, {**FILES, TEST_IMAGES: images_file(2, 5, 5)})
     assert refusal(tmp_path) == (
-        f"{tmp_path / TRAIN_IMAGES} holds images of 4 x 3 pixels and {tmp_path / TEST_IMAGES} "
-        "of 5 x 5; they must be of one size"
+        f"{tmp_path / TRAIN_IMAGES} holds images of the size (4, 3) and {tmp_path / TEST_IMAGES} "
+        "of (5, 5); they must be of one size"
     )
 
 
@@ -229,7 +229,7 @@ def peak_bytes_of_refusal(root: Path) -> tuple[str, int]:
 @pytest.mark.parametrize(
     ("header", "problem"),
     [
-        (numbers(IMAGES_MAGIC, 40_000, 28, 28), "its header promises 40000 x 28 x 28 bytes"),
+        (numbers(IMAGES_MAGIC, 40_000, 28, 28), "its header promises (40000, 28, 28) bytes"),
         (numbers(IMAGES_MAGIC, 5, 4, 3), "holds more than the 60 bytes"),
         (numbers(IMAGES_MAGIC, 2**31, 28, 28), "and 10000000 images at most"),
         (b"bomb", "begins with 0x626f6d62"),
