@@ -163,8 +163,8 @@ def run_train(dataset: Dataset, folder: Path, *options: str) -> int:
 def assert_is_a_model(run: Path, dataset: Dataset) -> None:
     """Every weight is a number, the log has no other, and photos get tags with scores."""
     model = read_model(RunDir(run))
-    state = model.generator.state_dict()
-    assert [name for name, t in state.items() if not torch.isfinite(t).all()] == []
+    weights = model.network.weights
+    assert [name for name, array in weights.items() if not np.isfinite(array).all()] == []
     assert np.isfinite(model.vocabulary.vectors).all()
     assert np.isfinite(model.bias).all()
     log = RunDir(run).log_path.read_text()
