@@ -214,23 +214,12 @@ def test_circles_would_be_noticed(tmp_path, text, is_circle):
     assert bool(circle(imports(tmp_path, at_import_only=True))) == is_circle
 
 
-ROOMS = [
-    "mmcgan/__init__",
-    "mmcgan/train",
-    "mmcgan/evaluate",
-    "mmcgan/files",
-    "mmcgan/folders/__init__",
-    "mmcgan/inference/__init__",
-    "mmcgan/inference/model",
-    "mmcgan/training/__init__",
-    "mmcgan/training/config",
-    "mmcgan/web/__init__",
-    "mmcgan/web/app",
-    "data_prep/__init__",
-    "data_prep/photos",
-    "eval/__init__",
-    "eval/metrics",
-]
+ROOMS = (
+    *(f"mmcgan/{name}" for name in ("__init__", "train", "evaluate", "files")),
+    *(f"mmcgan/{room}/__init__" for room in ("folders", "inference", "training", "web")),
+    *("mmcgan/inference/model", "mmcgan/training/config", "mmcgan/web/app"),
+    *("data_prep/__init__", "data_prep/photos", "eval/__init__", "eval/metrics"),
+)
 
 
 def put(root: Path, name: str, text: str) -> None:

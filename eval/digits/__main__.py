@@ -10,7 +10,7 @@ import click
 
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import DigitData, embedded_digits, mnist
-from eval.digits.idx import download_mnist, read_mnist
+from eval.digits.mnist import download_mnist, read_mnist
 from eval.digits.report import write_digits_report
 from eval.digits.samples import draw_pictures
 from eval.digits.study import measure, train
@@ -51,8 +51,7 @@ def load_data(config: DigitsConfig) -> DigitData:
         return embedded_digits()
     if config.download:
         download_mnist(config.data)
-    training, test = read_mnist(config.data)
-    return mnist((training.images, training.labels), (test.images, test.labels))
+    return mnist(*read_mnist(config.data))
 
 
 def summary(report: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.figures.sets import tag_sets
 from eval.measure import Setting
-from eval.studies.study import (
+from eval.studies.comparison import (
     MLP,
     Measured,
     as_markdown,

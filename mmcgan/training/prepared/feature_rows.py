@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.arrays import FloatArray
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.standardizer import Standardizer
 
 if TYPE_CHECKING:  # tagging standardises without torch, which takes long to import
@@ -38,8 +38,8 @@ def some_rows(n_rows: int, most: int, seed: int = 0) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False))
 
 
-def fit_standardizer(features: FloatArray, rows: npt.NDArray[np.int64]) -> Standardizer:
-    """Return what standardises `features` (M, D) as the chosen `rows` (N,) of them ask for."""
+def fit_standardizer(features: FloatArray, rows: IntArray) -> Standardizer:
+    """Fit the standardizer of `features` (M, D) on the chosen `rows` (N,) of them."""
     parts = [rows[part] for part in chunks(len(rows), features[:1].nbytes)]
     mean = sum(features[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
     squares = sum(((features[part] - mean) ** 2).sum(axis=0) for part in parts)
@@ -71,11 +71,7 @@ class StandardizedRows:
     """
 
     def __init__(
-        self,
-        features: FloatArray,
-        rows: npt.NDArray[np.int64],
-        standardizer: Standardizer,
-        device: torch.device,
+        self, features: FloatArray, rows: IntArray, standardizer: Standardizer, device: torch.device
     ):
         self.features, self.rows = features, rows
         self.standardizer, self.device = standardizer, device
@@ -88,7 +84,7 @@ class StandardizedRows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, chosen: Tensor | npt.NDArray[np.int64] | slice) -> Tensor:
+    def __getitem__(self, chosen: Tensor | IntArray | slice) -> Tensor:
         """Return the rows `chosen` (B,), places among those that are seen: (B, D)."""
         import torch
 

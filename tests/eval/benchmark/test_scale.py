@@ -89,10 +89,18 @@ def test_rows_say_how_time_and_memory_grow(monkeypatch):
     monkeypatch.setattr(scale, "N_FEW_WORDS", 5)
     monkeypatch.setattr(scale, "N_SOME_IMAGES", 7)
     rows = list(scale.scale_rows())
-    assert called == [("draw", 10, 5), ("prepare", 10, 5), ("train", 10, 5),
-                      ("draw", 1000, 5), ("prepare", 1000, 5), ("train", 1000, 5),
-                      ("draw", 7, 20), ("rank", 7, 20),
-                      ("draw", 7, 200), ("rank", 7, 200)]  # fmt: skip
+    assert called == [
+        ("draw", 10, 5),
+        ("prepare", 10, 5),
+        ("train", 10, 5),
+        ("draw", 1000, 5),
+        ("prepare", 1000, 5),
+        ("train", 1000, 5),
+        ("draw", 7, 20),
+        ("rank", 7, 20),
+        ("draw", 7, 200),
+        ("rank", 7, 200),
+    ]
     by_name = {row.what: row for row in rows}
     assert len(by_name) == 6
     assert by_name["scale_train_images_time"].ratio == pytest.approx(1)

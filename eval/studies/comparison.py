@@ -1,7 +1,7 @@
-"""What studies share: runs trained once and kept, answers measured, the MLP beside them, a table.
+"""A comparison of settings: runs are trained once and kept, measured, and put into a table.
 
-A study compares rows, each a few seeds of one set of values. Its runs lie under OUT/runs, and a
-call that was cut short goes on with the next of them when it is made again.
+A study compares rows, each a few seeds of one set of values, and the MLP beside them. Its runs lie
+under OUT/runs, and a call that was cut short goes on with the next of them when it is made again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from eval.baselines.fitting import FitData, Rival, choose, fit_biased_mlp, mlp_tries
@@ -23,6 +22,7 @@ from eval.figures.metrics import CUT, METRICS, expected_map, mean_precision
 from eval.measure import Setting
 from eval.predictions import SystemPredictions
 from eval.systems import ask_rival
+from mmcgan.arrays import DoubleArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import write_json, write_text
 from mmcgan.inference.tagger import Tagger
@@ -39,7 +39,7 @@ MLP = "the MLP"
 class Measured:
     """One run: its P@10 for each of N images, and its other measures by name."""
 
-    precision: npt.NDArray[np.float64]
+    precision: DoubleArray
     measures: Mapping[str, float]
 
 
@@ -50,7 +50,7 @@ def run_path(out: Path, tags: str, name: str, seed: int) -> Path:
 
 
 def setting_of(dataset: Dataset, split: str, tags: TagSource) -> Setting:
-    """Return what a study measures.
+    """Return the setting in which a study measures.
 
     Raises `DataError` if a split that it needs is empty, or if the data lacks these tags.
     """
@@ -91,7 +91,7 @@ def _check_same(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
 
 
 def measure_answers(answered: SystemPredictions, setting: Setting) -> Measured:
-    """Return what can be measured of a system's answers alone."""
+    """Measure a system by its answers alone."""
     judged = setting.judge(answered)[setting.tags]
     precision = METRICS["P@10"](judged)
     measures = {
@@ -112,8 +112,8 @@ def fit_mlps(places: Sequence[tuple[Tagger, Setting]]) -> list[Measured]:
     features are standardised, and the setting. It is tuned in the first of them.
     """
     settings = tune_mlp(fit_data(*places[0], 0))
-    seeds = tqdm(range(len(places)), desc="mlp seeds", unit="fit", disable=None)
-    return [measure_mlp(*places[seed], settings, seed) for seed in seeds]
+    bar = tqdm(places, desc="mlp seeds", unit="fit", disable=None)
+    return [measure_mlp(*place, settings, seed) for seed, place in enumerate(bar)]
 
 
 def tune_mlp(data: FitData) -> MlpSettings:
@@ -164,14 +164,28 @@ def _mean_measures(runs: Sequence[Measured], names: Sequence[str]) -> dict[str, 
 
 
 def as_markdown(table: Mapping[str, Any], names: Sequence[str], ratios: Sequence[str]) -> str:
-    """Return the table as GitHub Markdown; a cell without a value is a dash."""
-    lines = ["| | " + " | ".join((*names, *ratios)) + " |",
-             "|---" * (len(names) + len(ratios) + 1) + "|"]  # fmt: skip
-    for name, row in table["rows"].items():
-        cells = [_cell(row["measures"].get(measure)) for measure in names]
-        cells += [_interval(row.get(ratio)) for ratio in ratios]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    """Return the table as GitHub Markdown."""
+    rows = {
+        name: [_cell(row["measures"].get(measure)) for measure in names]
+        + [interval(row.get(ratio), 3) for ratio in ratios]
+        for name, row in table["rows"].items()
+    }
+    return markdown_table((*names, *ratios), rows)
+
+
+def markdown_table(columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """Return cells by row and column as a table of GitHub Markdown."""
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
     return "\n".join(lines) + "\n"
+
+
+def interval(figure: Mapping[str, float] | None, n_digits: int) -> str:
+    """Write a value and its interval; a dash where there is no value."""
+    if figure is None:
+        return "–"
+    value, low, high = (f"{figure[name]:.{n_digits}f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _cell(measure: Mapping[str, Any] | None) -> str:
@@ -179,10 +193,6 @@ def _cell(measure: Mapping[str, Any] | None) -> str:
         return "–"
     value = measure["mean"]
     return f"{value:.1f}" if value >= 1 else f"{value:.4f}"
-
-
-def _interval(ratio: Mapping[str, float] | None) -> str:
-    return f"{ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]" if ratio else "–"
 
 
 def write_results(out: Path, name: str, results: Mapping[str, Any], text: str) -> None:

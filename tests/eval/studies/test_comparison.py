@@ -11,7 +11,7 @@ from helpers.studies import SMALL
 
 from eval.measure import Setting
 from eval.predictions import SystemPredictions
-from eval.studies.study import (
+from eval.studies.comparison import (
     MLP,
     Measured,
     as_markdown,
@@ -40,10 +40,20 @@ def three_photos(annotations: bool) -> Dataset:
         tags["annotations"] = TagTable.from_lists([[], [], [], ["b"]], ["b"])
     vocabulary = Vocabulary(("a", "b", "c"), np.eye(3, dtype=np.float32), np.ones(3, np.int64))
     return Dataset(
-        name="three", image_ids=np.arange(4), split=np.array([0, 1, 2, 2], np.uint8),
-        features=np.zeros((4, 2), np.float32), tags=tags, vocabularies={"user": vocabulary},
-        thumbnails={}, truth=None, config={}, backbone={}, counts={}, versions={}, command="",
-    )  # fmt: skip
+        name="three",
+        image_ids=np.arange(4),
+        split=np.array([0, 1, 2, 2], np.uint8),
+        features=np.zeros((4, 2), np.float32),
+        tags=tags,
+        vocabularies={"user": vocabulary},
+        thumbnails={},
+        truth=None,
+        config={},
+        backbone={},
+        counts={},
+        versions={},
+        command="",
+    )
 
 
 def answers(scores: np.ndarray) -> SystemPredictions:
