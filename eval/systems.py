@@ -23,6 +23,7 @@ from mmcgan.inference.words.ranking import (
     count_votes,
     rank_scores,
 )
+from mmcgan.training.validation import Variances
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -54,7 +55,7 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     """Let the model of `tagger` say what it can of raw features (N, D)."""
     concept_rows = np.array(tagger.model.vocabulary.rows(concepts), np.int64)
     own, votes = _Collected(concept_rows), _Collected(concept_rows)
-    draws, sets, variances, distinct = [], [], _Variances(), []
+    draws, sets, variances, distinct = [], [], Variances(), []
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
             drawn = Draws.of(samples, tagger.index)
@@ -122,25 +123,3 @@ class _Collected:
         """Return all of it as the predictions of a system."""
         scores, ties = (np.concatenate(parts) for parts in zip(*self.concepts, strict=True))
         return SystemPredictions(name, role, Ranking.join(self.rankings), scores, ties)
-
-
-class _Variances:
-    """Sums from which the variance within images and the variance of all samples follow."""
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.total = self.squares = self.within = np.zeros(())
-
-    def add(self, samples: FloatArray) -> None:
-        """Take the samples (B, S, E) of some images."""
-        exact = samples.astype(np.float64)
-        self.n += exact.shape[0] * exact.shape[1]
-        self.total = self.total + exact.sum(axis=(0, 1))
-        self.squares = self.squares + (exact**2).sum()
-        centred = exact - exact.mean(axis=1, keepdims=True)
-        self.within = self.within + (centred**2).sum()
-
-    def share_within(self) -> float | None:
-        """Return the part of the variance within images; None if nothing varies."""
-        overall = float(self.squares - (self.total**2).sum() / self.n)
-        return float(self.within) / overall if overall > 0 else None

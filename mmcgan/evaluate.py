@@ -42,7 +42,7 @@ def main(**options: Any) -> None:
         "format_version": 1,
         **figures,
         "data": {"folder": str(data_dir), **data_facts(dataset)},
-        "run": {"folder": str(run.path), **tagger.model.facts, **run.read_config()["settings"]},
+        "run": {"folder": str(run.path), **tagger.model.facts, **run.read_settings()},
         "command": shlex.join(["python", "-m", "mmcgan.evaluate", *sys.argv[1:]]),
         "versions": _versions(),
     }
@@ -81,7 +81,7 @@ def summarize(report: dict[str, Any]) -> str:
 
 def _data_of(run: RunDir) -> Path:
     """Return the data that the run was trained on, or the newest where that has gone."""
-    trained_on = Path(run.read_config().get("settings", {}).get("data") or "")
+    trained_on = Path(run.read_settings().get("data") or "")
     return trained_on if (trained_on / FILE_NAME).is_file() else newest_data()
 
 

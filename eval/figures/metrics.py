@@ -18,12 +18,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from mmcgan.inference.words.ranking import Ranking
+from mmcgan.training.validation import CUT as CUT
+from mmcgan.training.validation import find_hits
+from mmcgan.training.validation import mean_precision as mean_precision
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]
 
 MIAP_DEPTH = 1000  # deeper hits count 0
-CUT = 10  # the cut-off of the figures to quote
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,7 @@ class Judged:
     @cached_property
     def hits(self) -> npt.NDArray[np.bool_]:
         """(N, depth): whether the word at each rank is relevant."""
-        n_images, n_words = self.relevant.shape
-        image = np.repeat(np.arange(n_images), np.diff(self.relevant.indptr))
-        right = np.sort(image * n_words + self.relevant.indices)  # a cell's number in (N, V)
-        found = np.arange(n_images)[:, None] * n_words + self.ranking.rows
-        place = np.searchsorted(right, found)
-        is_hit: npt.NDArray[np.bool_] = np.append(right, -1)[place] == found
-        return is_hit
+        return find_hits(self.ranking, self.relevant)
 
     @cached_property
     def n_relevant(self) -> npt.NDArray[np.int64]:
@@ -189,16 +185,6 @@ def expected_map(
         total += np.nan_to_num(values)
         n_concepts += ~np.isnan(values)
     return _divided(total, n_concepts)
-
-
-def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -> float:
-    """Return the mean of P@k over the images with a relevant word, the score of choices on dev.
-
-    It is 0 where no image has one.
-    """
-    judged = Judged(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
-    values = precision_at(judged, k)[judged.n_relevant > 0]
-    return float(values.mean()) if len(values) else 0.0
 
 
 def _divided(sums: FloatArray, counts: npt.NDArray[Any]) -> FloatArray:

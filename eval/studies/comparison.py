@@ -18,7 +18,7 @@ from eval.baselines.fitting import FitData, Rival, choose, fit_biased_mlp, mlp_t
 from eval.baselines.mlp import MlpSettings
 from eval.evaluation import fit_data
 from eval.figures.bootstrap import ratio_figure
-from eval.figures.metrics import CUT, METRICS, expected_map, mean_precision
+from eval.figures.metrics import CUT, METRICS, expected_map
 from eval.measure import Setting
 from eval.predictions import SystemPredictions
 from eval.systems import ask_rival
@@ -26,11 +26,11 @@ from mmcgan.arrays import DoubleArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import write_json, write_text
 from mmcgan.inference.tagger import Tagger
-from mmcgan.options import flag
+from mmcgan.options import flattened
 from mmcgan.training.config import TagSource, TrainConfig
 from mmcgan.training.prepared.dataset import Dataset
-from mmcgan.training.runs import RunDir
-from mmcgan.training.task import build_task
+from mmcgan.training.runs import RunDir, frozen_config, require_same
+from mmcgan.training.setup import build_setup
 
 MLP = "the MLP"
 
@@ -69,25 +69,20 @@ def train_run(dataset: Dataset, config: TrainConfig, run: RunDir) -> None:
         _check_same(run, config, dataset)
     if run.is_finished:
         return
-    task = build_task(dataset, config, config.tags or "user")
+    setup = build_setup(dataset, config, config.run.tags or "user")
     if not run.is_started:
-        run.write_config({"settings": config.to_json(), "dataset_id": dataset.dataset_id})
-    task.train(run, mean_precision)
+        run.write_config(frozen_config(config) | {"dataset_id": dataset.dataset_id})
+    setup.train(run)
 
 
 def _check_same(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
-    frozen = run.read_config()
     again = f"delete {run.path}, or name another folder with --out"
-    if frozen.get("dataset_id") != dataset.dataset_id:
+    if run.read_config().get("dataset_id") != dataset.dataset_id:
         raise OptionError(f"--data: {run.path} was started with other data; {again}")
-    # A setting that is newer than the run has its default there.
-    before = TrainConfig().to_json() | frozen.get("settings", {})
-    for name, value in config.to_json().items():
-        if before[name] != value and name != "data":
-            raise OptionError(
-                f"{flag(name)}: {run.path} was started with {before[name]!r}, the study now says "
-                f"{value!r}; {again}"
-            )
+    wanted = flattened(config.to_json())
+    # The same data may lie elsewhere; an option that is newer than the run has its default there.
+    before = flattened(TrainConfig().to_json()) | run.read_settings() | {"data": wanted["data"]}
+    require_same(run, before, wanted, again)
 
 
 def measure_answers(answered: SystemPredictions, setting: Setting) -> Measured:

@@ -21,11 +21,12 @@ def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> N
     """Raise `OptionError` if the tables of words that a run would learn cannot fit into memory."""
     if not config.learns_spaces:
         return
-    needed = 4 * COPIES * config.members * n_words * config.image_units
+    n_tables = config.generator.n_generators
+    needed = 4 * COPIES * n_tables * n_words * config.generator.units
     there_is = total_memory(device)
     if there_is and needed > there_is:
         raise OptionError(
-            f"--preset: {config.preset} learns {config.members} tables of {n_words:,} words, "
+            f"--preset: {config.run.preset} learns {n_tables} tables of {n_words:,} words, "
             f"{needed / 2**30:.1f} GiB while training, and there are {there_is / 2**30:.1f} GiB; "
             "take --preset paper, lower --members or --image-units, or prepare with a higher "
             "--min-photos"

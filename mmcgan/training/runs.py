@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmcgan.errors import RunError
+from mmcgan.errors import OptionError, RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.inference.model_dir import RUNS, ModelDir
+from mmcgan.options import Config, flag, flattened
+
+CONFIG_VERSION = 2  # settings are in groups; in version 1, which has no number, they were flat
 
 
 class RunDir(ModelDir):
@@ -50,6 +54,13 @@ class RunDir(ModelDir):
         if not isinstance(config, dict):
             raise RunError(f"{self._config_path} does not hold the settings of a run")
         return config
+
+    def read_settings(self) -> dict[str, Any]:
+        """Return the frozen settings by option, however they are grouped. Raises `RunError`."""
+        settings = self.read_config().get("settings", {})
+        if not isinstance(settings, dict):
+            raise RunError(f"{self._config_path} does not hold the settings of a run")
+        return flattened(settings)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to the log."""
@@ -110,6 +121,30 @@ class FollowedRun(RunDir):
         """Leave it to the process that writes."""
 
     write_config = log = cut_log = save_checkpoint = write_weights = finish = _leave
+
+
+def frozen_config(config: Config, left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return settings as a run freezes them, without the options `left_out`."""
+    settings = {
+        group: {name: value for name, value in options.items() if name not in left_out}
+        for group, options in config.to_json().items()
+    }
+    return {"format_version": CONFIG_VERSION, "settings": settings}
+
+
+def require_same(
+    run: RunDir, frozen: Mapping[str, Any], wanted: Mapping[str, Any], remedy: str = ""
+) -> None:
+    """Raise `OptionError` for the first option of `wanted` that the run was started without.
+
+    `frozen` and `wanted` are plain JSON values by option.
+    """
+    for name, value in wanted.items():
+        if frozen.get(name) != value:
+            raise OptionError(
+                f"{flag(name)}: {run.path} was started with {frozen.get(name)!r}, this call says "
+                f"{value!r}{remedy and '; '}{remedy}"
+            )
 
 
 def newest_unfinished_run(parent: Path = RUNS) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.games import FEATURE_SIZE, make_game, make_photos, modern
+from helpers.tasks import FEATURE_SIZE, make_photos, make_task, modern
 from torch import Tensor
 
 from mmcgan.training import project_words as room
@@ -19,7 +19,7 @@ N_PHOTOS, N_WORDS = 40, 4
 
 def mixture() -> tuple[MixtureGenerator, WordTable]:
     """A mixture that learns its words, whose words and photos differ much."""
-    game = make_game(modern(), make_photos())
+    game = make_task(modern(), make_photos())
     game.generator.eval().requires_grad_(False)
     game.words.requires_grad_(False)
     game.words.vectors.mul_(5)

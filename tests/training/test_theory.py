@@ -15,7 +15,7 @@ import torch
 from scipy.stats import norm
 from torch import nn
 
-from eval.digits.game import LabelledGame, NoisyGenerator
+from eval.digits.task import LabelledTask, NoisyGenerator
 from mmcgan.training.learning import LearningConfig
 from mmcgan.training.losses import critic_fake_loss, critic_real_loss, value_function
 from mmcgan.training.networks import Discriminator
@@ -49,7 +49,7 @@ class Plain(nn.Module):
         )
 
     def forward(self, examples, labels):
-        return self.network.judge(examples, None)
+        return self.network.discriminate(examples, None)
 
 
 @cache
@@ -62,12 +62,12 @@ def trained(mean: float, deviation: float, size: int, **settings) -> nn.Module:
     torch.manual_seed(0)
     examples = deviation * torch.randn(N_EXAMPLES, size)
     generator, discriminator = Gaussian(mean, deviation, size), Plain(size)
-    config = LearningConfig(
+    config = LearningConfig.from_options(
         optimizer="adamw", learning_rate=0.0, d_learning_rate=5e-3, batch_size=500, epochs=15,
         **settings,
     )  # fmt: skip
     labels = torch.zeros(N_EXAMPLES, dtype=torch.long)
-    trainer = Trainer(LabelledGame(generator, discriminator, examples, labels, config), config)
+    trainer = Trainer(LabelledTask(generator, discriminator, examples, labels, config), config)
     while trainer.update < trainer.n_updates:
         trainer.step()
     assert generator.mean.tolist() == pytest.approx([mean] + [0.0] * (size - 1))

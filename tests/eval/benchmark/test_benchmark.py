@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.games import SMALL
+from helpers.tasks import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
 from data_prep.config import PrepareConfig

@@ -30,7 +30,7 @@ from mmcgan.training.config import TrainConfig
 from mmcgan.training.prepared.dataset import SPLITS, Dataset, TagTable
 from mmcgan.training.runs import RunDir
 
-CONFIG = TrainConfig(**SMALL, tags="user")
+CONFIG = TrainConfig.from_options(**SMALL, tags="user")
 
 
 def three_photos(annotations: bool) -> Dataset:
@@ -108,7 +108,7 @@ def test_train_run_goes_on_with_a_run_that_was_cut_short(make_dataset, tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmcgan.training.task.Task.save", lambda task, run, best: stop(run))
+        patch.setattr("mmcgan.training.setup.finish_run", lambda task, run, best: stop(run))
         with pytest.raises(KeyboardInterrupt):
             train_run(make_dataset(), CONFIG, cut)
     assert cut.is_started
@@ -120,7 +120,7 @@ def test_train_run_goes_on_with_a_run_that_was_cut_short(make_dataset, tmp_path,
 @pytest.mark.parametrize(
     ("changes", "seed", "message"),
     [
-        ({"epochs": 3}, 0, "--epochs: .*run was started with 2, the study now says 3; delete"),
+        ({"epochs": 3}, 0, "--epochs: .*run was started with 2, this call says 3; delete"),
         ({}, 1, "--data: .*run was started with other data; delete"),
     ],
 )
@@ -128,18 +128,18 @@ def test_train_run_refuses_a_run_of_something_else(make_dataset, tmp_path, chang
     run = RunDir(tmp_path / "run")
     train_run(make_dataset(), CONFIG, run)
     with pytest.raises(OptionError, match=message):
-        train_run(make_dataset(seed=seed), replace(CONFIG, **changes), run)
+        train_run(make_dataset(seed=seed), CONFIG.with_options(**changes), run)
 
 
 def test_train_run_takes_a_run_that_is_older_than_a_setting(make_dataset, tmp_path):
     run = RunDir(tmp_path / "run")
     train_run(make_dataset(), CONFIG, run)
     frozen = run.read_config()
-    del frozen["settings"]["untagged"]
+    del frozen["settings"]["objective"]["untagged"]
     run.write_config(frozen)
-    train_run(make_dataset(), replace(CONFIG, data=tmp_path), run)
-    with pytest.raises(OptionError, match=r"--untagged: .*started with 0, the study now says 8"):
-        train_run(make_dataset(), replace(CONFIG, untagged=8), run)
+    train_run(make_dataset(), CONFIG.with_options(data=tmp_path), run)
+    with pytest.raises(OptionError, match=r"--untagged: .*started with 0, this call says 8"):
+        train_run(make_dataset(), CONFIG.with_options(untagged=8), run)
 
 
 def measured(*precisions: float, **measures: float) -> Measured:

@@ -71,7 +71,7 @@ def study(tmp_path_factory, make_dataset):
     folder = tmp_path_factory.mktemp("open")
     dataset = withhold(make_dataset(n_images=400))
     write_dataset(dataset, folder / "data" / FILE_NAME)
-    train_run(dataset, replace(LEARNT, tags="user"), RunDir(folder / "run"))
+    train_run(dataset, LEARNT.with_options(tags="user"), RunDir(folder / "run"))
     assert call(folder / "data", folder / "run", folder / "out") == 0
     return folder / "data", folder / "run", folder / "out"
 
@@ -160,7 +160,7 @@ def test_data_without_withheld_words_are_refused(trained, tmp_path, capsys):
 
 def test_run_of_the_preset_paper_is_refused(study, tmp_path, capsys, make_dataset):
     dataset = withhold(make_dataset(n_images=400))
-    train_run(dataset, TrainConfig(**SMALL, tags="user"), RunDir(tmp_path / "paper"))
+    train_run(dataset, TrainConfig.from_options(**SMALL, tags="user"), RunDir(tmp_path / "paper"))
     assert call(study[0], tmp_path / "paper", tmp_path / "out") == 1
     assert "preset paper" in capsys.readouterr().err
 
