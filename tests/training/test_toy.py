@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.inference.words.ranking import Draws
 from mmcgan.training.config import TrainConfig
 from mmcgan.training.loop import Validation, fit
 from mmcgan.training.networks import build_networks
@@ -56,7 +56,7 @@ def drawn_shares(generator, conditions, seed, n_draws=1000):
     noise = generator.noise(1, n_draws, torch.Generator().manual_seed(seed))
     with torch.inference_mode():
         samples = generator.eval().sample(noise, conditions).numpy()
-    nearest = rank_draws(samples, WordIndex(word_vectors()), CONFIG.generator.ranking).draws.nearest
+    nearest = Draws.of(samples, WordIndex(word_vectors())).nearest
     return np.stack([np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws
                      for row in nearest])  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_train_run_goes_on_with_a_run_that_was_cut_short(make_dataset, tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmcgan.training.setup.finish_run", lambda task, run, best: stop(run))
+        patch.setattr("mmcgan.training.setup.Setup.finish", lambda setup, run, best: stop(run))
         with pytest.raises(KeyboardInterrupt):
             train_run(make_dataset(), CONFIG, cut)
     assert cut.is_started
