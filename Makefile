@@ -20,9 +20,10 @@ demo: $(VENV)/installed
 	@echo
 	@echo "report: $(CURDIR)/runs/demo/report/report.html"
 
-# The tests run side by side, so each of them uses one thread.
+# Modules of tests run side by side, each in one process, so that what they share is made once.
 test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope \
+		--no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

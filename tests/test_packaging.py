@@ -37,11 +37,11 @@ def normal(name: str) -> str:
 
 
 def requirements(*extras: str) -> dict[str, str]:
-    """The lower bounds of the dependencies, "" where there is none."""
+    """The lower bounds of the dependencies that have one."""
     listed = list(PROJECT["dependencies"])
     listed += [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
     parts = [line.partition(">=") for line in listed]
-    return {normal(name): bound for name, _, bound in parts}
+    return {normal(name): bound for name, _, bound in parts if bound}
 
 
 def test_every_package_on_disk_is_in_the_wheel_but_the_studies():

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 from torch import nn
 
@@ -99,7 +100,7 @@ def jensen_shannon(mean: float, deviation: float) -> float:
     middle = (p + q) / 2
     terms = [np.where(d > 0, d * np.log(np.maximum(d, 1e-300) / np.maximum(middle, 1e-300)), 0)
              for d in (p, q)]  # fmt: skip
-    return float(np.trapezoid(sum(terms), x) / 2)
+    return float(trapezoid(sum(terms), x) / 2)
 
 
 def test_trained_discriminator_approaches_the_optimal_one():
