@@ -6,43 +6,40 @@ A page is what the command prints with --help, at a fixed width, so that it is t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import click
 
+from mmcgan.__main__ import COMMANDS as STAGES
+
 PAGES = Path(__file__).parent / "commands"
 WIDTH = 100
 
-# What is typed, and the module whose `main` it runs. Those of mmcgan are also `python -m MODULE`.
+# What is typed, and the click command that it runs.
 COMMANDS = {
-    "mmcgan tag": "mmcgan.__main__",
-    "mmcgan prepare": "mmcgan.prepare",
-    "mmcgan train": "mmcgan.train",
-    "mmcgan evaluate": "mmcgan.evaluate",
-    "mmcgan export": "mmcgan.export",
-    "mmcgan web": "mmcgan.web.__main__",
-    "python -m eval.benchmark": "eval.benchmark.__main__",
-    "python -m eval.benchmark.stages": "eval.benchmark.stages.__main__",
-    "python -m eval.digits": "eval.digits.__main__",
-    "python -m eval.digits.ring": "eval.digits.ring",
-    "python -m eval.studies.ablation": "eval.studies.ablation",
-    "python -m eval.studies.few_tags": "eval.studies.few_tags",
-    "python -m eval.studies.open_vocabulary": "eval.studies.open_vocabulary",
+    "mmcgan": "mmcgan.__main__:overview",
+    **{f"mmcgan {stage}": f"{module}:main" for stage, (module, _) in STAGES.items()},
+    "python -m eval.benchmark": "eval.benchmark.__main__:main",
+    "python -m eval.benchmark.stages": "eval.benchmark.stages.__main__:main",
+    "python -m eval.digits": "eval.digits.__main__:main",
+    "python -m eval.digits.ring": "eval.digits.ring:main",
+    "python -m eval.studies.ablation": "eval.studies.ablation:main",
+    "python -m eval.studies.few_tags": "eval.studies.few_tags:main",
+    "python -m eval.studies.open_vocabulary": "eval.studies.open_vocabulary:main",
 }
 
 
 def load_command(typed: str) -> click.Command:
     """Return the click command behind what is typed."""
-    return import_module(COMMANDS[typed]).main
+    module, _, name = COMMANDS[typed].partition(":")
+    return getattr(import_module(module), name)
 
 
 def help_text(typed: str) -> str:
     """Return what a command prints with --help in a terminal of WIDTH columns."""
     command = load_command(typed)
-    # click leaves two columns free at the right of `max_content_width`.
     context = click.Context(command, info_name=typed, terminal_width=WIDTH, max_content_width=WIDTH)
     lines = command.get_help(context).splitlines()
     return "\n".join(line.rstrip() for line in lines)
@@ -76,5 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # a checkout that is not installed
     main()
