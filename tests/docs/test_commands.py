@@ -91,7 +91,8 @@ def check_arguments(typed: str, words: list[str]) -> None:
     options = {p.name for p in command.params if isinstance(p, click.Option)}
     config_class = settings_of(import_module(HELP.COMMANDS[typed].partition(":")[0]), options)
     if config_class is not None:
-        chosen = {name: v for name, v in given(context.params).items() if name in options}
+        names = names_of(config_class)  # beside them a command may have options of its own
+        chosen = {name: v for name, v in given(context.params).items() if name in names}
         getattr(config_class, "of", config_class)(**chosen)
 
 
