@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def check_arguments(typed: str, words: list[str]) -> None:
     if config_class is not None:
         names = names_of(config_class)  # beside them a command may have options of its own
         chosen = {name: v for name, v in given(context.params).items() if name in names}
-        getattr(config_class, "of", config_class)(**chosen)
+        make(config_class, chosen)
 
 
 def settings_of(module: object, options: set[str]) -> type[Config] | None:
@@ -104,7 +103,12 @@ def settings_of(module: object, options: set[str]) -> type[Config] | None:
 
 
 def names_of(config_class: type[Config]) -> set[str]:
-    return {field.name for field in fields(config_class)} if config_class is not Config else set()
+    return {option.name for option in config_class.all_options()}
+
+
+def make(config_class: type[Config], values: dict[str, object]) -> Config:
+    """Make the settings as the command does: from a preset where there are some."""
+    return getattr(config_class, "of", config_class.from_options)(**values)
 
 
 def check_extras(words: list[str]) -> None:
