@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -103,12 +105,17 @@ def settings_of(module: object, options: set[str]) -> type[Config] | None:
 
 
 def names_of(config_class: type[Config]) -> set[str]:
-    return {option.name for option in config_class.all_options()}
+    """The names of the options, whether they are in groups or not."""
+    if config_class is Config:
+        return set()
+    grouped = getattr(config_class, "all_options", partial(fields, config_class))
+    return {option.name for option in grouped()}
 
 
 def make(config_class: type[Config], values: dict[str, object]) -> Config:
     """Make the settings as the command does: from a preset where there are some."""
-    return getattr(config_class, "of", config_class.from_options)(**values)
+    by_name = getattr(config_class, "from_options", config_class)
+    return getattr(config_class, "of", by_name)(**values)
 
 
 def check_extras(words: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from helpers.pages import GENERATED, ROOT, load_help_pages
 
 HELP = load_help_pages()
-AGAIN = "run `make docs` (python docs/help_pages.py) and commit docs/commands"
+AGAIN = "run python docs/help_pages.py and commit docs/commands"
 
 
 @pytest.fixture(autouse=True)
