@@ -105,8 +105,9 @@ def is_allowed(name: str, target: str) -> bool:
     if package(name) == "mmcgan":
         is_api = name == "mmcgan" and level(target) <= level("mmcgan.inference")
         return package(target) == "mmcgan" and (is_api or level(target) <= level(name))
-    with_data_prep = name.startswith("eval.benchmark.") and package(target) == "data_prep"
-    return package(target) in (package(name), "mmcgan") or with_data_prep
+    reads_raw_data = name.startswith(("eval.benchmark.", "eval.digits.mnist"))
+    reads_raw_data = reads_raw_data and package(target) == "data_prep"
+    return package(target) in (package(name), "mmcgan") or reads_raw_data
 
 
 def level(name: str) -> int:
