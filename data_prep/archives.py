@@ -30,7 +30,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplemente
 
 
 class Source(Protocol):
-    """Files by name; names are POSIX paths within the source."""
+    """Files by name; names are POSIX paths within the source, and nothing is written by them."""
 
     path: Path
 
@@ -50,7 +50,7 @@ class Member:
 
     @property
     def label(self) -> str:
-        """What messages call the file."""
+        """The name that messages call the file by."""
         return f"{self.source.path}/{self.name}"
 
     def read(self, limit: int, error: type[MmcganError] = DataError) -> bytes:
@@ -84,8 +84,8 @@ class ZipSource:
     def __init__(self, path: Path):
         """Open `path` and check what it declares.
 
-        Raises `DataError` if it is no whole zip archive, names a file outside its folder, or
-        holds a member that unpacks to far more than it takes.
+        Raises `DataError` if it is no whole zip archive, or holds a member that unpacks to far
+        more than it takes.
         """
         self.path = path
         self._lock = threading.Lock()
@@ -97,7 +97,7 @@ class ZipSource:
                 "fetch it again"
             ) from None
         self._members = {i.filename: i for i in self._zip.infolist() if not i.is_dir()}
-        for info in self._zip.infolist():
+        for info in self._members.values():
             _check_member(path, info)
 
     def names(self) -> list[str]:
@@ -142,11 +142,6 @@ def _walk(path: Path, depth: int, skip: frozenset[str]) -> Iterator[str]:
 
 
 def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
-    parts = info.filename.replace("\\", "/").split("/")
-    if ".." in parts or not parts[0] or ":" in parts[0]:
-        raise DataError(
-            f"{path} is refused: its member {info.filename!r} lies outside the archive's folder"
-        )
     if info.compress_type not in _METHODS:
         raise DataError(
             f"{path} is refused: its member {info.filename!r} is compressed by method "

@@ -23,9 +23,10 @@ class PrepareConfig(Config):
     download: bool = option(False, "Fetch the MIRFLICKR archives into --root first.")
     seed: int = option(0, "Seed of the sample, the dev split and the word vectors.", at_least=0)
     min_photos: int = option(
-        5, "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
+        5,
+        "A tag enters the vocabulary if at least so many photos of train + dev carry it.",
         at_least=1,
-    )  # fmt: skip
+    )
     stop_list: Path | None = option(
         None,
         "Text file of tags to leave out everywhere, one a line, with the wildcards *, ? and [0-9]; "
@@ -43,21 +44,22 @@ class PrepareConfig(Config):
         "repeated.",
     )
     vectors: Path | None = option(
-        None,
-        "Ready word vectors instead of training: word2vec text or binary, GloVe text, or "
-        "gensim KeyedVectors.",
+        None, "Ready word vectors instead of training: word2vec text or binary, or GloVe text."
     )
     withhold: float = option(
-        0.0, "Share of the tags that --corpus or --vectors know to withhold from train and dev "
+        0.0,
+        "Share of the tags that --corpus or --vectors know to withhold from train and dev "
         "(eval.studies.open_vocabulary); makes the vocabulary of user tags alone.",
-        at_least=0, at_most=0.9,
-    )  # fmt: skip
+        at_least=0,
+        at_most=0.9,
+    )
     word_size: int = option(200, "Size E of the trained word vectors.", at_least=1, at_most=10_000)
     window: int = option(50, "Skip-gram window; the default spans a whole tag list.", at_least=1)
     min_count: int | None = option(
-        None, "Skip-gram leaves out words seen less often; as --min-photos if not given.",
+        None,
+        "Skip-gram leaves out words seen less often; as --min-photos if not given.",
         at_least=1,
-    )  # fmt: skip
+    )
     negatives: int = option(10, "Negative samples of the skip-gram.", at_least=1)
     word_epochs: int = option(100, "Passes of the skip-gram over the text.", at_least=1)
     word_workers: int = option(
@@ -77,9 +79,11 @@ class PrepareConfig(Config):
     )
     batch_size: int = option(16, "Photos the backbone takes at once.", at_least=1)
     max_failed: float = option(
-        0.05, "Give up when more than this share of the photos cannot be read.",
-        at_least=0, at_most=1,
-    )  # fmt: skip
+        0.05,
+        "Give up when more than this share of the photos cannot be read.",
+        at_least=0,
+        at_most=1,
+    )
 
     @property
     def folder(self) -> Path:
@@ -88,5 +92,5 @@ class PrepareConfig(Config):
 
     @property
     def partial(self) -> Path:
-        """What is kept while they are being made."""
+        """The folder of what is kept while they are being made."""
         return self.folder / "partial"

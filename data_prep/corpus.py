@@ -63,7 +63,7 @@ class Corpus:
                 yield from (line.split() for line in lines)
 
     def counts(self) -> Counts:
-        """Return the counts of all tokens, those of a text file as they were stored with it."""
+        """Return the counts of all tokens; those of text files were stored with them."""
         paths = self._all_cleaned()  # first: each holds a table of its own while it is made
         counts = Counts.of(self.tag_lists)
         for path in paths:
@@ -71,7 +71,7 @@ class Corpus:
         return counts
 
     def skipped(self) -> Counter[str]:
-        """Return how much of the text files was left out, by reason."""
+        """Count by reason the parts of the text files that were left out."""
         facts = (Counter(read_json(_facts_of(path), DataError)) for path in self._all_cleaned())
         return sum(facts, Counter())
 
@@ -90,7 +90,7 @@ class Corpus:
 
 
 def clean_file(path: Path, phrases: Sequence[str], out: Path) -> None:
-    """Write the documents of a text file to `out`, beside it their counts and what was left out."""
+    """Write the documents of a text file to `out`, with their counts and omissions beside it."""
     counts, skipped = Counts(), Counter[str]()
     bar = tqdm(desc=f"cleaning {path.name}", unit="document", unit_scale=True, disable=None)
     with bar, atomic_path(out) as partial:

@@ -18,7 +18,7 @@ from mmcgan.files import atomic_path
 
 @dataclass
 class Counts:
-    """How many documents there are, and how often each of their tokens, the first one first."""
+    """The number of documents, and the number of times that each of their tokens occurs."""
 
     n_documents: int = 0
     tokens: Counter[str] = field(default_factory=Counter)

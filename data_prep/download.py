@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
-import logging
 import re
 import urllib.error
 import urllib.request
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pooch
 from tqdm import tqdm
 
 from mmcgan.errors import DataError
@@ -21,50 +20,45 @@ CHUNK_BYTES = 2**20
 
 
 def fetch_file(
-    url: str,
-    path: Path,
-    md5: str | None,
-    check: Callable[[Path], None] = lambda path: None,
+    url: str, path: Path, md5: str | None, check: Callable[[Path], None] = lambda path: None
 ) -> None:
-    """Fetch `url` to `path` unless it is there already; a partial file lies in `path`.part.
+    """Fetch `url` to `path` unless it is there and whole; a partial file lies in `path`.part.
 
     `check` raises `DataError` if a file that arrived is broken, for files without an `md5`.
     Raises `DataError` if the server cannot be reached, breaks off (the part is kept, and the
     next call goes on with it), or sends a file that fails its check (nothing is kept).
     """
-    pooch.get_logger().setLevel(logging.WARNING)  # it would print; the bar says it all
-    known_hash = f"md5:{md5}" if md5 else None
-    downloader = _ResumingDownloader(path.with_name(path.name + ".part"), check)
+    if path.exists() and md5 in (None, _md5_of(path)):
+        return
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        pooch.retrieve(url, known_hash, path.name, path.parent, downloader=downloader)
-    except ValueError:
-        raise DataError(
-            f"{url} does not have the expected md5 {md5}; nothing of it was kept, try again"
-        ) from None
+        _complete(url, part)
+    except (OSError, http.client.HTTPException) as reason:
+        raise DataError(f"{url} cannot be fetched: {reason}{_kept(part)}") from None
+    try:
+        if md5 not in (None, _md5_of(part)):
+            raise DataError(
+                f"{url} does not have the expected md5 {md5}; nothing of it was kept, try again"
+            )
+        check(part)
+    except DataError:
+        part.unlink()
+        raise
+    part.replace(path)
 
 
-class _ResumingDownloader:
-    """A downloader for pooch, which verifies the file and gives it its final name."""
+def _md5_of(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
-    def __init__(self, part: Path, check: Callable[[Path], None]):
-        self.part, self.check = part, check
 
-    def __call__(self, url: str, output_file: str, _: Any) -> None:
-        """Complete the part with what is missing, and hand it over as `output_file`."""
-        try:
-            _complete(url, self.part)
-        except (OSError, http.client.HTTPException) as reason:
-            raise DataError(f"{url} cannot be fetched: {reason}{self._kept()}") from None
-        try:
-            self.check(self.part)
-        except DataError:
-            self.part.unlink()
-            raise
-        self.part.replace(output_file)
-
-    def _kept(self) -> str:
-        size = self.part.stat().st_size if self.part.exists() else 0
-        return f"; {size} bytes are kept in {self.part}, run it again to go on" if size else ""
+def _kept(part: Path) -> str:
+    size = part.stat().st_size if part.exists() else 0
+    return f"; {size} bytes are kept in {part}, run it again to go on" if size else ""
 
 
 def _complete(url: str, part: Path) -> None:
@@ -105,18 +99,8 @@ def _total_bytes(response: Any, start: int) -> int | None:
 
 
 def _append(response: Any, part: Path, start: int, total: int | None) -> None:
-    with (
-        part.open("ab" if start else "wb") as file,
-        tqdm(
-            total=total,
-            initial=start,
-            desc=part.stem,
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            disable=None,
-        ) as bar,
-    ):
+    bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
+    with bar, part.open("ab" if start else "wb") as file:
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
             bar.update(len(chunk))

@@ -1,191 +1,208 @@
-"""What drawn scenes are made of: noise, gradients, masks and the faults of a camera.
+"""What the scenes of the sample are painted with: a few kinds of layers, laid one over another.
 
-A canvas is (H, W, 3) float32 of linear 0–1 colours; a mask is (H, W) float32 in 0–1; places and
-sizes are in shares of the width and the height, from the top left.
+Places and sizes are shares of the picture: x of its width, y and sizes of its height; y is counted
+downwards from the horizon. A palette is a text of colours, "rrggbb rrggbb …", of which one is
+chosen and varied. A span is two numbers; what is drawn lies evenly between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-Array = npt.NDArray[np.float32]
+from mmcgan.arrays import DoubleArray, FloatArray
+
+Options = ParamSpec("Options")
+Rng = np.random.Generator
 Shape = tuple[int, int]  # (H, W)
-Colour = tuple[float, float, float]
-Point = tuple[float, float]  # (x, y)
+Span = tuple[float, float]
+Count = tuple[int, int]  # a span of whole numbers
+Triple = tuple[float, float, float]
+Outline = Sequence[tuple[float, float]]  # the corners (x, y) of a polygon
 
-OVERSAMPLING = 2  # shapes are drawn larger and reduced, which smooths their edges
+OVERSAMPLING = 2  # polygons are drawn larger and reduced, which smooths their edges
 
 
-def noise(rng: np.random.Generator, shape: Shape, cells: Point, octaves: int = 4) -> Array:
-    """Return smooth fractal noise (H, W), stretched to 0–1; `cells` (x, y) waves in the coarsest.
-
-    Each octave has twice the waves and half the height of the one before.
-    """
+def noise(rng: Rng, shape: Shape, across: float, down: float, octaves: int = 4) -> FloatArray:
+    """Return smooth noise (H, W) in 0–1: waves across and down, in each octave twice as many."""
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
-        rows, columns = (max(2, round(n * 2**octave) + 1) for n in (cells[1], cells[0]))
-        grid = Image.fromarray(rng.random((rows, columns), np.float32))
+        waves = round(down * 2**octave) + 2, round(across * 2**octave) + 2
+        grid = Image.fromarray(rng.random(np.minimum(waves, shape), np.float32))
         total += np.asarray(grid.resize(shape[::-1], Image.Resampling.BICUBIC)) / 2**octave
     total -= total.min()
-    total /= max(float(total.max()), 1e-6)
-    return total
+    return total / max(float(total.max()), 1e-6)
 
 
-def profile(rng: np.random.Generator, width: int, waves: float, octaves: int = 5) -> Array:
-    """Return a rough line (W,) in 0–1: the outline of a mountain or a tree line."""
-    line: Array = noise(rng, (2, width), (waves, 1), octaves)[0]
-    return line
+def lit(colours: FloatArray, light: FloatArray, strength: float) -> FloatArray:
+    """Return colours (H, W, 3) brighter where `light` (H, W) is above a half, darker below."""
+    return colours * (1 + strength * (2 * light - 1))[..., None]
 
 
-def gradient(shape: Shape, *colours: Colour) -> Array:
-    """Return a canvas that runs from the first colour at the top to the last at the bottom."""
-    place = np.linspace(0, len(colours) - 1, shape[0])
-    columns = [
-        np.interp(place, range(len(colours)), channel) for channel in zip(*colours, strict=True)
-    ]
-    rows = np.stack(columns, axis=-1).astype(np.float32)[:, None]
-    return np.tile(rows, (1, shape[1], 1))
+class Picture:
+    """A picture in the making: colours (H, W, 3) in 0–1, its horizon, the chance that varies it."""
+
+    def __init__(self, rng: Rng, shape: Shape):
+        self.rng, self.shape, self.horizon = rng, shape, 0.0
+        self.pixels = np.zeros((*shape, 3), np.float32)
+        self.y = (np.arange(shape[0], dtype=np.float32)[:, None] + 0.5) / shape[0]  # (H, 1)
+
+    def colours(self, palette: str) -> FloatArray:
+        """Return all colours (n, 3) of a palette, varied more in brightness than in hue."""
+        pure = np.array([list(bytes.fromhex(colour)) for colour in palette.split()]) / 255
+        shift = self.rng.normal(0, 0.05) + self.rng.normal(0, 0.02, pure.shape)
+        return np.clip(pure + shift, 0, 1).astype(np.float32)
+
+    def colour(self, palette: str) -> FloatArray:
+        """Return a colour (3,) near one of a palette."""
+        return self.rng.choice(self.colours(palette))
+
+    def below(self, line: float | FloatArray) -> FloatArray:
+        """Return the mask (H, W) of what lies below `line`, a height or heights (W,)."""
+        depth = self.y - np.broadcast_to(np.asarray(line, np.float32), self.shape)
+        return np.clip(depth * self.shape[0] + 0.5, 0, 1)
+
+    def lay(self, colours: FloatArray, mask: FloatArray, left: int = 0, top: int = 0) -> None:
+        """Lay colours, one or (h, w, 3), through a mask (h, w) whose corner is at left, top."""
+        window = self.pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
+        window += (colours - window) * mask[..., None]
 
 
-@cache
-def grid(shape: Shape) -> tuple[Array, Array]:
-    """Return x and y, each (H, W), of the middle of every pixel."""
-    y, x = np.indices(shape, np.float32)
-    return (x + np.float32(0.5)) / np.float32(shape[1]), (y + np.float32(0.5)) / np.float32(
-        shape[0]
-    )
+Layer = Callable[[Picture], None]
 
 
-def below(shape: Shape, line: float | Array) -> Array:
-    """Return the mask of what lies below `line`, a height or (W,) heights."""
-    _, y = grid(shape)
-    mask: Array = np.clip((y - line) * shape[0] + 0.5, 0, 1).astype(np.float32)
-    return mask
+def layer(paint: Callable[Concatenate[Picture, Options], None]) -> Callable[Options, Layer]:
+    """Turn a function that paints into one that takes its options and returns a layer."""
+
+    def with_options(*args: Options.args, **kwargs: Options.kwargs) -> Layer:
+        return lambda picture: paint(picture, *args, **kwargs)
+
+    return with_options
 
 
-def glow(shape: Shape, centre: Point, radius: float) -> Array:
-    """Return a mask that is 1 at `centre` and fades over about `radius` of the height."""
-    x, y = grid(shape)
-    aspect = shape[1] / shape[0]
-    squared = ((x - centre[0]) * aspect) ** 2 + (y - centre[1]) ** 2
-    light: Array = np.exp(-squared / (2 * radius**2)).astype(np.float32)
-    return light
+@layer
+def sky(picture: Picture, horizon: Span, palettes: Sequence[str]) -> None:
+    """Place the horizon, and paint one of several gradients from the top down to it."""
+    picture.horizon = float(picture.rng.uniform(*horizon))
+    colours = picture.colours(str(picture.rng.choice(palettes)))
+    place = np.minimum(picture.y / picture.horizon, 1) * (len(colours) - 1)
+    channels = [np.interp(place, range(len(colours)), channel) for channel in colours.T]
+    picture.pixels[:] = np.stack(channels, axis=-1)
 
 
-class Pen:
-    """Draws white shapes at places in shares of the image; sizes in shares of its height."""
-
-    def __init__(self, image: Image.Image):
-        self._draw, self.size = ImageDraw.Draw(image), image.size
-
-    def polygon(self, points: Sequence[Point], level: int = 255) -> None:
-        """Fill a polygon."""
-        self._draw.polygon([self._at(p) for p in points], fill=level)
-
-    def ellipse(self, centre: Point, rx: float, ry: float, level: int = 255) -> None:
-        """Fill an ellipse."""
-        (x, y), height = self._at(centre), self.size[1]
-        box = (x - rx * height, y - ry * height, x + rx * height, y + ry * height)
-        self._draw.ellipse(box, fill=level)
-
-    def line(self, points: Sequence[Point], width: float, level: int = 255) -> None:
-        """Draw a line of some width."""
-        thick = max(1, round(width * self.size[1]))
-        self._draw.line([self._at(p) for p in points], fill=level, width=thick, joint="curve")
-
-    def _at(self, point: Point) -> Point:
-        return point[0] * self.size[0], point[1] * self.size[1]
+@layer
+def blobs(picture: Picture, palette: str, cover: Span, waves: Span, contrast: float) -> None:
+    """Paint clouds, leaves or flakes over about the share `cover` of the picture."""
+    rng, shape = picture.rng, picture.shape
+    mask = np.clip((noise(rng, shape, *waves, octaves=6) - 1 + rng.uniform(*cover)) * 8, 0, 1)
+    picture.lay(lit(picture.colour(palette), noise(rng, shape, 14, 14), contrast), mask)
 
 
-def drawn(shape: Shape, paint: Callable[[Pen], None], blur: float = 0) -> Array:
-    """Return the mask of what `paint` draws; `blur` is in pixels."""
-    height, width = shape[0] * OVERSAMPLING, shape[1] * OVERSAMPLING
-    image = Image.new("L", (width, height))
-    paint(Pen(image))
-    image = image.reduce(OVERSAMPLING)
-    if blur:
-        image = image.filter(ImageFilter.GaussianBlur(blur))
-    return np.asarray(image, np.float32) / np.float32(255)
+@layer
+def land(
+    picture: Picture, palette: str, top: Triple, relief: Triple, grain: Triple, edge: str = ""
+) -> None:
+    """Paint ground: `top` is the highest and lowest top of its ridges, and how many there are.
+
+    `relief` is how much they rise above their top, at least and at most, and in how many waves;
+    `grain` the waves across and down that the light shows, and its contrast. The light comes from
+    one side. `edge` is a palette for foam or snow along the outline, deepest where it rises most.
+    """
+    rng, (height, width) = picture.rng, picture.shape
+    for base in np.sort(rng.uniform(*top[:2], int(top[2]))):
+        rise = rng.uniform(*relief[:2]) * noise(rng, (2, width), relief[2], 1, octaves=5)[0]
+        line, grains = picture.horizon + base - rise, noise(rng, picture.shape, *grain[:2])
+        light = (grains + np.clip(0.5 + np.gradient(line) * height, 0, 1)) / 2
+        mask = picture.below(line)
+        picture.lay(lit(picture.colour(palette), light, grain[2]), mask)
+        if edge:
+            picture.lay(picture.colour(edge), mask - picture.below(line + 0.7 * rise * grains))
 
 
-def polygon(shape: Shape, points: Sequence[Point], blur: float = 0) -> Array:
-    """Return the mask of a polygon."""
-    return drawn(shape, lambda pen: pen.polygon(points), blur)
+@layer
+def water(picture: Picture, palette: str, mirror: float) -> None:
+    """Paint waves from the horizon down; the share `mirror` of them is what is above."""
+    rng, height = picture.rng, picture.shape[0]
+    rows = np.abs(2 * int(picture.horizon * height) - 1 - np.arange(height)) % height
+    waves = noise(rng, picture.shape, rng.uniform(5, 9), rng.uniform(22, 34), octaves=3)
+    colours = picture.pixels[rows] * mirror + picture.colour(palette) * (1 - mirror)
+    picture.lay(lit(colours, waves, rng.uniform(0.25, 0.6)), picture.below(picture.horizon))
 
 
-def ellipse(shape: Shape, centre: Point, rx: float, ry: float, blur: float = 0) -> Array:
-    """Return the mask of an ellipse."""
-    return drawn(shape, lambda pen: pen.ellipse(centre, rx, ry), blur)
+@layer
+def grey(picture: Picture, contrast: Span) -> None:
+    """Take the colours away from what is painted, and make it harder."""
+    light = picture.pixels @ np.array([[0.30], [0.59], [0.11]], np.float32)
+    picture.pixels[:] = (light - 0.5) * picture.rng.uniform(*contrast) + 0.5
 
 
-def line(shape: Shape, points: Sequence[Point], width: float, blur: float = 0) -> Array:
-    """Return the mask of a line."""
-    return drawn(shape, lambda pen: pen.line(points, width), blur)
+@dataclass(frozen=True)
+class Part:
+    """Polygons of one colour around the middle of a thing, whose size is 1.
+
+    With `turns`, the corners of an outline are (distance from the middle, share of a sector), and
+    that many sectors, at least and at most, make a circle.
+    """
+
+    palette: str
+    outlines: Sequence[Outline]
+    turns: Count | None = None
+    share: float = 1  # of the polygons that are drawn
+    blur: float = 0
+    contrast: float = 0
+
+    def polygons(self, rng: Rng) -> list[DoubleArray]:
+        """Return the polygons that are drawn, each (corners, 2)."""
+        found = [np.array(outline, float) for outline in self.outlines]
+        if self.turns:
+            n = int(rng.integers(*self.turns, endpoint=True))
+            polar = [(p[:, 0], 2 * np.pi * (p[:, 1] + i) / n) for i in range(n) for p in found]
+            found = [np.stack([r * np.cos(a), r * np.sin(a)], axis=1) for r, a in polar]
+        return [polygon for polygon in found if rng.random() < self.share]
+
+    def paint(self, picture: Picture, place: DoubleArray, size: float) -> None:
+        """Paint the part of a thing at `place` (2,); place and size are in pixels."""
+        image = Image.new("L", (picture.shape[1] * OVERSAMPLING, picture.shape[0] * OVERSAMPLING))
+        for polygon in self.polygons(picture.rng):
+            corners = (place + polygon * size) * OVERSAMPLING
+            ImageDraw.Draw(image).polygon(corners.ravel().tolist(), fill=255)
+        image = image.reduce(OVERSAMPLING).filter(ImageFilter.GaussianBlur(self.blur * size))
+        if box := image.getbbox():
+            mask = np.asarray(image.crop(box), np.float32) / np.float32(255)
+            light = noise(picture.rng, mask.shape, 4, 4) if self.contrast else mask
+            picture.lay(lit(picture.colour(self.palette), light, self.contrast), mask, *box[:2])
 
 
-def lay(canvas: Array, paint: Colour | Array, mask: Array) -> Array:
-    """Return the canvas with a colour, or another canvas, laid over it through `mask`."""
-    laid = canvas.copy()
-    rows = np.flatnonzero(mask.any(axis=1))
-    if len(rows):  # only the rows that change: most shapes are small
-        band = slice(int(rows[0]), int(rows[-1]) + 1)
-        over = np.asarray(paint, np.float32)
-        over = over[band] if over.ndim == canvas.ndim else over
-        laid[band] += (over - laid[band]) * mask[band, :, None].astype(np.float32)
-    return laid
+@layer
+def things(
+    picture: Picture, parts: Sequence[Part], count: Count, size: Span, y: Span, x: Span = (0, 1)
+) -> None:
+    """Paint things of some parts side by side; the lower they are, the larger."""
+    rng, (height, width) = picture.rng, picture.shape
+    n = int(rng.integers(*count, endpoint=True))
+    columns = x[0] + (x[1] - x[0]) * (rng.permutation(n) + rng.uniform(0.2, 0.8, n)) / max(n, 1)
+    rows, sizes = np.sort(rng.uniform(*y, n)), np.sort(rng.uniform(*size, n))
+    for column, row, share in zip(columns, rows, sizes, strict=True):
+        place = np.array([column * width, (picture.horizon + row) * height])
+        for part in parts:
+            part.paint(picture, place, float(share) * height)
 
 
-def shade(canvas: Array, light: Array, strength: float) -> Array:
-    """Return the canvas made brighter where `light` is above a half, and darker below."""
-    shaded: Array = canvas * (1 + strength * (2 * light - 1))[..., None]
-    return shaded
+def draw(layers: Sequence[Layer], shape: Shape, rng: Rng) -> Image.Image:
+    """Return a photo (H, W) of the layers, the farthest first, with the faults of a cheap camera.
 
-
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Return the colour between two, `share` of it the second."""
-    red, green, blue = (a * (1 - share) + b * share for a, b in zip(first, second, strict=True))
-    return red, green, blue
-
-
-def surface(colour: Colour, light: Array, strength: float) -> Array:
-    """Return a canvas of one colour, shaded by `light`."""
-    return shade(np.tile(np.array(colour, np.float32), (*light.shape, 1)), light, strength)
-
-
-def vary(rng: np.random.Generator, colour: Colour, amount: float = 0.06) -> Colour:
-    """Return a colour near `colour`, differing more in brightness than in hue."""
-    shifted = np.array(colour) + rng.normal(0, amount) + rng.normal(0, amount / 3, 3)
-    red, green, blue = np.clip(shifted, 0, 1)
-    return float(red), float(green), float(blue)
-
-
-def pick(rng: np.random.Generator, colours: Sequence[Colour]) -> Colour:
-    """Return a colour near one of `colours`."""
-    return vary(rng, colours[int(rng.integers(len(colours)))], 0.05)
-
-
-def blurred(canvas: Array, radius: float) -> Array:
-    """Return the canvas out of focus; `radius` is in pixels."""
-    image = Image.fromarray(_as_bytes(canvas)).filter(ImageFilter.GaussianBlur(radius))
-    return np.asarray(image, np.float32) / np.float32(255)
-
-
-def develop(rng: np.random.Generator, canvas: Array) -> Image.Image:
-    """Return the photo: exposure, contrast, white balance, vignette and grain of a cheap camera."""
-    shape: Shape = (canvas.shape[0], canvas.shape[1])
+    Its exposure, white balance, contrast, dark corners and grain vary.
+    """
+    picture = Picture(rng, shape)
+    for paint in layers:
+        paint(picture)
     balance = rng.normal(1, 0.03, 3) * rng.uniform(0.85, 1.12)
-    contrast = rng.uniform(0.85, 1.15)
-    corners = 1 - rng.uniform(0, 0.35) * (1 - glow(shape, (0.5, 0.5), 0.6))
-    exposed = (canvas * balance * corners[..., None] - 0.5) * contrast + 0.5
-    grain = rng.normal(0, rng.uniform(0.005, 0.03), shape)[..., None]
-    return Image.fromarray(_as_bytes((exposed + grain).astype(np.float32)))
-
-
-def _as_bytes(canvas: Array) -> npt.NDArray[np.uint8]:
-    pixels: npt.NDArray[np.uint8] = (np.clip(canvas, 0, 1) * 255).astype(np.uint8)
-    return pixels
+    x = (np.arange(shape[1]) + 0.5) / shape[1]
+    corners = 1 - rng.uniform(0, 1) * ((x - 0.5) ** 2 + (picture.y - 0.5) ** 2)
+    exposed = (picture.pixels * balance * corners[..., None] - 0.5) * rng.uniform(0.85, 1.15) + 0.5
+    grainy = exposed + rng.normal(0, rng.uniform(0.005, 0.03), shape)[..., None]
+    return Image.fromarray((np.clip(grainy, 0, 1) * 255).astype(np.uint8))

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from data_prep.photos import Photo
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.inference.photos.backbone import Backbone
@@ -38,26 +38,24 @@ from mmcgan.training.prepared.feature_rows import chunks
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 
-Features = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Extracted:
     """Features of the photos that could be read, and the photos that could not.
 
-    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',) int64, their places
-    among the photos; `failures` the name and the reason of each of the others.
+    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',), their places among the
+    photos; `failures` the name and the reason of each of the others.
     """
 
-    features: Features
-    rows: npt.NDArray[np.int64]
+    features: FloatArray
+    rows: IntArray
     failures: list[tuple[str, str]]
 
 
 def find_detail(photos: Sequence[Photo], image_size: int) -> int | None:
     """Return the median shorter side of `photos`, None if it is not below `image_size`.
 
-    It is that of an evenly spaced sample; photos of it that cannot be read are left out.
+    An evenly spaced sample is looked at; photos of it that cannot be read are left out.
     """
     n_sampled = min(DETAIL_SAMPLE, len(photos))
     sample = [photos[i * len(photos) // n_sampled] for i in range(n_sampled)]
@@ -100,7 +98,7 @@ def store_features(
     most_failed: tuple[float, int],
     cache: FeatureCache | None = None,
 ) -> _Store:
-    """Do the work of `extract_features`; `most_failed` is a share, and of how many photos."""
+    """Do the work of `extract_features`; at most a share of so many photos may fail."""
     store = _Store(work_dir, backbone.feature_size)
     store.begin(describe_job(photos, backbone), len(photos), batch_size)
     with tqdm(
@@ -118,9 +116,9 @@ def store_features(
 def join_features(
     shares: dict[Path, Sequence[Photo]], backbone: Backbone, work_dir: Path, batch_size: int
 ) -> None:
-    """Join the features in other work folders, each of its photos, in `work_dir`.
+    """Join in `work_dir` what other work folders hold, each of its share of the photos.
 
-    There `extract_features` of all the photos, one share after the other, finds its work done.
+    `extract_features` of all shares, one after the other, then finds its work done in `work_dir`.
     Raises `DataError` where a folder does not hold all features of its photos.
     """
     parts = []
@@ -141,7 +139,7 @@ def join_features(
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A photo as it is before the backbone, or the reason why it cannot be read."""
+    """A decoded photo, or the reason why it cannot be read."""
 
     name: str
     seen: Seen | None = None
@@ -159,7 +157,7 @@ def _decode(photo: Photo, backbone: Backbone, cache: FeatureCache | None) -> _De
 
 def _compute(
     batch: Sequence[_Decoded], backbone: Backbone, cache: FeatureCache | None
-) -> tuple[Features, dict[int, _Decoded]]:
+) -> tuple[FloatArray, dict[int, _Decoded]]:
     """Return the features (B, D), NaN where there are none, and the failures by place."""
     features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
     readable = [i for i, photo in enumerate(batch) if photo.seen is not None]
@@ -186,7 +184,7 @@ def _check_failures(store: _Store, max_failed: float, n_photos: int) -> None:
 
 
 def describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
-    """Return what the features depend on; what runs the backbone may change on the way."""
+    """Describe all that the features depend on; another runtime may go on with the work."""
     names = json.dumps([[photo.image_id, photo.name] for photo in photos])
     return {
         "backbone": {key: v for key, v in backbone.record.items() if key != "runtime"},
@@ -220,7 +218,7 @@ class _Store:
         self._failures_path.touch()
         self._cut_to_whole_batches(n_photos, batch_size)
 
-    def append(self, features: Features, failures: dict[int, _Decoded]) -> None:
+    def append(self, features: FloatArray, failures: dict[int, _Decoded]) -> None:
         """Add the rows of a batch, (B, D), its failures first."""
         found = {self.n_rows + i: (photo.name, photo.reason) for i, photo in failures.items()}
         if found:
@@ -230,7 +228,7 @@ class _Store:
         self.n_rows += len(features)
 
     def replace_by(self, parts: Sequence[_Store]) -> None:
-        """Hold the rows of `parts`, one after the other, in place of one's own."""
+        """Replace all rows by those of `parts`, one after the other."""
         self.n_rows, self.failures = 0, {}
         for part in parts:
             self.failures |= {self.n_rows + row: found for row, found in part.failures.items()}
@@ -253,7 +251,7 @@ class _Store:
             features = self._map(readable, len(rows))
         return Extracted(features, rows, [self.failures[row] for row in sorted(self.failures)])
 
-    def _map(self, path: Path, n_rows: int) -> Features:
+    def _map(self, path: Path, n_rows: int) -> FloatArray:
         shape = n_rows, self._feature_size
         # An empty file cannot be mapped.
         return np.memmap(path, np.float32, "r", 0, shape) if n_rows else np.empty(shape, np.float32)
@@ -271,8 +269,8 @@ class _Store:
     def _cut_to_whole_batches(self, n_photos: int, batch_size: int) -> None:
         """Drop what an interruption left half done.
 
-        Whole batches, not just rows: so each photo is computed in the same batch as without the
-        interruption.
+        It keeps whole batches, not just whole rows, so that each photo is computed in the same
+        batch as without the interruption.
         """
         n_rows = self._features_path.stat().st_size // self._row_bytes
         self.n_rows = n_rows if n_rows == n_photos else n_rows - n_rows % batch_size
@@ -302,7 +300,7 @@ def _read_failures(path: Path) -> dict[int, tuple[str, str]]:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Append to a file and make sure of it; if that fails, leave the file as it was."""
+    """Append to a file and flush it to disk; if that fails, leave the file as it was."""
     size = path.stat().st_size
     try:
         with path.open("ab") as file:

@@ -2,9 +2,9 @@
 
 `photo.txt` or `photo.jpg.txt` beside a photo holds its tags, one a line or with commas between;
 a `tags.csv` or `NAME.tags.csv` in any folder has the columns `file` (a path from that folder) and
-`tags`. What photo software writes is read from the photos and their XMP sidecars
-(`mmcgan.metadata.keywords`). What several of them say about a photo is merged, but for what a
-table has in its column `not`, if it has one: these the photo does not carry, whoever says so.
+`tags`. Keywords of photo software are read from the photos and their XMP sidecars
+(`mmcgan.metadata.keywords`). Tags from several of these sources are merged. A table may have a
+column `not`: it lists tags that the photo does not carry, even where another source names them.
 `mmcgan.folders.contact_sheet` makes such tables. Hidden files and folders are not looked at, nor
 is what lies outside the tree. Photos that are nearly the same are in one split
 (`data_prep.groups`).
@@ -92,9 +92,9 @@ def _read_photo(
 def _keyword_sources(
     files: list[Path], photos: list[Path], dropped: Counter[str]
 ) -> tuple[list[KeywordSource], KeywordSource]:
-    """Return all ways of finding a photo's tags, and the one of finding what are none.
+    """Return the sources of a photo's tags, and the source of tags that it does not carry.
 
-    A further one needs only a line here.
+    A further source is one more line here.
     """
     in_tables, denied = _texts_in_tables(files, frozenset(photos), dropped)
     sources: list[KeywordSource] = [
@@ -144,8 +144,8 @@ def _is_table(path: Path) -> bool:
 def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str, str]]:
     """Yield the file, the tags and the wrong tags of each row.
 
-    Cells beyond the last column are tags too: they come of tags written without quotes. Raises
-    `DataError` if the table has no file or tags.
+    Cells beyond the last column are tags too: they come from tags written without quotes. Raises
+    `DataError` if the table lacks the column file or tags.
     """
     data = read_file(path, MAX_TABLE_BYTES)
     if b"\0" in data:

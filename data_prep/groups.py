@@ -1,7 +1,7 @@
 """Photos that are nearly the same: copies, and what a camera took within one second.
 
-Were one of them learnt from and another measured, the measure would be too good. They get one
-group, and a split takes whole groups (`data_prep.photos.split_of`).
+If one were in train and its copy in val, the measures would be too good. They get one group, and a
+split takes whole groups (`data_prep.photos.split_of`).
 
 Copies are found by the difference hash of a thumbnail: whether each of 8 × 8 places is brighter
 than the one to its right, and than the one below. Resizing, recompressing and small corrections
@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from PIL.ExifTags import IFD, Base
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from mmcgan.errors import PhotoError
@@ -37,16 +39,16 @@ MAX_THREADS = 8
 
 @dataclass(frozen=True)
 class Trace:
-    """What tells that photos are nearly the same; None where a photo does not say."""
+    """The signs that photos are nearly the same; None where a photo has none."""
 
     picture: int | None = None  # the difference hash
     taken: str | None = None  # EXIF's DateTimeOriginal, to the second
 
 
 def group_photos(paths: Sequence[Path], root: Path) -> dict[Path, str]:
-    """Return the group of each photo: photos that are nearly the same have the same.
+    """Return the name of each photo's group, which is the same for photos that are nearly the same.
 
-    A group is named by a member's path from `root`, or by folder and second.
+    A group is named by the path of one of its photos from `root`, or by folder and second.
     """
     names = {path: path.relative_to(root).as_posix() for path in paths}
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
@@ -74,7 +76,7 @@ def trace(path: Path) -> Trace:
 
 
 def _second(taken: object) -> str | None:
-    """Return a time of EXIF; None where the clock was not set."""
+    """Return a time that EXIF gives; None where the clock was not set."""
     has_digits = isinstance(taken, str) and any(c in "123456789" for c in taken)
     return str(taken).strip("\0 ") if has_digits else None
 
@@ -112,16 +114,11 @@ def find_copies(pictures: dict[Path, int]) -> Iterator[tuple[Path, Path]]:
 
 
 def _joined(names: dict[Path, str], pairs: Iterable[tuple[Path, Path]]) -> dict[Path, str]:
-    """Return `names` with one name for all that are paired, the first in order of the text."""
-    first: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while (above := first.get(name, name)) != name:
-            name = above
-        return name
-
-    for one, other in pairs:
-        low, high = sorted((find(names[one]), find(names[other])))
-        if low != high:
-            first[high] = low
-    return {path: find(name) for path, name in names.items()}
+    """Give photos that pairs connect one name, the first of their names in alphabetical order."""
+    known = sorted(set(names.values()))
+    place = {name: i for i, name in enumerate(known)}
+    ends = np.array([(place[names[a]], place[names[b]]) for a, b in pairs]).reshape(-1, 2).T
+    links = sparse.coo_array((np.ones(ends.shape[1]), ends), shape=(len(known), len(known)))
+    group = connected_components(links, directed=False)[1]
+    first = {group[i]: known[i] for i in reversed(range(len(known)))}
+    return {path: first[group[place[name]]] for path, name in names.items()}

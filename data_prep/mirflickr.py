@@ -11,16 +11,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from data_prep.archives import (
-    MAX_TEXT_BYTES,
-    Member,
-    Source,
-    ZipSource,
-    find_sources,
-)
+from data_prep.archives import MAX_TEXT_BYTES, Member, Source, ZipSource, find_sources
 from data_prep.download import fetch_file
 from data_prep.photos import Collection, Photo, clean_tags
 from data_prep.text import decode_text
@@ -34,13 +29,11 @@ ANNOTATIONS_ZIP = "mirflickr25k_annotations_v080.zip"  # its home publishes no c
 
 N_IMAGES = 25_000
 LAST_OF_SPLIT = {"train": 15_000, "dev": 16_000, "val": 20_000, "test": N_IMAGES}
-# fmt: off
-POTENTIAL_LABELS = frozenset({
-    "animals", "baby", "bird", "car", "clouds", "dog", "female", "flower", "food", "indoor",
-    "lake", "male", "night", "people", "plant_life", "portrait", "river", "sea", "sky",
-    "structures", "sunset", "transport", "tree", "water",
-})
-# fmt: on
+_LABEL_NAMES = (
+    "animals baby bird car clouds dog female flower food indoor lake male night people plant_life "
+    "portrait river sea sky structures sunset transport tree water"
+)
+POTENTIAL_LABELS = frozenset(_LABEL_NAMES.split())
 
 _DEPTH = 4  # ROOT/nested/mirflickr/meta/tags
 _UNUSED = frozenset({"tags_raw", "exif", "license"})  # 75,000 files that nothing here reads
@@ -68,7 +61,9 @@ def read_mirflickr(root: Path, stop_words: Container[str]) -> Collection:
     tags = _find_tags(sources, images, dropped)
     labels = _read_labels(sources, "", stop_words, dropped)
     relevant = _read_labels(sources, "_r1", stop_words, dropped)
-    _count_strangers(labels, images, dropped)
+    dropped["annotations of images that are not there"] += sum(
+        len(numbers - images.keys()) for numbers in labels.values()
+    )
     photos = tuple(
         Photo(
             image_id=number,
@@ -101,12 +96,9 @@ def download(root: Path, base_url: str = HOME) -> None:
 
 def _check_archive(path: Path) -> None:
     """Raise `DataError` unless each member's own checksum holds."""
-    archive = ZipSource(path)
-    try:
+    with closing(ZipSource(path)) as archive:
         for name in archive.names():
             archive.read(name, MAX_TEXT_BYTES)
-    finally:
-        archive.close()
 
 
 def _matching(
@@ -176,11 +168,3 @@ def _read_numbers(member: Member, dropped: Counter[str]) -> set[int]:
     numbers = [int(line) for line in filled if re.fullmatch("[0-9]{1,9}", line)]
     dropped["lines of annotation files that are no image number"] += len(filled) - len(numbers)
     return set(numbers)
-
-
-def _count_strangers(
-    labels: LabelledImages, images: dict[int, Member], dropped: Counter[str]
-) -> None:
-    dropped["annotations of images that are not there"] += sum(
-        len(numbers - images.keys()) for numbers in labels.values()
-    )

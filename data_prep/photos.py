@@ -1,4 +1,4 @@
-"""What every reader yields: `Photo` records in a `Collection`; splits where there are none."""
+"""The result of every reader, a `Collection` of `Photo` records; clean tags; splits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DEV_SHARE = 0.06  # of the groups of train
 class Photo:
     """One photo of a raw collection.
 
-    `read` returns the encoded file (JPEG, PNG, …) and raises `OSError` or `PhotoError`; `name`
-    is what messages call the photo. All words are normalised, each at most once a photo.
+    `read` returns the encoded file (JPEG, PNG, …) and raises `OSError` or `PhotoError`; messages
+    call the photo by its `name`. All words are normalised, each at most once a photo.
     """
 
     image_id: int | str

@@ -26,6 +26,7 @@ from data_prep.sample import read_sample
 from data_prep.shares import extract_shared
 from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
+from mmcgan.arrays import IntArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_json, write_json
 from mmcgan.inference.photos.backbone import Backbone, load_backbone
@@ -71,16 +72,16 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
         _check_same(read_json(frozen, DataError), config, folder, free=("max_failed",))
     check_sources(config)
     collection = ranks.after_first(read_collection, config)
-    photos, _ = withhold_words(collection.photos, config)
-    count_words(photos, "user", config.min_photos)  # fail before the long work
+    photos = collection.photos
+    # Too few tags fail before the long work.
+    count_words(withhold_words(photos, config)[0], "user", config.min_photos)
     if ranks.is_first:
         write_json(frozen, config.to_json())
     backbone = ranks.after_first(_load_backbone, collection, config)
     cache = FeatureCache(backbone.record) if config.dataset == "folder" else None
     extracted = extract_shared(
-        collection.photos, backbone, config.partial, config.batch_size, config.max_failed, ranks,
-        cache,
-    )  # fmt: skip
+        photos, backbone, config.partial, config.batch_size, config.max_failed, ranks, cache
+    )
     if extracted is None:
         ranks.wait()  # until the first has written it
         return read_dataset(folder)
@@ -106,7 +107,7 @@ def read_collection(config: PrepareConfig) -> Collection:
 
 
 def _stop_list(config: PrepareConfig) -> StopList:
-    """Return the user's stop list, and ours where it is of use and not turned off."""
+    """Return the user's stop list, joined with ours for photo libraries unless it is off."""
     own = read_stop_list(config.stop_list) if config.stop_list else StopList()
     if config.dataset != "folder" or config.no_stop_list:
         return own
@@ -127,7 +128,7 @@ def build_dataset(
 ) -> Dataset:
     """Join the readable photos, their features and their words into one `Dataset`.
 
-    `backbone_record` says what made the features.
+    `backbone_record` describes the backbone that made the features.
     """
     readable = [collection.photos[row] for row in extracted.rows]
     photos, withheld = withhold_words(readable, config)
@@ -159,18 +160,16 @@ def build_dataset(
 def _tag_tables(photos: Sequence[Photo], collection: Collection) -> dict[str, TagTable]:
     """Return the table of each source of tags that the collection has."""
     tables = {"user": TagTable.from_lists([photo.tags for photo in photos])}
-    if collection.annotation_names:
-        tables["annotations"] = TagTable.from_lists(
-            [photo.annotations for photo in photos], collection.annotation_names
-        )
-    if collection.relevant_annotation_names:
-        tables["relevant_annotations"] = TagTable.from_lists(
-            [photo.relevant_annotations for photo in photos], collection.relevant_annotation_names
-        )
+    if names := collection.annotation_names:
+        labels = [photo.annotations for photo in photos]
+        tables["annotations"] = TagTable.from_lists(labels, names)
+    if names := collection.relevant_annotation_names:
+        labels = [photo.relevant_annotations for photo in photos]
+        tables["relevant_annotations"] = TagTable.from_lists(labels, names)
     return tables
 
 
-def _truth_of(truth: Truth | None, rows: np.ndarray[Any, Any]) -> Truth | None:
+def _truth_of(truth: Truth | None, rows: IntArray) -> Truth | None:
     return replace(truth, scene=truth.scene[rows]) if truth else None
 
 
@@ -194,16 +193,13 @@ def _thumbnail(photo: Photo) -> bytes:
 
 
 def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> dict[str, Any]:
-    """Count what was kept and what was left out, and why."""
+    """Count the photos that were kept, and by reason those that were left out."""
     return {
         "photos": len(collection.photos),
         "unreadable": len(extracted.failures),
         "unreadable_photos": [list(f) for f in extracted.failures[:MAX_NAMED_FAILURES]],
         "splits": {
-            split: {
-                "photos": int((dataset.split == i).sum()),
-                "tagged": len(dataset.rows(split)),
-            }
+            split: {"photos": int((dataset.split == i).sum()), "tagged": len(dataset.rows(split))}
             for i, split in enumerate(SPLITS)
         },
         "dropped": dict(sorted(collection.dropped.items())),
@@ -213,7 +209,7 @@ def _count(dataset: Dataset, collection: Collection, extracted: Extracted) -> di
 def _check_same(
     found: Any, config: PrepareConfig, folder: Path, free: tuple[str, ...] = ()
 ) -> None:
-    """Raise `OptionError` that names the first setting, not in `free`, that `found` has other."""
+    """Raise `OptionError` for the first setting that differs in `found`, those in `free` apart."""
     if not isinstance(found, dict):
         raise DataError(f"the settings in {folder} are broken; delete that folder")
     before = PrepareConfig().to_json() | found  # a setting that is newer has its default there

@@ -53,7 +53,7 @@ def extract_shared(
 def split_in_batches(
     photos: Sequence[Photo], batch_size: int, n_shares: int
 ) -> list[Sequence[Photo]]:
-    """Split `photos` in shares of whole batches; of few photos some shares are empty."""
+    """Split `photos` into shares of whole batches; some are empty where photos are few."""
     n_batches = -(-len(photos) // batch_size)
     edges = [n_batches * i // n_shares * batch_size for i in range(n_shares + 1)]
     return [photos[edges[i] : edges[i + 1]] for i in range(n_shares)]

@@ -54,11 +54,11 @@ class StopList:
     patterns: frozenset[str] = frozenset()
 
     def __contains__(self, word: object) -> bool:
-        """Whether a normalised word is on the list."""
+        """Say whether a normalised word is on the list."""
         return isinstance(word, str) and any(map(self._has, {word, *word.split("|")}))
 
     def __or__(self, other: StopList) -> StopList:
-        """Return the list of what is on one of both."""
+        """Return the union of both lists."""
         return StopList(self.words | other.words, self.patterns | other.patterns)
 
     def _has(self, word: str) -> bool:
@@ -70,7 +70,7 @@ class StopList:
 
 
 def read_stop_list(path: Path) -> StopList:
-    """Return what a stop list holds, one word or pattern a line, spaces and underscores the same.
+    """Read a stop list: a word or pattern a line, in which spaces and underscores are the same.
 
     Lines that begin with # are comments. Raises `DataError` if the file is missing or no text.
     """

@@ -6,13 +6,10 @@ take the documents in an order that differs from run to run, and so do the vecto
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gensim.models import KeyedVectors, Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 from smart_open import open as smart_open
@@ -21,10 +18,11 @@ from tqdm import tqdm
 from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.counts import Counts
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.inference.words.vocabulary import normalize_tag
 
-Vectors = dict[str, npt.NDArray[np.float32]]
+Vectors = dict[str, FloatArray]
 
 
 def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConfig) -> Vectors:
@@ -47,7 +45,7 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
 
 
 def skip_gram(config: PrepareConfig) -> Word2Vec:
-    """Return gensim's model, which has seen nothing yet."""
+    """Return gensim's model, untrained."""
     return Word2Vec(
         vector_size=config.word_size,
         window=config.window,
@@ -62,7 +60,7 @@ def skip_gram(config: PrepareConfig) -> Word2Vec:
 
 
 def _build_vocabulary(model: Word2Vec, counts: Counts) -> None:
-    """Give a model the vocabulary that a pass of its own over the corpus would.
+    """Give a model the vocabulary that it would find in a pass of its own over the corpus.
 
     Nothing keeps the counts beyond this call: they hold far more tokens than the model learns.
     """
@@ -77,88 +75,50 @@ def least_count(config: PrepareConfig) -> int:
 def read_word_vectors(path: Path, words: Sequence[str]) -> Vectors:
     """Read the vectors of those `words` that a file of ready vectors has, (E,) each.
 
-    Takes word2vec text or binary, GloVe text (no header line), plain or compressed, and gensim's
-    saved KeyedVectors. The file's words are normalised like tags; the first of several spellings
-    counts. Vectors that are zero or not finite count as missing. Raises `OptionError` if the file
-    is missing, `DataError` if it is none of these formats or its rows differ in width.
+    Takes word2vec text or binary and GloVe text (no header line), plain or compressed. The file's
+    words are normalised like tags; the first of several spellings counts. Vectors that are zero or
+    not finite count as missing. Raises `OptionError` if the file is missing, `DataError` if it is
+    none of these formats or its rows differ in width.
     """
     if not path.is_file():
         raise OptionError(f"--vectors: {path} is not a file")
     try:
-        keys, table = _read_any(path)
-        if not np.size(table):
+        ready = _read_any(path)
+        if not ready.vectors.size:
             raise ValueError("it holds no vectors")
-    except Exception as reason:  # gensim and pickle raise many kinds for a broken file
+    except Exception as reason:  # gensim raises many kinds for a broken file
         why = " ".join(str(reason).split())[:200] or type(reason).__name__
         raise DataError(
-            f"--vectors: {path} is neither word2vec text or binary, GloVe text nor gensim "
-            f"KeyedVectors, or its rows differ in width ({why})"
+            f"--vectors: {path} is neither word2vec text or binary nor GloVe text, or its rows "
+            f"differ in width ({why})"
         ) from None
     row_of: dict[str | None, int] = {}
-    for row, key in enumerate(keys):
+    for row, key in enumerate(ready.index_to_key):
         if key is not None:  # gensim's place of a word that the file holds twice
             row_of.setdefault(normalize_tag(key), row)
-    found = {word: table[row_of[word]].astype(np.float32) for word in words if word in row_of}
+    found = {word: ready.vectors[row_of[word]].copy() for word in words if word in row_of}
     return {word: v for word, v in found.items() if np.isfinite(v).all() and v.any()}
 
 
-def _read_any(path: Path) -> tuple[Sequence[str], npt.NDArray[np.floating]]:
-    """Read the words and the table of a file, told apart by its first bytes."""
+def _read_any(path: Path) -> KeyedVectors:
+    """Read the words and the table of a file, whose format its first lines tell."""
     with smart_open(str(path), "rb") as file:
         first, second = file.readline(1_000_000), file.readline(1_000_000)
     if first.startswith(b"\x80"):  # the pickle protocol's mark
-        return _read_keyed_vectors(path)
+        raise ValueError("a pickle, as of KeyedVectors.save; write it by save_word2vec_format")
     has_header = len(first.split()) == 2
     is_text = not has_header or _is_text_row(second)
-    vectors = KeyedVectors.load_word2vec_format(
+    return KeyedVectors.load_word2vec_format(
         str(path), binary=not is_text, no_header=not has_header, unicode_errors="replace"
     )
-    return vectors.index_to_key, vectors.vectors
 
 
 def _is_text_row(line: bytes) -> bool:
-    """Say whether `line` is a word and numbers in decimal, however many."""
+    """Say whether `line` is a word and at least one decimal number."""
     try:
         return len([float(number) for number in line.split()[1:]]) > 0
     except ValueError:
         return False
-
-
-# What a pickled array asks for; other modules of numpy do things when they are imported.
-_ARRAY_MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray",
-                  "numpy.core.numeric", "numpy._core.numeric")  # fmt: skip
-_ARRAY_NAMES = ("ndarray", "dtype", "_reconstruct", "_frombuffer", "scalar")
-
-
-class _Inert:
-    """Stands in for a pickled KeyedVectors: takes its attributes, runs none of its code."""
-
-
-class _KeyedVectorsUnpickler(pickle.Unpickler):
-    """Unpickles the arrays and lists of KeyedVectors and nothing else: a file may be hostile."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return the few harmless classes that such a file needs; refuse all others."""
-        if (module, name) == ("gensim.models.keyedvectors", "KeyedVectors"):
-            return _Inert
-        if module in _ARRAY_MODULES and name in _ARRAY_NAMES:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it holds a {module}.{name}, which has no place in it")
-
-
-def _read_keyed_vectors(path: Path) -> tuple[Sequence[str], npt.NDArray[np.floating]]:
-    """Read what `KeyedVectors.save` wrote; large tables lie beside it as `.vectors.npy`."""
-    with path.open("rb") as file:
-        saved = _KeyedVectorsUnpickler(file).load()
-    keys, table = getattr(saved, "index_to_key", None), getattr(saved, "vectors", None)
-    if table is None:
-        table = np.load(path.with_name(path.name + ".vectors.npy"), allow_pickle=False)
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise ValueError("it holds no list of words")
-    table = np.asarray(table, np.float32)
-    if table.ndim != 2 or len(table) != len(keys):
-        raise ValueError("its words and its table of vectors do not fit each other")
-    return keys, table
 
 
 class _Progress(CallbackAny2Vec):  # type: ignore[misc]

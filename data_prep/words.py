@@ -18,12 +18,7 @@ from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.documents import check_text_file
 from data_prep.photos import Photo
-from data_prep.word_vectors import (
-    Vectors,
-    least_count,
-    read_word_vectors,
-    train_word_vectors,
-)
+from data_prep.word_vectors import Vectors, least_count, read_word_vectors, train_word_vectors
 from mmcgan.errors import DataError, OptionError
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.config import TagSource
@@ -104,7 +99,7 @@ def withhold_words(photos: Sequence[Photo], config: PrepareConfig) -> tuple[list
 
 
 def _known_elsewhere(words: list[str], config: PrepareConfig) -> list[str]:
-    """Return those `words` that the ready vectors hold, or the further text often enough."""
+    """Return those `words` that ready vectors hold, or that occur often enough in further text."""
     if config.vectors:
         return list(read_word_vectors(config.vectors, words))
     counts = Corpus([], config.corpus, words, _corpus_folder(config)).counts()
@@ -165,9 +160,9 @@ def _count(vocabulary: Vocabulary, n_without_vector: int) -> dict[str, int]:
 def _find_vectors(
     photos: Sequence[Photo], source: TagSource, words: list[str], config: PrepareConfig
 ) -> tuple[Vectors, dict[str, int]]:
-    """Read or train the vectors of `words`; the tags are those of train + dev alone.
+    """Read or train the vectors of `words`, from tags of train + dev alone.
 
-    Beside them is how much of the text files was left out, by reason.
+    The second value counts by reason the parts of the text files that were left out.
     """
     if config.vectors:
         return read_word_vectors(config.vectors, words), {}

@@ -18,12 +18,14 @@ from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import (
     N_NEIGHBOURS,
+    Draws,
     Ranked,
     Ranking,
     count_distinct,
     count_votes,
     rank_scores,
 )
+from mmcgan.training.validation import Variances
 
 VOTE = "cgan+vote"
 SET_DRAWS = 20  # draws a photo whose sets of tags are measured
@@ -53,14 +55,15 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     """Let the model of `tagger` say what it can of raw features (N, D)."""
     concept_rows = np.array(tagger.model.vocabulary.rows(concepts), np.int64)
     own, votes = _Collected(concept_rows), _Collected(concept_rows)
-    draws, sets, variances, distinct = [], [], _Variances(), []
+    draws, sets, variances, distinct = [], [], Variances(), []
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
-            ranked = tagger.rank(samples)
+            drawn = Draws.of(samples, tagger.index)
+            ranked = tagger.scorer.of(drawn)
             own.add(ranked)
-            neighbours = ranked.draws.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
+            neighbours = drawn.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
             if tagger.model.ranking != "vote":
-                votes.add(count_votes(ranked.draws, neighbours[..., :N_NEIGHBOURS]))
+                votes.add(count_votes(drawn, neighbours[..., :N_NEIGHBOURS]))
             draws.append(neighbours[..., 0])
             distinct.append(count_distinct(draws[-1]))
             step = max(samples.shape[1] // SET_DRAWS, 1)
@@ -104,7 +107,7 @@ def ask_run(tagger: Tagger, setting: Setting, with_many: bool) -> Asked:
     return Asked(
         [generated.predictions, *generated.variants],
         Drawn(generated.draws, generated.sets, checks),
-        Scores(not (model.ranking == "mean" and model.bias is None), model.calibration),
+        Scores(model.scores_are_probabilities, model.calibration),
         (drawn[0], drawn[1]) if drawn else None,
     )
 
@@ -115,8 +118,8 @@ def draw_many(tagger: Tagger, features: FloatArray, n_words: int) -> IntArray:
     kind = np.int16 if n_words < 2**15 else np.int32
     parts = []
     with tqdm(desc="draws", total=len(features), unit="photo", disable=None) as bar:
-        for ranked in many.ranked(features):
-            parts.append(ranked.draws.nearest.astype(kind))
+        for drawn in many.draws(features):
+            parts.append(drawn.nearest.astype(kind))
             bar.update(len(parts[-1]))
     return np.concatenate(parts)
 
@@ -152,25 +155,3 @@ class _Collected:
         """Return all of it as the predictions of a system."""
         scores, ties = (np.concatenate(parts) for parts in zip(*self.concepts, strict=True))
         return SystemPredictions(name, role, Ranking.join(self.rankings), scores, ties)
-
-
-class _Variances:
-    """Sums from which the variance within images and the variance of all samples follow."""
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.total = self.squares = self.within = np.zeros(())
-
-    def add(self, samples: FloatArray) -> None:
-        """Take the samples (B, S, E) of some images."""
-        exact = samples.astype(np.float64)
-        self.n += exact.shape[0] * exact.shape[1]
-        self.total = self.total + exact.sum(axis=(0, 1))
-        self.squares = self.squares + (exact**2).sum()
-        centred = exact - exact.mean(axis=1, keepdims=True)
-        self.within = self.within + (centred**2).sum()
-
-    def share_within(self) -> float | None:
-        """Return the part of the variance within images; None if nothing varies."""
-        overall = float(self.squares - (self.total**2).sum() / self.n)
-        return float(self.within) / overall if overall > 0 else None

@@ -1,131 +1,72 @@
-"""python -m mmcgan PHOTO|FOLDER…: tag photos, write their tags, or take them out again."""
+"""mmcgan COMMAND, and mmcgan PHOTO|FOLDER… for short: the commands under one name.
+
+A first word that names a command is that command; a photo or folder of that name is given as
+`./train`. A command is loaded when it is called, so that the others cost nothing.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
-from operator import methodcaller
-from pathlib import Path
-from typing import Any
+from importlib import import_module
 
 import click
-from tqdm import tqdm
 
-from mmcgan.cli import config_options, given, run_command
-from mmcgan.errors import MmcganError
-from mmcgan.folders.choice import Choice
-from mmcgan.folders.config import TagConfig
-from mmcgan.folders.contact_sheet import write_contact_sheet
-from mmcgan.folders.photo_files import find_photos
-from mmcgan.folders.photo_library import (
-    Make,
-    Result,
-    build_outputs,
-    clear_library,
-    tag_library,
+from mmcgan import __version__
+from mmcgan.cli import run_command
+
+COMMANDS = {
+    "tag": ("mmcgan.tagging", "Tag photos, write the tags, or take them out again."),
+    "prepare": ("mmcgan.prepare", "Turn a collection of photos and tags into a prepared file."),
+    "train": ("mmcgan.train", "Train the conditional GAN on a prepared file."),
+    "evaluate": ("mmcgan.evaluate", "Measure a run and its baselines, and write a report."),
+    "export": ("mmcgan.export", "Write a run as ONNX files, for tools that know no Python."),
+    "web": ("mmcgan.web.__main__", "Serve a page on which photos are dropped and tagged."),
+}
+WRONG_USE = 2
+
+
+class Overview(click.Group):
+    """A group that lists its commands in the order in which they were given."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+@click.group(
+    "mmcgan",
+    cls=Overview,
+    commands=[click.Command(name, help=help) for name, (_, help) in COMMANDS.items()],
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND … | PHOTO|FOLDER…",
+    epilog="mmcgan COMMAND --help shows the options of a command. A photo or folder that is "
+    "called like a command is given as ./train.",
 )
-from mmcgan.folders.summary import Summary, summarized
-from mmcgan.inference.photos.feature_cache import FeatureCache
-from mmcgan.inference.tagger import Tag, Tagger
-from mmcgan.inference.words.vocabulary import printed
-from mmcgan.metadata import Change
-from mmcgan.training import runs
+@click.version_option(__version__, message="%(prog)s %(version)s", prog_name="mmcgan")
+@click.pass_context
+def overview(context: click.Context) -> int:
+    """Learn tags from what people wrote on their photos, and give them to other photos.
 
-
-def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
-    """Print what there is to know of the model that ships, and do nothing else."""
-    if is_wanted:
-        click.echo((runs.PRETRAINED / "MODEL_CARD.md").read_text(encoding="utf-8"), nl=False)
-        context.exit()
-
-
-@click.command("mmcgan")
-@click.argument("paths", nargs=-1, required=True, metavar="PHOTO|FOLDER…")
-@click.option(
-    "--model-card", is_flag=True, is_eager=True, expose_value=False, callback=print_card,
-    help="Print the card of the model that ships with mmcgan, and end.",
-)  # fmt: skip
-@config_options(TagConfig)
-def main(paths: tuple[str, ...], **options: Any) -> int:
-    """Print the ranked tags of photos, and of all photos in folders; write them if asked to.
-
-    What --csv or --write has of a photo already is not done again, so that the same call goes on
-    after an interruption. Folders are searched for photos, with all folders in them.
+    mmcgan PHOTO|FOLDER… is short for mmcgan tag PHOTO|FOLDER….
     """
-    config = TagConfig(**given(options))
-    found = find_photos(paths, with_lost=config.remove)
-    is_told = config.is_of_library or any(Path(path).is_dir() for path in paths)
-    say = partial(click.echo, err=True) if is_told else _nothing
-    with summarized(found, config.summary, say, config.dry_run) as summary:
-        if config.remove:
-            clear_library(found.photos, _maker(config), summary, partial(show, config))
-        else:
-            tag(found.photos, config, summary)
-    return 1 if summary.failed else 0
+    click.echo(context.get_help())
+    return WRONG_USE
 
 
-def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
-    """Say which model is taken, and tag `photos` with it."""
-    run = config.run or runs.default_model()
-    taken = runs.describe_model(run)
-    # With --json, stdout holds the objects and nothing else.
-    click.echo(taken, err=config.json)
-    tagger = Tagger.load(run, config.seed)
-    tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
-    outputs = build_outputs(config, run, _maker(config), summary)
-    choice = Choice.of(config, tagger)
-    tagged: list[tuple[str | Path, list[Tag]]] = []
-
-    def shown(path: str, result: Result) -> None:
-        show(config, path, result)
-        if not isinstance(result, MmcganError):
-            tagged.append((path, result))
-
-    tag_library(photos, tagger, choice, outputs, summary, shown)
-    if config.report:
-        sheet = write_contact_sheet(config.report, tagged, taken)
-        click.echo(f"contact sheet: {sheet}", err=config.json)
-
-
-def show(config: TagConfig, path: str, result: Result) -> None:
-    """Print the tags of a photo, or on stderr why it has none; of a dry run, only the latter."""
-    with tqdm.external_write_mode():
-        if isinstance(result, MmcganError):
-            click.echo(f"mmcgan: error: {result}", err=True)
-        if config.json:
-            click.echo(as_json(path, result))
-        elif not (isinstance(result, MmcganError) or config.dry_run):
-            click.echo(as_text(path, result))
-
-
-def as_json(path: str, result: Result) -> str:
-    """Return one JSON object: the photo's tags, or why it has none."""
-    if isinstance(result, MmcganError):
-        return json.dumps({"path": path, "error": str(result)}, ensure_ascii=False)
-    tags = [{"word": tag.word, "score": tag.score} for tag in result]
-    return json.dumps({"path": path, "tags": tags}, ensure_ascii=False)
-
-
-def as_text(path: str, tags: list[Tag]) -> str:
-    """Return the photo and its tags, a line each, words as a person writes them."""
-    lines = [f"  {tag.score:.3f}  {printed(tag.word)}" for tag in tags]
-    return "\n".join([path, *lines])
-
-
-def _maker(config: TagConfig) -> Make:
-    return _show_change if config.dry_run else methodcaller("apply")
-
-
-def _show_change(change: Change) -> None:
-    with tqdm.external_write_mode():
-        click.echo(change.diff(), nl=False)
-
-
-def _nothing(line: str) -> None:
-    """Say nothing of what was done with a few photos: their tags say it."""
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command that the first word names, `tag` if it names none; return the exit status."""
+    words = list(sys.argv[1:] if args is None else args)
+    if not words or words[0] in ("--help", "--version"):
+        return run_command(overview, words, name="mmcgan")
+    called = words.pop(0) if words[0] in COMMANDS else None
+    name = f"mmcgan {called}" if called else "mmcgan"
+    module = import_module(COMMANDS[called or "tag"][0])
+    if args is None:
+        sys.argv[1:] = words  # commands store how they were called
+    return getattr(module, "run", partial(run_command, module.main))(words, name=name)
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run())

@@ -9,31 +9,54 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
 from mmcgan.errors import MmcganError
-from mmcgan.options import Config, flag
+from mmcgan.options import Config, Option, flag
 
 INTERRUPTED = 130
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class GroupedOption(click.Option):
+    """An option that knows which group of the settings it belongs to, "" without one."""
+
+    def __init__(self, *args: Any, group: str = "", **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help has a heading for each group of its options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those without a group last."""
+        records: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                records.setdefault(getattr(parameter, "group", ""), []).append(record)
+        others = records.pop("", [])
+        for group, options in records.items():
+            with formatter.section(f"Options of the {group}"):
+                formatter.write_dl(options)
+        with formatter.section("Options"):
+            formatter.write_dl(others)
+
+
 def config_options(config_class: type[Config]) -> Callable[[F], F]:
-    """Give a click command one option for each field of `config_class`.
+    """Give a click command one option for each option of `config_class`.
 
     Options that were not given arrive as None or (): `given` leaves them out, so that presets
     and stored settings can tell them from those that were.
     """
-    hints = get_type_hints(config_class)
 
     def decorate(function: F) -> F:
-        for f in reversed(fields(config_class)):  # type: ignore[arg-type]
-            help = f.metadata["help"] + config_class.defaults(f.name)
-            function = _click_option(f.name, hints[f.name], help)(function)
+        for declared in reversed(list(config_class.all_options())):
+            help = declared.help + config_class.defaults(declared.name)
+            function = _click_option(declared, help)(function)
         return function
 
     return decorate
@@ -44,22 +67,20 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None and value != ()}
 
 
-def _click_option(name: str, hint: Any, help: str) -> Callable[[F], F]:
-    """Translate one field into a click option."""
-    hint = (
-        next((part for part in get_args(hint) if part is not type(None)), hint)
-        if type(None) in get_args(hint)
-        else hint
-    )
+def _click_option(declared: Option, help: str) -> Callable[[F], F]:
+    """Translate the declaration of an option for click."""
+    hint = declared.hint
+    if type(None) in get_args(hint):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    kind: dict[str, Any] = {"type": _value_type(hint)}
     if hint is bool:
-        return click.option(flag(name), name, is_flag=True, default=None, help=help)
-    if get_origin(hint) is Literal:
-        return click.option(flag(name), name, type=click.Choice(get_args(hint)), help=help)
-    if get_origin(hint) is tuple:
-        return click.option(
-            flag(name), name, multiple=True, type=_value_type(get_args(hint)[0]), help=help
-        )
-    return click.option(flag(name), name, type=_value_type(hint), help=help)
+        kind = {"is_flag": True, "default": None}
+    elif get_origin(hint) is Literal:
+        kind = {"type": click.Choice(get_args(hint))}
+    elif get_origin(hint) is tuple:
+        kind = {"type": _value_type(get_args(hint)[0]), "multiple": True}
+    kind["group"] = declared.group
+    return click.option(flag(declared.name), declared.name, cls=GroupedOption, help=help, **kind)
 
 
 def _value_type(hint: Any) -> Any:
@@ -74,17 +95,23 @@ def run_command(
     command: click.Command,
     args: Sequence[str] | None = None,
     say: Callable[[str], None] = _say_on_stderr,
+    name: str | None = None,
 ) -> int:
-    """Run a command and return its exit status; `say` is given what went wrong, as one line."""
+    """Run a command and return its exit status; `say` is given what went wrong, as one line.
+
+    `name` is what the user called. It begins the lines about errors, and the command finds it as
+    `click.Context.obj`.
+    """
+    program = name or command.name
 
     def fail(message: str, status: int) -> int:
-        say(f"{command.name}: error: {' '.join(message.split())}")
+        say(f"{program}: error: {' '.join(message.split())}")
         return status
 
     # Pillow warns about oddities of a photo's metadata, of no use to whoever reads the tags.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        status = command.main(args=args, standalone_mode=False)
+        status = command.main(args, name, standalone_mode=False, obj=program)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         return fail(_usage_line(error), error.exit_code)

@@ -1,14 +1,20 @@
-"""The errors of mmcgan. Each message is written to be shown to a user as it is, on one line.
+"""The errors of mmcgan. Each message is one line, written to be shown to the user as it is.
 
-A message says what was wrong, with which file or option, and what would be right. Only the
-command line prints errors and turns them into an exit status (`mmcgan.cli`).
+A message says what is wrong, with which file or option, and what would be right. Only the command
+line prints errors and turns them into an exit status (`mmcgan.cli`).
 """
 
 from __future__ import annotations
 
 
+def one_line(reason: Exception, length: int = 200) -> str:
+    """Return the message of another library's error, cut to one line of at most `length`."""
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return text if len(text) <= length else text[:length] + "…"
+
+
 class MmcganError(Exception):
-    """Base of all errors that mmcgan raises on purpose. `exit_status` is that of the process."""
+    """Base of all errors that mmcgan raises on purpose; the process ends with `exit_status`."""
 
     exit_status = 1
 
@@ -20,7 +26,7 @@ class OptionError(MmcganError):
 
 
 class DataError(MmcganError):
-    """A raw collection or a prepared file that is missing, broken or unfit."""
+    """A raw collection or a prepared file that is missing, broken or unsuitable."""
 
 
 class PhotoError(MmcganError):
@@ -28,7 +34,7 @@ class PhotoError(MmcganError):
 
 
 class MetadataError(MmcganError):
-    """Keywords of a photo that cannot be read, or not be written so that they can be taken back."""
+    """Keywords of a photo that cannot be read, or that could not be taken out again if written."""
 
 
 class RunError(MmcganError):

@@ -15,10 +15,11 @@ from eval.config import EvaluateConfig
 from eval.evaluation import answer, report
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import OptionError
+from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import flag
 from mmcgan.training.prepared.dataset import FILE_NAME, Dataset, newest_data, read_dataset
-from mmcgan.training.runs import RunDir, newest_finished_run
+from mmcgan.training.runs import RunDir
 
 _PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu")
 
@@ -53,7 +54,7 @@ def ask(config: EvaluateConfig) -> Path:
     dataset = read_dataset(data_dir)
     facts = {
         "data": {"folder": str(data_dir), **data_facts(dataset)},
-        "run": {"folder": str(run.path), **tagger.model.facts, **run.read_config()["settings"]},
+        "run": {"folder": str(run.path), **tagger.model.facts, **run.read_settings()},
         "command": shlex.join(["python", "-m", "mmcgan.evaluate", *sys.argv[1:]]),
         "versions": _versions(),
     }
@@ -88,7 +89,7 @@ def summarize(report: dict[str, Any]) -> str:
 
 def _data_of(run: RunDir) -> Path:
     """Return the data that the run was trained on, or the newest where that has gone."""
-    trained_on = Path(run.read_config().get("settings", {}).get("data") or "")
+    trained_on = Path(run.read_settings().get("data") or "")
     return trained_on if (trained_on / FILE_NAME).is_file() else newest_data()
 
 

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import torch
@@ -29,14 +29,12 @@ from mmcgan.files import atomic_path, write_json
 from mmcgan.folders.config import ModelConfig
 from mmcgan.inference.calibration import CLOSEST
 from mmcgan.inference.model import Model
+from mmcgan.inference.model_dir import default_model
 from mmcgan.inference.photos.backbone import restore_network
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import N_NEIGHBOURS
 from mmcgan.options import option
-from mmcgan.training.runs import default_model
-
-if TYPE_CHECKING:
-    from mmcgan.inference.model import Sampler
+from mmcgan.training.networks import MixtureGenerator, as_generator
 
 FORMAT_VERSION = 1
 OPSET = 18
@@ -65,16 +63,24 @@ class Generate(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    noise: Tensor
 
-    def __init__(self, model: Model, sampler: Sampler):
+    def __init__(self, tagger: Tagger):
         super().__init__()
-        self.generator, self.sampler = model.generator, sampler
+        model = tagger.model
+        self.generator = as_generator(model.network)
+        random = torch.Generator().manual_seed(tagger.seed)
+        self.register_buffer("noise", self.generator.noise(1, tagger.n_samples, random))
         self.register_buffer("mean", torch.from_numpy(model.standardizer.mean))
         self.register_buffer("scale", torch.from_numpy(model.standardizer.scale))
+        self.needs_noise = model.ranking == "vote"
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the vectors (B, S, E)."""
-        return self.sampler((features - self.mean) / self.scale)
+        """Return the vectors (B, S, E); a mixture knows the mean of its draws without noise."""
+        inputs = (features - self.mean) / self.scale
+        if isinstance(self.generator, MixtureGenerator) and not self.needs_noise:
+            return self.generator.centres(inputs)
+        return self.generator.sample(self.noise, inputs)
 
 
 class Rank(nn.Module):
@@ -124,7 +130,7 @@ def export(tagger: Tagger, out: Path) -> list[Path]:
     size = int(model.backbone["image_size"])
     pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     features = torch.zeros(2, len(model.standardizer.mean))
-    generate = Generate(model, model.sampler_to_tag(tagger.n_samples, tagger.seed))
+    generate = Generate(tagger)
     vectors = generate(features)
     paths = [out / f"{name}.onnx" for name in ("backbone", "generator", "words")]
     _write_onnx(network, pixels, "pixels", ["features"], paths[0])
@@ -153,7 +159,9 @@ def describe(tagger: Tagger) -> dict[str, Any]:
         "ranking": "By score, then tie break, both descending, then the order of the words.",
         "score": "the probability that the photo carries the word"
         if tagger.model.bias is not None or tagger.model.calibration
-        else "the mean cosine" if tagger.model.ranking == "mean" else "the share of the votes",
+        else "the share of the votes"
+        if tagger.model.scores_are_probabilities
+        else "the mean cosine",
         "backbone": backbone,
     }  # fmt: skip
 

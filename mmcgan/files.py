@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are whole, and are read within limits."""
+"""Write files that get their final name only when they are whole, and read files within limits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mmcgan.errors import DataError, MmcganError
 
 
 def user_cache(part: str) -> Path:
-    """Return the file or folder of a part of what is kept for the user; it can be deleted."""
+    """Return the path of a file or folder in the user's cache, which may be deleted at any time."""
     return user_cache_path("mmcgan", appauthor=False) / part
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; give it the final name when the block ends well.
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends without error.
 
-    If the block raises, the temporary file is removed and `path` is as it was.
+    If the block raises, the temporary file is removed and `path` stays as it was.
     """
     partial = partial_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,18 +45,18 @@ def partial_path(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Write a UTF-8 text file, wholly or not at all."""
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all. NaN is refused (`ValueError`)."""
+    """Write `value` as indented JSON, wholly or not at all; raise `ValueError` for NaN."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, error: type[MmcganError]) -> Any:
-    """Read a JSON file; `error` is raised with one line if it is missing or broken."""
+    """Read a JSON file; raise `error`, one line, if it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def read_json(path: Path, error: type[MmcganError]) -> Any:
 
 
 def read_file(path: Path, limit: int, error: type[MmcganError] = DataError) -> bytes:
-    """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
+    """Return the bytes of a file, at most `limit`; raise `error` if it is longer or unreadable."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -76,7 +76,10 @@ def read_file(path: Path, limit: int, error: type[MmcganError] = DataError) -> b
 
 
 def within(data: bytes, limit: int, label: str, error: type[MmcganError]) -> bytes:
-    """Return `data`, read with one byte beyond `limit` to spare; raise `error` if it is longer."""
+    """Return `data` if it has at most `limit` bytes, or raise `error`.
+
+    The caller reads one byte more than `limit`, so that a larger file is noticed.
+    """
     if len(data) > limit:
         raise error(f"{label} holds more than {limit / 2**20:g} MiB, the most that is read")
     return data

@@ -1,53 +1,153 @@
-"""How a setting is declared: its default, its help and its range, in one place and checked.
+"""How an option is declared: its default, its help and its range, in one place and checked.
 
 A field is declared with `option`. A value outside its range raises `OptionError` when the settings
-are made, whoever makes them.
+are made, whoever makes them. Settings with many options hold them in groups, which are settings
+themselves; on the command line and wherever values are given by name, options are flat.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from mmcgan.errors import OptionError
 
+if TYPE_CHECKING:  # the versions of Python that mmcgan runs on do not all have it
+    from typing_extensions import Self
+
 
 def option(
-    default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
+    default: Any,
+    help: str,
+    *,
+    name: str = "",
+    at_least: float | None = None,
+    at_most: float | None = None,
 ) -> Any:
-    """Declare a setting: its default, its help text and the range of a number."""
-    return field(default=default, metadata={"help": help, "at_least": at_least, "at_most": at_most})
+    """Declare an option: its default, its help text and the range of a number.
+
+    `name` is what users know it by, where the field of its group has a shorter one.
+    """
+    limits = {"at_least": at_least, "at_most": at_most}
+    return field(default=default, metadata={"help": help, "name": name, **limits})
 
 
+@dataclass(frozen=True)
+class Option:
+    """An option as users know it. `group` is the field that holds its group, "" without one."""
+
+    name: str
+    group: str
+    default: Any
+    help: str
+    hint: Any
+
+
+@dataclass(frozen=True)
 class Config:
-    """What all settings share: checked when made, written as JSON."""
+    """What all settings share: checked when made, read and written by the names of the options."""
 
     def __post_init__(self) -> None:
         """Raise `OptionError` for the first value that its field does not take."""
         hints = get_type_hints(type(self))
-        for f in fields(self):  # type: ignore[arg-type]
-            _check(f.name, getattr(self, f.name), hints[f.name], f.metadata)
+        for f in fields(self):
+            if not _is_group(hints[f.name]):
+                _check(_name(f), getattr(self, f.name), hints[f.name], f.metadata)
+
+    @classmethod
+    def all_options(cls, group: str = "") -> Iterator[Option]:
+        """Yield the options, group by group."""
+        hints = get_type_hints(cls)
+        for f in fields(cls):
+            hint = hints[f.name]
+            if _is_group(hint):
+                yield from hint.all_options(f.name)
+            else:
+                yield Option(_name(f), group, f.default, f.metadata["help"], hint)
+
+    @classmethod
+    def from_options(cls, **values: Any) -> Self:
+        """Return the settings with `values` by the names of the options, defaults for the others.
+
+        Raises `TypeError` for a name that no option has, `OptionError` for a wrong value.
+        """
+        config = cls._taking(values)
+        if values:
+            raise TypeError(f"there is no option {', '.join(values)}")
+        return config
+
+    @classmethod
+    def _taking(cls, values: dict[str, Any]) -> Self:
+        """Return the settings; the values of their options are taken out of `values`."""
+        hints, own = get_type_hints(cls), {}
+        for f in fields(cls):
+            if _is_group(hints[f.name]):
+                own[f.name] = hints[f.name]._taking(values)
+            elif _name(f) in values:
+                own[f.name] = values.pop(_name(f))
+        return cls(**own)
+
+    def options(self) -> dict[str, Any]:
+        """Return the values of all options by name."""
+        found: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            found |= value.options() if isinstance(value, Config) else {_name(f): value}
+        return found
+
+    def with_options(self, **values: Any) -> Self:
+        """Return the same settings with other values for some options."""
+        return self.from_options(**{**self.options(), **values})
 
     @classmethod
     def defaults(cls, name: str) -> str:
-        """Return what the help says of the default of a field; "" where that says nothing."""
-        return shown(next(f.default for f in fields(cls) if f.name == name))  # type: ignore[arg-type]
+        """Return what the help says of the default of an option; "" where that says nothing."""
+        return shown(cls.default(name))
+
+    @classmethod
+    def default(cls, name: str) -> Any:
+        """Return the default of an option."""
+        return next(option.default for option in cls.all_options() if option.name == name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values, paths as text."""
-        return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
+        """Return the settings as plain JSON values, those of a group together, paths as text."""
+        found: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Config):
+                found[f.name] = value.to_json()
+            else:
+                found[_name(f)] = _plain(value)
+        return found
+
+
+def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON by the names of the options alone, whether in groups or not."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def flag(name: str) -> str:
-    """Return the command line's spelling of a field: `batch_size` → `--batch-size`."""
+    """Return the command line's spelling of an option: `batch_size` → `--batch-size`."""
     return "--" + name.replace("_", "-")
 
 
 def shown(default: Any) -> str:
     """Return what the help says of a default; "" where that says nothing."""
     return "" if default in (None, (), False) else f"  [default: {default}]"
+
+
+def _name(f: Any) -> str:
+    return f.metadata["name"] or f.name
+
+
+def _is_group(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Config)
 
 
 def _plain(value: Any) -> Any:

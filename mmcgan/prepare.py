@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,7 +36,7 @@ def main(**options: Any) -> None:
 
 
 def summarize(dataset: Dataset) -> str:
-    """Say in some lines what the prepared file holds and what was left out."""
+    """Return some lines that say what the prepared file holds and what was left out."""
     counts = dataset.counts
     splits = ", ".join(
         f"{split} {n['photos']} ({n['tagged']} tagged)" for split, n in counts["splits"].items()
@@ -44,9 +45,9 @@ def summarize(dataset: Dataset) -> str:
         f"{source}: {n['words']} words ({n['words_without_vector']} more have no vector)"
         for source, n in counts["vocabulary"].items()
     )
+    backbone = f"{dataset.backbone['name']} in {dataset.backbone['precision']}"
     lines = [f"photos: {splits}", f"vocabulary: {words}"]
-    lines += [f"features: {dataset.feature_size} by {dataset.backbone['name']} in "
-              f"{dataset.backbone['precision']}"]  # fmt: skip
+    lines += [f"features: {dataset.feature_size} by {backbone}"]
     lines += [f"left out: {n} {reason}" for reason, n in counts["dropped"].items() if n]
     lines += [f"left out: {n} {reason}" for reason, n in counts.get("corpus_left_out", {}).items()]
     lines += [f"unreadable: {name}: {reason}" for name, reason in counts["unreadable_photos"]]
@@ -55,5 +56,10 @@ def summarize(dataset: Dataset) -> str:
     return "\n".join(lines)
 
 
+def run(args: Sequence[str] | None = None, name: str | None = None) -> int:
+    """Run the command as one rank of the job, where torchrun started several processes."""
+    return run_on_ranks(partial(run_command, main, args, name=name), PATIENCE)
+
+
 if __name__ == "__main__":
-    sys.exit(run_on_ranks(partial(run_command, main), PATIENCE))
+    sys.exit(run())

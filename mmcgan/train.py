@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from eval.figures.checks import check_generator
-from eval.figures.metrics import mean_precision
-from eval.systems import generate
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import GroupedCommand, config_options, given, run_command
 from mmcgan.errors import OptionError, RunError
-from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import import_faiss
-from mmcgan.options import flag
+from mmcgan.options import flattened
 from mmcgan.training.config import TrainConfig
+from mmcgan.training.finish import variety
 from mmcgan.training.prepared.dataset import Dataset, newest_data, read_dataset
 from mmcgan.training.ranks import current_ranks, run_on_ranks
-from mmcgan.training.runs import FollowedRun, RunDir, newest_unfinished_run, next_run
-from mmcgan.training.task import build_task
+from mmcgan.training.runs import (
+    FollowedRun,
+    RunDir,
+    frozen_config,
+    newest_unfinished_run,
+    next_run,
+    require_same,
+)
+from mmcgan.training.setup import build_setup
+from mmcgan.training.validation import check_generator
 
 # Settings that say where and how a run is started, not what is trained.
 _NOT_OF_THE_RUN = ("out", "resume", "dry_run")
 
 
-@click.command("mmcgan.train")
+@click.command("mmcgan.train", cls=GroupedCommand)
 @config_options(TrainConfig)
 def main(**options: Any) -> None:
     """Train the conditional GAN on a prepared file.
@@ -39,37 +44,35 @@ def main(**options: Any) -> None:
     path = ranks.of_first(_choose_run, chosen)
     run = RunDir(path) if ranks.is_first else FollowedRun(path)
     config = _choose_config(run, chosen)
-    data_dir = config.data or newest_data()
+    data_dir = config.run.data or newest_data()
     click.echo(f"data: {data_dir} → run: {run.path}")
     if run.is_finished:
         click.echo("the run is finished")
         return
     import_faiss()
     dataset = read_dataset(data_dir)
-    tags = config.tags or dataset.tag_sources[-1]
-    config = replace(config, data=data_dir, tags=tags)
-    task = build_task(dataset, config, tags, ranks)
-    click.echo(task.describe())
-    if config.dry_run:
+    tags = config.run.tags or dataset.tag_sources[-1]
+    config = config.with_options(data=data_dir, tags=tags)
+    setup = build_setup(dataset, config, tags, ranks)
+    click.echo(setup.describe())
+    if config.run.dry_run:
         return
     ranks.agree([config.to_json(), dataset.dataset_id], "data and run")
     _freeze(run, config, dataset)
-    best = task.train(run, mean_precision)
+    best = setup.train(run)
     if not ranks.is_first:
         return
-    warn_of_failed_checks(run, dataset)
+    warn_of_failed_checks(run, dataset, len(setup.vocabulary))
     click.echo(
         f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
         f"model in {run.path}, tag with: python -m mmcgan PHOTO --run {run.path}"
     )
 
 
-def warn_of_failed_checks(run: RunDir, dataset: Dataset) -> None:
+def warn_of_failed_checks(run: RunDir, dataset: Dataset, n_words: int) -> None:
     """Say on stderr which checks of the generator's variety the finished run fails on dev."""
-    tagger = Tagger.load(run.path)
-    n_words = len(tagger.model.vocabulary)
-    generated = generate(tagger, dataset.features[dataset.measured_rows("dev", n_words)], ())
-    for check in check_generator(generated, n_words):
+    found = variety(run, dataset.features[dataset.measured_rows("dev", n_words)])
+    for check in check_generator(found, n_words):
         if not check["passed"]:
             message = f"{check['name']} is {check['value']:.4g} on dev, wanted {check['target']}"
             run.log({"event": "warning", "message": message})
@@ -96,17 +99,13 @@ def _choose_config(run: RunDir, chosen: dict[str, Any]) -> TrainConfig:
             f"--out: {run.path} holds a run already; go on with it by --resume, or name another "
             "folder"
         )
-    frozen = run.read_config().get("settings", {})
-    for name, value in TrainConfig.of(**chosen).to_json().items():
-        is_settled = name in _NOT_OF_THE_RUN or name == "data" or name not in chosen
-        if not is_settled and value != frozen.get(name):
-            raise OptionError(
-                f"{flag(name)}: {run.path} was started with {frozen.get(name)!r}, this call says "
-                f"{value!r}"
-            )
+    frozen = run.read_settings()
+    settled = {name for name in chosen if name not in (*_NOT_OF_THE_RUN, "data")}
+    wanted = flattened(TrainConfig.of(**chosen).to_json())
+    require_same(run, frozen, {name: wanted[name] for name in wanted if name in settled})
     try:
         data = Path(chosen.get("data", frozen["data"]))
-        return TrainConfig(**{**frozen, **chosen, "data": data})
+        return TrainConfig.from_json(frozen, **{**chosen, "data": data})
     except (KeyError, TypeError, OptionError) as reason:
         raise RunError(f"the frozen settings of {run.path} cannot be used ({reason})") from None
 
@@ -114,11 +113,16 @@ def _choose_config(run: RunDir, chosen: dict[str, Any]) -> TrainConfig:
 def _freeze(run: RunDir, config: TrainConfig, dataset: Dataset) -> None:
     """Write the settings of the run before its first update, or check its data against them."""
     if not run.is_started:
-        settings = {k: v for k, v in config.to_json().items() if k not in _NOT_OF_THE_RUN}
-        run.write_config({"settings": settings, "dataset_id": dataset.dataset_id})
+        frozen = frozen_config(config, _NOT_OF_THE_RUN)
+        run.write_config(frozen | {"dataset_id": dataset.dataset_id})
     elif run.read_config().get("dataset_id") != dataset.dataset_id:
-        raise OptionError(f"--data: {run.path} was started with other data than {config.data}")
+        raise OptionError(f"--data: {run.path} was started with other data than {config.run.data}")
+
+
+def run(args: Sequence[str] | None = None, name: str | None = None) -> int:
+    """Run the command as one rank of the job, where torchrun started several processes."""
+    return run_on_ranks(partial(run_command, main, args, name=name))
 
 
 if __name__ == "__main__":
-    sys.exit(run_on_ranks(partial(run_command, main)))
+    sys.exit(run())

@@ -17,7 +17,7 @@ from helpers.studies import small_rivals
 
 from mmcgan import evaluate, train
 from mmcgan.cli import run_command
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.prepared.dataset import (
@@ -30,9 +30,26 @@ from mmcgan.training.prepared.dataset import (
 )
 from mmcgan.training.runs import RunDir
 
-SMALL = ["--image-units", "16", "--noise-units", "8", "--noise-size", "8", "--members", "2",
-         "--draws", "4", "--d-word-units", "8", "--d-image-units", "8",
-         "--maxout-units", "4", "--epochs", "2"]  # fmt: skip
+SMALL = [
+    "--image-units",
+    "16",
+    "--noise-units",
+    "8",
+    "--noise-size",
+    "8",
+    "--members",
+    "2",
+    "--draws",
+    "4",
+    "--d-word-units",
+    "8",
+    "--d-image-units",
+    "8",
+    "--maxout-units",
+    "4",
+    "--epochs",
+    "2",
+]
 FEATURE_SIZE, VECTOR_SIZE = 6, 5
 
 
@@ -74,8 +91,10 @@ def some_lists(n_images: int, n_words: int, n_each: int | tuple[int, int]) -> li
     """Random tags: so many of each photo, or a number between two."""
     random = np.random.default_rng(1)
     low, high = n_each if isinstance(n_each, tuple) else (n_each, n_each)
-    return [random.choice(n_words, random.integers(low, high + 1), replace=False).tolist()
-            for _ in range(n_images)]  # fmt: skip
+    return [
+        random.choice(n_words, random.integers(low, high + 1), replace=False).tolist()
+        for _ in range(n_images)
+    ]
 
 
 def ordinary(n_images: int = 60) -> list[list[int]]:
@@ -136,15 +155,16 @@ def _one_thread() -> Iterator[None]:
 
 def run_train(dataset: Dataset, folder: Path, *options: str) -> int:
     write_dataset(dataset, folder / "data" / FILE_NAME)
-    return run_command(train.main, ["--data", str(folder / "data"), "--out", str(folder / "run"),
-                                    *SMALL, *options])  # fmt: skip
+    return run_command(
+        train.main, ["--data", str(folder / "data"), "--out", str(folder / "run"), *SMALL, *options]
+    )
 
 
 def assert_is_a_model(run: Path, dataset: Dataset) -> None:
     """Every weight is a number, the log has no other, and photos get tags with scores."""
-    model = load_model(RunDir(run))
-    state = model.generator.state_dict()
-    assert [name for name, t in state.items() if not torch.isfinite(t).all()] == []
+    model = read_model(RunDir(run))
+    weights = model.network.weights
+    assert [name for name, array in weights.items() if not np.isfinite(array).all()] == []
     assert np.isfinite(model.vocabulary.vectors).all()
     assert np.isfinite(model.bias).all()
     log = RunDir(run).log_path.read_text()
@@ -188,17 +208,28 @@ def test_ten_photos_train_with_other_settings_too(options, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["one tag a photo", "50 tags a photo", "ten photos", "two words",
-     "two words, both on every photo", "every word on every photo", "constant features",
-     "the same vector for every word"],
-)  # fmt: skip
+    [
+        "one tag a photo",
+        "50 tags a photo",
+        "ten photos",
+        "two words",
+        "two words, both on every photo",
+        "every word on every photo",
+        "constant features",
+        "the same vector for every word",
+    ],
+)
 def test_bad_data_can_be_evaluated(name, tmp_path, capsys):
     dataset = TRAINS[name]()
     assert run_train(dataset, tmp_path) == 0
     capsys.readouterr()
     with small_rivals():
-        assert run_command(evaluate.main, ["--run", str(tmp_path / "run"), "--out",
-                                           str(tmp_path / "out")]) == 0  # fmt: skip
+        assert (
+            run_command(
+                evaluate.main, ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
+            )
+            == 0
+        )
     assert "Traceback" not in capsys.readouterr().err
     report = json.loads((tmp_path / "out" / "report.json").read_text(), parse_constant=_refuse)
     precision: dict[str, Any] = report["systems"]["cgan"]["user"]["P@10"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
-from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -23,10 +21,10 @@ from mmcgan.errors import (
     TrainingError,
 )
 from mmcgan.folders.config import TagConfig
-from mmcgan.options import flag
+from mmcgan.options import Option, flag
 from mmcgan.training.config import PRESETS, TrainConfig
 
-COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "__main__": TagConfig}
+COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "tagging": TagConfig}
 
 
 def command(name: str) -> click.Command:
@@ -47,13 +45,25 @@ def raising(error: BaseException) -> click.Command:
 def test_help_shows_every_setting_with_its_default(name, capsys):
     assert run_command(command(name), ["--help"]) == 0
     help = without_spaces(capsys.readouterr().out)
-    for f in fields(COMMANDS[name]):
-        assert flag(f.name) in help
-        assert without_spaces(f.metadata["help"]) in help
-        assert shown_default(COMMANDS[name], f) in help
+    for declared in COMMANDS[name].all_options():
+        assert flag(declared.name) in help
+        assert without_spaces(declared.help) in help
+        assert shown_default(COMMANDS[name], declared) in help
 
 
-def shown_default(config: type, f: Field[Any]) -> str:
+def test_help_of_training_has_a_heading_for_each_group(capsys):
+    assert run_command(command("train"), ["--help"]) == 0
+    parts = capsys.readouterr().out.split("Options")
+    headings = [part.splitlines()[0] for part in parts[1:]]
+    groups = ("generator", "discriminator", "objective", "optimiser", "run")
+    assert headings == [*(f" of the {group}:" for group in groups), ":"]
+    for declared in TrainConfig.all_options():
+        place = 1 + groups.index(declared.group)
+        assert f"{flag(declared.name)} " in parts[place]
+    assert "--help" in parts[-1]
+
+
+def shown_default(config: type, f: Option) -> str:
     """What the help says of a default, less its spaces: of training also the paper's."""
     ours = PRESETS["modern"].get(f.name, f.default) if config is TrainConfig else f.default
     if (config, f.name) == (TrainConfig, "preset"):
@@ -84,8 +94,8 @@ def without_spaces(text: str) -> str:
         ("train", ["--tags", "all"], ["--tags", "'all'", "'user', 'user+annotations'"]),
         ("train", ["--learning-rate", "nan"], ["--learning-rate", "nan", "at least 0"]),
         ("train", ["--preset", "best"], ["--preset", "'best'", "'paper'"]),
-        ("__main__", [], ["PHOTO"]),
-        ("__main__", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
+        ("tagging", [], ["PHOTO"]),
+        ("tagging", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
     ],
 )  # fmt: skip
 def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp_path, monkeypatch):

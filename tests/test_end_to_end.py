@@ -11,7 +11,7 @@ from helpers.datasets import SMALL_NETWORKS
 
 import mmcgan
 from data_prep.sample import read_sample
-from mmcgan import __main__, evaluate, prepare, train
+from mmcgan import evaluate, prepare, tagging, train
 from mmcgan.cli import run_command
 from mmcgan.inference.words.vocabulary import printed
 from mmcgan.training.prepared.dataset import read_dataset
@@ -85,7 +85,7 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
 
 
 def test_command_line_tags_a_photo(home, capsys):
-    assert run_command(__main__.main, ["photos/im1.jpg", "--json", "--k", "10"]) == 0
+    assert run_command(tagging.main, ["photos/im1.jpg", "--json", "--k", "10"]) == 0
     out = capsys.readouterr().out
     assert [(t["word"], t["score"]) for t in json.loads(out)["tags"]] == [
         tuple(tag) for tag in mmcgan.tag("photos/im1.jpg")
@@ -101,7 +101,7 @@ def test_a_library_is_tagged_seen_by_other_software_and_as_before_in_the_end(
     for i in range(1, 7):
         shutil.copy(f"photos/im{i}.jpg", new / ("sub" if i % 2 else "."))
     before = {path: path.read_bytes() for path in new.rglob("*.jpg")}
-    assert run_command(__main__.main, [str(new), "--json", "--write", place]) == 0
+    assert run_command(tagging.main, [str(new), "--json", "--write", place]) == 0
     lines = capsys.readouterr().out.splitlines()
     tags = {line["path"]: [printed(tag["word"]) for tag in line["tags"]]
             for line in map(json.loads, lines)}  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_library_is_tagged_seen_by_other_software_and_as_before_in_the_end(
                 capture_output=True, text=True, check=True,
             )  # fmt: skip
             assert json.loads(found.stdout)[0]["Subject"].split("|") == words
-    assert run_command(__main__.main, [str(new), "--remove"]) == 0
+    assert run_command(tagging.main, [str(new), "--remove"]) == 0
     assert {path: path.read_bytes() for path in new.rglob("*") if path.is_file()} == before
 
 

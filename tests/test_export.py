@@ -15,11 +15,12 @@ from mmcgan import export as export_module
 from mmcgan.cli import run_command
 from mmcgan.errors import DependencyError
 from mmcgan.export import Rank, export, main
+from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.runtimes import PixelNetwork
+from mmcgan.inference.scorers import SCORERS
 from mmcgan.inference.tagger import Tagger
-from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.inference.words.ranking import Draws
 from mmcgan.training.prepared.dataset import read_dataset
-from mmcgan.training.runs import PRETRAINED
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -74,7 +75,8 @@ def test_words_rank_as_ours_do(trained_modern, rule, has_bias):
     size = tagger.model.vocabulary.vector_size
     samples = np.random.default_rng(0).normal(size=(5, 30, size)).astype(np.float32)
     is_calibrated = rule == "vote" or has_bias  # cosines are no probabilities
-    ours = rank_draws(samples, tagger.model.build_index(), rule)
+    index = tagger.model.build_index()
+    ours = SCORERS[rule](tagger.model.network, index, 30, 0).of(Draws.of(samples, index))
     every = np.arange(len(tagger.model.vocabulary))
     scores, ties = Rank(tagger.model)(torch.from_numpy(samples))
     for theirs, mine in zip((scores, ties), ours.scores_of(every), strict=True):

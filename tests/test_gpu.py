@@ -11,7 +11,7 @@ from mmcgan.inference.photos.backbone import load_backbone
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.task import build_task
+from mmcgan.training.setup import build_setup
 
 has_gpu = torch.cuda.is_available()
 needs_gpu = pytest.mark.skipif(not has_gpu, reason="needs a GPU")
@@ -35,11 +35,11 @@ def test_features_are_those_of_the_cpu(monkeypatch, precision, tolerance):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_training_takes_the_steps_of_the_cpu(make_dataset, monkeypatch, preset):
     config = TrainConfig.of(preset=preset, **SMALL, **PRESETS[preset])
-    on_gpu = build_task(make_dataset(), config, "user").trainer
-    assert on_gpu.game.device.type == "cuda"
+    on_gpu = build_setup(make_dataset(), config, "user").trainer
+    assert on_gpu.task.device.type == "cuda"
     measured = [on_gpu.step() for _ in range(4)]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    on_cpu = build_task(make_dataset(), config, "user").trainer
+    on_cpu = build_setup(make_dataset(), config, "user").trainer
     for found in measured:
         for name, value in on_cpu.step().items():
             expected = float(value.detach())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from mmcgan.errors import OptionError
-from mmcgan.options import Config, flag, option, shown
+from mmcgan.options import Config, flag, flattened, option, shown
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,60 @@ def test_defaults_are_shown_where_they_say_something():
         "  [default: a]", "  [default: 3]", "", "", "",
     ]  # fmt: skip
     assert (shown(5), shown(None)) == ("  [default: 5]", "")
+
+
+@dataclass(frozen=True)
+class Wheel(Config):
+    """A group."""
+
+    size: int = option(20, "Its size.", name="wheel_size", at_least=1)
+    n_spokes: int = option(30, "Its spokes.")
+
+
+@dataclass(frozen=True)
+class BigWheel(Wheel):
+    """The same group with another default."""
+
+    size: int = option(28, "Its size.", name="wheel_size", at_least=1)
+
+
+@dataclass(frozen=True)
+class Cart(Config):
+    """Settings with an option of their own, and a group."""
+
+    colour: str = option("red", "Its colour.")
+    wheel: Wheel = Wheel()
+
+
+@dataclass(frozen=True)
+class BigCart(Cart):
+    """Settings with another group in place of theirs."""
+
+    wheel: BigWheel = BigWheel()
+
+
+def test_options_of_groups_have_the_names_that_users_know():
+    found = [(option.group, option.name) for option in Cart.all_options()]
+    assert found == [("", "colour"), ("wheel", "wheel_size"), ("wheel", "n_spokes")]
+    assert Cart().options() == {"colour": "red", "wheel_size": 20, "n_spokes": 30}
+    assert [Cart.defaults(name) for name in ("colour", "wheel_size")] == [
+        "  [default: red]", "  [default: 20]",
+    ]  # fmt: skip
+    assert BigCart.default("wheel_size") == 28
+
+
+def test_settings_with_groups_are_made_from_flat_options():
+    cart = BigCart.from_options(wheel_size=3, colour="blue")
+    assert cart == BigCart("blue", BigWheel(3, 30))
+    assert cart.with_options(n_spokes=8) == BigCart("blue", BigWheel(3, 8))
+    with pytest.raises(TypeError, match="there is no option size, sound"):
+        Cart.from_options(size=3, sound=1)
+    with pytest.raises(OptionError, match="--wheel-size: 0 is out of range"):
+        Cart.from_options(wheel_size=0)
+
+
+def test_settings_with_groups_are_stored_in_groups_and_read_however_they_are():
+    stored = BigCart().to_json()
+    assert stored == {"colour": "red", "wheel": {"wheel_size": 28, "n_spokes": 30}}
+    flat = {"colour": "red", "wheel_size": 28, "n_spokes": 30}
+    assert flattened(stored) == flattened(flat) == flat

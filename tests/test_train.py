@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 from helpers.datasets import RUN, SMALL_MODERN, SMALL_NETWORKS
 
-from eval.systems import generate
 from mmcgan import train as train_module
 from mmcgan.cli import run_command
-from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.train import main
 from mmcgan.training.prepared.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
@@ -49,9 +47,17 @@ def test_train_leaves_a_finished_run_with_its_settings_frozen(trained):
     }  # fmt: skip
     frozen = json.loads((run / "config.json").read_text())
     assert frozen["dataset_id"] == read_dataset(data).dataset_id
-    assert frozen["settings"]["tags"] == "user+annotations"
-    assert frozen["settings"]["noise_units"] == 8
-    assert frozen["settings"]["learning_rate"] == 0.1
+    assert frozen["format_version"] == 2
+    settings = frozen["settings"]
+    assert list(settings) == ["generator", "discriminator", "objective", "optimiser", "run"]
+    assert settings["run"]["tags"] == "user+annotations"
+    assert settings["generator"]["noise_units"] == 8
+    assert settings["optimiser"]["learning_rate"] == 0.1
+    flat = RunDir(run).read_settings()
+    assert (flat["tags"], flat["noise_units"], flat["learning_rate"]) == (
+        "user+annotations", 8, 0.1,
+    )  # fmt: skip
+    assert not {"out", "resume", "dry_run"} & flat.keys()
     facts = json.loads((run / "model.json").read_text())["facts"]
     assert facts["n_pairs"] > facts["n_photos"] > 0
     assert facts["refitted_on_dev"] is False
@@ -62,7 +68,7 @@ def test_modern_run_freezes_its_settings_and_says_what_it_found(trained_modern):
     assert {p.name for p in run.iterdir()} == {
         "config.json", "log.jsonl", "model.json", "model.safetensors",
     }  # fmt: skip
-    frozen = json.loads((run / "config.json").read_text())["settings"]
+    frozen = RunDir(run).read_settings()
     assert (frozen["preset"], frozen["members"], frozen["ranking"]) == ("modern", 2, "mean")
     facts = json.loads((run / "model.json").read_text())["facts"]
     dataset = read_dataset(data)
@@ -192,6 +198,28 @@ def test_modern_run_goes_on_without_its_options_and_refuses_another_preset(
     assert "--preset" in last_error(capsys)
     assert run_command(main, resume) == 0
     assert model_files(tmp_path / "cut") == model_files(tmp_path / "whole")
+
+
+def test_run_of_an_earlier_version_goes_on_to_the_same_model_file(trained, tmp_path, monkeypatch):
+    """Its settings lie side by side, and among them are options that there are no more."""
+    data, run = trained
+    monkeypatch.setattr(RunDir, "save_checkpoint", interrupting(RunDir.save_checkpoint))
+    assert train(data, tmp_path / "run") == 130
+    monkeypatch.undo()
+    cut = RunDir(tmp_path / "run")
+    former = {"vector_size": 640, "momentum_start": 0.5, "learning_rate_floor": 1e-6}
+    settings = cut.read_settings() | former
+    cut.write_config({"settings": settings, "dataset_id": cut.read_config()["dataset_id"]})
+    assert train(data, cut.path, "--resume", "--seed", 1) == 2
+    assert train(data, cut.path, "--resume") == 0
+    expected = (run / "model.safetensors").read_bytes()
+    assert (cut.path / "model.safetensors").read_bytes() == expected
+
+
+def test_run_with_another_value_of_a_former_option_is_refused(tmp_path, capsys):
+    RunDir(tmp_path).write_config({"settings": {"data": "x", "momentum_start": 0.9}})
+    assert run_command(main, ["--out", str(tmp_path), "--resume"]) == 1
+    assert "there is no option momentum_start" in last_error(capsys)
 
 
 def interrupting(save):
@@ -326,12 +354,9 @@ def test_failed_checks_of_variety_are_said_and_logged(
 ):
     data, run = trained
     shutil.copytree(run, tmp_path / "run")
-    generated = replace(
-        generate(Tagger.load(run), read_dataset(data).features[:3], ()),
-        distinct_words=float(distinct), noise_variance_share=0.5,
-    )  # fmt: skip
-    monkeypatch.setattr(train_module, "generate", lambda *args: generated)
-    train_module.warn_of_failed_checks(RunDir(tmp_path / "run"), read_dataset(data))
+    found = {"distinct_words": float(distinct), "noise_variance_share": 0.5}
+    monkeypatch.setattr(train_module, "variety", lambda *args: found)
+    train_module.warn_of_failed_checks(RunDir(tmp_path / "run"), read_dataset(data), 17)
     warnings = [line for line in capsys.readouterr().err.splitlines() if "distinct_words" in line]
     assert len(warnings) == is_said
     logged = [r for r in RunDir(tmp_path / "run").read_log() if "distinct" in r.get("message", "")]

@@ -7,20 +7,14 @@ are medians; they are of this machine, with as many threads as the libraries tak
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
 import click
 
-from data_prep.config import PrepareConfig
-from data_prep.corpus import Corpus
-from data_prep.features import extract_features
-from data_prep.photos import Photo
-from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark.features import feature_rows
 from eval.benchmark.plots import draw_growth
 from eval.benchmark.rows import Row, as_markdown
@@ -31,27 +25,13 @@ from eval.benchmark.training import training_rows
 from eval.benchmark.vectors import vector_rows
 from mmcgan.cli import run_command
 from mmcgan.files import write_json
-from mmcgan.inference.photos.backbone import Backbone
-
-
-def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:
-    """Put the features of photos into a work folder, as `prepare` does with its defaults."""
-    config = PrepareConfig()
-    photos = [Photo(i, path.name, path.read_bytes, "train") for i, path in enumerate(paths)]
-    extract_features(photos, backbone, work_dir, config.batch_size, config.max_failed)
-
-
-def read_corpus(text_file: Path, folder: Path) -> Corpus:
-    """Read a text file as `prepare` does; the cleaned one goes into a folder."""
-    return Corpus([], [text_file], [], folder)
-
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
-    "features": partial(feature_rows, extract),
-    "vectors": partial(vector_rows, read_corpus, train_word_vectors, skip_gram),
+    "features": feature_rows,
+    "vectors": vector_rows,
     "training": training_rows,
     "search": search_rows,
-    "tagging": partial(tagging_rows, extract),
+    "tagging": tagging_rows,
     "scale": scale_rows,
 }
 
@@ -62,11 +42,10 @@ def measure(group: str) -> list[Row]:
 
 
 def in_own_process(group: str) -> list[Row]:
-    """Return the rows of a group, without threads that other groups' libraries have left."""
-    by_name = import_module("eval.benchmark.__main__").measure  # what "__main__" is differs there
+    """Measure a group without the threads that other groups' libraries have left."""
+    by_name = import_module("eval.benchmark.__main__").measure  # "__main__" is another one there
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        rows: list[Row] = pool.submit(by_name, group).result()
-    return rows
+        return pool.submit(by_name, group).result()
 
 
 @click.command("eval.benchmark")

@@ -10,29 +10,27 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
 from data_prep.config import PrepareConfig
-from eval.benchmark.photos import Extract, extract_anew, write_photos
+from eval.benchmark.photos import extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
+from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.errors import OptionError
 from mmcgan.inference.photos.backbone import Backbone, load_backbone, restore_network
-from mmcgan.inference.photos.decoding import Pixels, decode_pixels
+from mmcgan.inference.photos.decoding import decode_pixels
 from mmcgan.inference.photos.runtimes import PixelNetwork
-
-FloatArray = npt.NDArray[np.float32]
 
 N_PHOTOS = 200
 PLAIN_SHARE = 10  # the plain way takes so many times as long, and sees so many times fewer photos
 
 
-def feature_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
+def feature_rows(n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
     """Yield the rows `features_plain` and `features_bare`, with the defaults of `prepare`.
 
-    The first is in bfloat16 where the processor has it, as by `--precision`.
+    The first one computes in bfloat16 where the processor has it, as `--precision` can.
     """
     config = PrepareConfig()
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
@@ -44,8 +42,8 @@ def feature_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 5) -
         pixels = np.stack([decode_pixels(path, backbone) for path in paths])
         seconds = median_seconds(
             {
-                "ours": partial(extract_anew, extract, paths, backbone),
-                "rounded": partial(extract_anew, extract, paths, rounded),
+                "ours": partial(extract_anew, paths, backbone),
+                "rounded": partial(extract_anew, paths, rounded),
                 "plain": partial(plain_features, few, network, backbone.image_size),
                 "bare": partial(bare_features, pixels, backbone, config.batch_size),
             },
@@ -55,17 +53,15 @@ def feature_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 5) -
     ours, bare = n_photos / seconds["ours"], n_photos / seconds["bare"]
     plain, fastest = len(few) / seconds["plain"], n_photos / seconds["rounded"]
     runs_on, fast = (f"{b.record['runtime']} {b.record['precision']}" for b in (backbone, rounded))
-    yield Row(
-        "features_plain", f"torch eager float32, one photo at a time (ours: {fast})",
-        fastest, plain, "photos/s", "more", 8,
+    against = f"torch eager float32, one photo at a time (ours: {fast})"
+    why = (
         f"in float32 the ratio is {ours / plain:.2f}; torch itself computes on all cores, and "
-        f"decoding and resizing takes {1000 * decoding:.1f} ms of one",
-    )  # fmt: skip
-    yield Row(
-        "features_bare",
-        f"{runs_on} on pixels in memory, batches of {config.batch_size}",
-        ours, bare, "photos/s", "more", 0.9, _why_not_bare(bare, decoding),
-    )  # fmt: skip
+        f"decoding and resizing takes {1000 * decoding:.1f} ms of one"
+    )
+    yield Row("features_plain", against, fastest, plain, "photos/s", "more", 8, why)
+    against = f"{runs_on} on pixels in memory, batches of {config.batch_size}"
+    why = _why_not_bare(bare, decoding)
+    yield Row("features_bare", against, ours, bare, "photos/s", "more", 0.9, why)
 
 
 def _try_bfloat16(config: PrepareConfig) -> Backbone | None:
@@ -77,7 +73,7 @@ def _try_bfloat16(config: PrepareConfig) -> Backbone | None:
 
 
 def plain_features(paths: Sequence[Path], network: PixelNetwork, size: int) -> FloatArray:
-    """Return the features (N, D) in the plain way: open, fit, one forward pass, the next."""
+    """Compute the features (N, D) in the plain way: open a photo, fit it, one forward pass."""
     network.eval()
     rows = []
     with torch.inference_mode():
@@ -103,7 +99,7 @@ def decoding_seconds(paths: Sequence[Path], backbone: Backbone) -> float:
 
 
 def _why_not_bare(bare: float, decoding: float) -> str:
-    """Say how near to the bare rate, in photos/s, one can come where cores decode as well."""
+    """Say how near to the bare rate (photos/s) one can come where the same cores decode too."""
     n_cores = len(os.sched_getaffinity(0))
     computing = n_cores / bare
     return (

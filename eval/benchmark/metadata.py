@@ -1,8 +1,8 @@
 """Metadata in the form of YFCC100M, of made-up photos in made-up words.
 
-What matters to reading it is like the real thing: 25 columns, texts percent-encoded, words as
-frequent as Zipf's law says, some of them not ASCII, some tags of two words, some descriptions with
-markup and addresses, many without any.
+It is like the real thing where that matters to reading it: 25 columns, percent-encoded texts, words
+as frequent as Zipf's law says, some of them not ASCII, some tags of two words, some descriptions
+with markup and addresses, many photos without a description.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ import numpy as np
 N_WORDS = 20_000
 _ONSETS = ("b", "ch", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "st", "t", "v", "z")
 _SYLLABLES = [onset + vowel for onset in _ONSETS for vowel in ("a", "e", "i", "o", "u", "ai", "é")]
+
+# Columns that nothing reads: owner, times and camera; place; licence, server and file.
+_TAKEN = "12345678@N00\ta+nickname\t2008-06-01 12:00:00.0\t1212321600\tCanon+EOS+400D"
+_PLACE = "\t13.404954\t52.520007\t16"
+_STORED = (
+    "Attribution License\thttp://creativecommons.org/licenses/by/2.0/\t3210\t4\t0123456789\t"
+    "9876543210\tjpg\t0"
+)
 
 
 def write_metadata(path: Path, n_photos: int, n_words: int = N_WORDS, seed: int = 0) -> None:
@@ -56,13 +64,8 @@ def _line(number: int, texts: _Texts, random: np.random.Generator) -> str:
         first, second = texts.words(12), texts.words(8)
         description = f"{' '.join(first)}, <i>{' '.join(second)}</i>. http://example.org/{number}"
     tags = [*texts.words(6), *(" ".join(texts.words(2)) for _ in range(random.poisson(0.5)))]
-    cells = [
-        str(number), str(10**9 + number), f"{random.integers(2**63):032x}", "12345678@N00",
-        "a+nickname", "2008-06-01 12:00:00.0", "1212321600", "Canon+EOS+400D",
-        quote_plus(title), quote_plus(description), ",".join(map(quote_plus, tags)), "",
-        "13.404954", "52.520007", "16", f"http://www.example.org/photos/12345678@N00/{number}/",
-        f"http://farm4.example.org/3210/{number}_0123456789.jpg", "Attribution License",
-        "http://creativecommons.org/licenses/by/2.0/", "3210", "4", "0123456789", "9876543210",
-        "jpg", "0",
-    ]  # fmt: skip
-    return "\t".join(cells) + "\n"
+    ids = f"{number}\t{10**9 + number}\t{random.integers(2**63):032x}"
+    encoded = f"{quote_plus(title)}\t{quote_plus(description)}\t{','.join(map(quote_plus, tags))}"
+    page = f"http://www.example.org/photos/12345678@N00/{number}/"
+    file = f"http://farm4.example.org/3210/{number}_0123456789.jpg"
+    return "\t".join([ids, _TAKEN, encoded, _PLACE, page, file, _STORED]) + "\n"

@@ -15,8 +15,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.game import Examples
 from mmcgan.training.networks import initialize
+from mmcgan.training.sampler import Examples
+from mmcgan.training.schedules import MOMENTUM_START
 
 
 class PlainGenerator(nn.Module):
@@ -24,18 +25,18 @@ class PlainGenerator(nn.Module):
 
     def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
         super().__init__()
-        self.noise_layer = nn.Linear(config.noise_size, config.noise_units)
-        self.image_layer = nn.Linear(feature_size, config.image_units)
-        self.output = nn.Linear(config.noise_units + config.image_units, vector_size)
-        self.dropout = nn.Dropout(config.dropout)
-        initialize(self, config.generator_init)
+        options = config.generator
+        self.noise_layer = nn.Linear(options.noise_size, options.noise_units)
+        self.image_layer = nn.Linear(feature_size, options.units)
+        self.output = nn.Linear(options.noise_units + options.units, vector_size)
+        self.dropout = nn.Dropout(options.dropout)
+        initialize(self, options.init)
 
     def forward(self, noise: Tensor, images: Tensor) -> Tensor:
         """Return the generated vectors."""
         from_noise = self.dropout(torch.relu(self.noise_layer(noise)))
         from_images = self.dropout(torch.relu(self.image_layer(images)))
-        vectors: Tensor = self.output(torch.cat([from_noise, from_images], dim=1))
-        return vectors
+        return self.output(torch.cat([from_noise, from_images], dim=1))
 
 
 class PlainDiscriminator(nn.Module):
@@ -43,14 +44,15 @@ class PlainDiscriminator(nn.Module):
 
     def __init__(self, feature_size: int, vector_size: int, config: TrainConfig):
         super().__init__()
-        joined = config.d_word_units + config.d_image_units
-        self.word_layer = nn.Linear(vector_size, config.d_word_units)
-        self.image_layer = nn.Linear(feature_size, config.d_image_units)
-        self.maxout = nn.Linear(joined, config.maxout_units * config.maxout_pieces)
-        self.output = nn.Linear(config.maxout_units, 1)
-        self.n_pieces = config.maxout_pieces
-        self.dropout = nn.Dropout(config.d_dropout)
-        initialize(self, config.discriminator_init)
+        options = config.discriminator
+        joined = options.word_units + options.image_units
+        self.word_layer = nn.Linear(vector_size, options.word_units)
+        self.image_layer = nn.Linear(feature_size, options.image_units)
+        self.maxout = nn.Linear(joined, options.maxout_units * options.maxout_pieces)
+        self.output = nn.Linear(options.maxout_units, 1)
+        self.n_pieces = options.maxout_pieces
+        self.dropout = nn.Dropout(options.dropout)
+        initialize(self, options.init)
 
     def forward(self, words: Tensor, images: Tensor) -> Tensor:
         """Return the logits of "real"."""
@@ -58,8 +60,7 @@ class PlainDiscriminator(nn.Module):
         from_images = self.dropout(torch.relu(self.image_layer(images)))
         pieces = self.maxout(torch.cat([from_words, from_images], dim=1))
         hidden = pieces.view(len(words), -1, self.n_pieces).max(dim=2).values
-        logits: Tensor = self.output(self.dropout(hidden))
-        return logits.squeeze(1)
+        return self.output(self.dropout(hidden)).squeeze(1)
 
 
 class PlainGan:
@@ -69,10 +70,10 @@ class PlainGan:
         self.generator = PlainGenerator(feature_size, vector_size, config)
         self.discriminator = PlainDiscriminator(feature_size, vector_size, config)
         self.optimizer_g, self.optimizer_d = (
-            torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum_start)
+            torch.optim.SGD(network.parameters(), config.optimiser.learning_rate, MOMENTUM_START)
             for network in (self.generator, self.discriminator)
         )
-        self.noise_size = config.noise_size
+        self.noise_size = config.generator.noise_size
 
     def step(self, images: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Step D, then G, on pairs (B, D) and (B, E); return D's losses on real and fake, G's."""

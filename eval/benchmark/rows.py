@@ -1,4 +1,4 @@
-"""The rows of the benchmark: our figure, another's, their ratio and what it is to reach."""
+"""The rows of the benchmark: our figure, the baseline's, their ratio and its target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times better ours is."""
+        """The factor by which ours is better."""
         return self.rival / self.ours if self.better == "less" else self.ours / self.rival
 
     @property

@@ -30,7 +30,7 @@ TIME, MEMORY = "time", "memory"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage took: seconds, and bytes of memory at most."""
+    """The cost of a stage: seconds, and the most bytes of memory that it held."""
 
     seconds: float
     peak_bytes: int
@@ -60,7 +60,7 @@ def _grown(unit: str, stages: tuple[str, ...], sizes: list[tuple[int, int]]) -> 
 
 
 def run_stage(stage: str, n_images: int, n_words: int, folder: Path) -> Cost:
-    """Return what a stage of that size costs in a process of its own, with nothing in any cache."""
+    """Measure the cost of a stage of that size in a process of its own, with empty caches."""
     sizes = (str(n_images), str(n_words))
     call = [sys.executable, "-m", "eval.benchmark.stages", stage, *sizes, str(folder)]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / f"cache-{stage}")}
@@ -79,12 +79,8 @@ def _row(stage: str, what: str, unit: str, measured: dict[int, Cost]) -> Row:
         for size, cost in measured.items()
     }
     least, most = min(points), max(points)
-    return Row(
-        f"scale_{stage}_{unit}_{what}",
-        f"in proportion, {least:,} to {most:,} {unit}: {points[least]:.3g} to {points[most]:.3g} "
-        + ("s" if what == TIME else "MiB"),
-        max(exponent(points), 0.01),
-        1.0, "exponent", "less", 1.0,
-        "within what the machine's other work changes",
-        tuple(points.items()),
-    )  # fmt: skip
+    costs = f"{points[least]:.3g} to {points[most]:.3g} {'s' if what == TIME else 'MiB'}"
+    against = f"in proportion, {least:,} to {most:,} {unit}: {costs}"
+    name, grown = f"scale_{stage}_{unit}_{what}", max(exponent(points), 0.01)
+    why = "within what the machine's other work changes"
+    return Row(name, against, grown, 1.0, "exponent", "less", 1.0, why, tuple(points.items()))

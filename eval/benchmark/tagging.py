@@ -11,39 +11,36 @@ from functools import partial
 from pathlib import Path
 
 import mmcgan
-from eval.benchmark.photos import Extract, extract_anew, write_photos
+from eval.benchmark.photos import extract_anew, write_photos
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds, python
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
+from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.backbone import restore_backbone
 from mmcgan.inference.photos.images import open_photo
-from mmcgan.training.runs import PRETRAINED, RunDir
+from mmcgan.training.runs import RunDir
 
 IMPORT_LIMIT, FIRST_TAG_LIMIT = 0.2, 3.0  # seconds
 N_PHOTOS = 1000  # that are tagged by one command
 LATENCIES = 1.5  # of the backbone's own, that one photo may take
 
 
-def tagging_rows(extract: Extract, n_photos: int = N_PHOTOS, repeats: int = 9) -> Iterator[Row]:
+def tagging_rows(n_photos: int = N_PHOTOS, repeats: int = 9) -> Iterator[Row]:
     """Yield the rows `import`, `first_tag`, `tag_one` and `tag_1000`, with the model that ships."""
     with tempfile.TemporaryDirectory() as folder:
         paths = write_photos(Path(folder), n_photos)
         imported, first = _fresh_rows(paths[0], repeats)
         yield from (imported, first, _warm_row(paths[0], repeats))
-        yield _bulk_row(paths, extract, first.ours, max(repeats // 3, 1))
+        yield _bulk_row(paths, first.ours, max(repeats // 3, 1))
 
 
 def _fresh_rows(path: Path, repeats: int) -> Iterator[Row]:
     first = f"import mmcgan; mmcgan.tag({str(path)!r}, run={str(PRETRAINED)!r})"
     seconds = median_seconds({"import": python("import mmcgan"), "first": python(first)}, repeats)
-    yield Row(
-        "import", "the limit", seconds["import"], IMPORT_LIMIT, "s", "less", 1,
-        "the interpreter's own start",
-    )  # fmt: skip
-    yield Row(
-        "first_tag", "the limit", seconds["first"], FIRST_TAG_LIMIT, "s", "less", 1,
-        "starting Python, importing NumPy, Pillow, faiss and OpenVINO, and compiling the backbone",
-    )  # fmt: skip
+    why = "the interpreter's own start"
+    yield Row("import", "the limit", seconds["import"], IMPORT_LIMIT, "s", "less", 1, why)
+    why = "starting Python, importing NumPy, Pillow, faiss and OpenVINO, and compiling the backbone"
+    yield Row("first_tag", "the limit", seconds["first"], FIRST_TAG_LIMIT, "s", "less", 1, why)
 
 
 def _warm_row(path: Path, repeats: int) -> Row:
@@ -60,53 +57,50 @@ def _warm_row(path: Path, repeats: int) -> Row:
         },
         3 * repeats,
     )
-    milliseconds = {name: 1000 * taken for name, taken in seconds.items()}
-    apart = sum(milliseconds[name] for name in ("backbone", "decoding", "words"))
-    together = max(milliseconds["ours"] - apart, 0)
-    return Row(
-        "tag_one", f"{LATENCIES} × the backbone's latency", milliseconds["ours"],
-        LATENCIES * milliseconds["backbone"], "ms", "less", 1,
-        f"beside the backbone's {milliseconds['backbone']:.1f} ms, decoding and resizing take "
-        f"{milliseconds['decoding']:.1f} ms, and the generator and the words "
-        f"{milliseconds['words']:.1f}; one after the other they take "
-        f"{together:.1f} ms more than each by itself, which finds its weights "
-        "in the caches",
-    )  # fmt: skip
+    taken = {name: 1000 * value for name, value in seconds.items()}  # in milliseconds
+    apart = taken["backbone"] + taken["decoding"] + taken["words"]
+    together = max(taken["ours"] - apart, 0)
+    why = (
+        f"beside the backbone's {taken['backbone']:.1f} ms, decoding and resizing take "
+        f"{taken['decoding']:.1f} ms, and the generator and the words {taken['words']:.1f}; one "
+        f"after the other they take {together:.1f} ms more than each by itself, which finds its "
+        "weights in the caches"
+    )
+    against, limit = f"{LATENCIES} × the backbone's latency", LATENCIES * taken["backbone"]
+    return Row("tag_one", against, taken["ours"], limit, "ms", "less", 1, why)
 
 
-def _bulk_row(paths: Sequence[Path], extract: Extract, starting: float, repeats: int) -> Row:
+def _bulk_row(paths: Sequence[Path], starting: float, repeats: int) -> Row:
     """Tag photos by one command; `starting` are the seconds of the first tag in a process."""
-    backbone = restore_backbone(load_model(RunDir(PRETRAINED)).backbone)
+    backbone = restore_backbone(read_model(RunDir(PRETRAINED)).backbone)
     out = paths[0].parent / "tags.jsonl"
     seconds = median_seconds(
         {
             "ours": partial(tag_by_command, paths, out),
-            "features": partial(extract_anew, extract, paths, backbone),
+            "features": partial(extract_anew, paths, backbone),
         },
         repeats,
     )
-    n_photos, ratio = len(paths), seconds["features"] / (seconds["features"] + starting)
-    return Row(
-        "tag_1000",
-        f"the features alone, in a process that has started ({backbone.record['runtime']} "
-        f"{backbone.record['precision']})",
-        n_photos / seconds["ours"], n_photos / seconds["features"], "photos/s", "more", 0.8,
-        f"the first tag of a process takes {starting:.1f} s: at most {ratio:.2f} for "
-        f"{n_photos:,} photos",
-    )  # fmt: skip
+    runs_on = f"{backbone.record['runtime']} {backbone.record['precision']}"
+    against = f"the features alone, in a process that has started ({runs_on})"
+    most = seconds["features"] / (seconds["features"] + starting)
+    why = (
+        f"the first tag of a process takes {starting:.1f} s: at most {most:.2f} for "
+        f"{len(paths):,} photos"
+    )
+    ours, rival = (len(paths) / seconds[name] for name in ("ours", "features"))
+    return Row("tag_1000", against, ours, rival, "photos/s", "more", 0.8, why)
 
 
 def tag_by_command(paths: Sequence[Path], out: Path) -> None:
-    """Tag photos with `python -m mmcgan`, in JSON into a file.
+    """Tag photos with `python -m mmcgan` and write the JSON to a file.
 
-    As photos that were never seen: the features that the call before has kept are thrown away.
+    The features that the call before has kept are thrown away, so that no photo was seen before.
     """
     command = [sys.executable, "-m", "mmcgan", *map(str, paths), "--json", "--run", str(PRETRAINED)]
     cache = out.parent / "cache"
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
     for kept in cache.rglob("features.sqlite*"):
         kept.unlink()
     with out.open("wb") as file:
-        subprocess.run(
-            command, check=True, stdout=file, stderr=subprocess.DEVNULL,
-            env=os.environ | {"XDG_CACHE_HOME": str(cache)},
-        )  # fmt: skip
+        subprocess.run(command, check=True, stdout=file, stderr=subprocess.DEVNULL, env=environment)

@@ -1,4 +1,4 @@
-"""Seconds that tasks take, measured in turn, so that what slows the machine slows all of them."""
+"""Seconds that tasks take, measured in turn, so that other work on the machine slows all alike."""
 
 from __future__ import annotations
 

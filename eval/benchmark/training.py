@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -13,8 +12,9 @@ from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row
 from eval.benchmark.timing import median_seconds
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.game import Examples, TagGame
 from mmcgan.training.networks import build_networks
+from mmcgan.training.sampler import Examples
+from mmcgan.training.tag_task import TagTask
 from mmcgan.training.trainer import Trainer
 
 FEATURE_SIZE, VECTOR_SIZE = 1280, 200  # of the default backbone and word vectors
@@ -32,9 +32,9 @@ def training_rows(
     config = config or TrainConfig.of("paper")
     examples = make_examples(N_PHOTOS, N_WORDS)
     trainer = build_trainer(examples, config)
-    rounded = build_trainer(examples, replace(config, precision="bfloat16"))
+    rounded = build_trainer(examples, config.with_options(precision="bfloat16"))
     plain = PlainGan(FEATURE_SIZE, VECTOR_SIZE, config)
-    batches = plain_batches(examples, config.batch_size)
+    batches = plain_batches(examples, config.optimiser.batch_size)
     matrix = torch.randn(MATRIX_SIZE, MATRIX_SIZE)
     seconds = median_seconds(
         {
@@ -45,27 +45,35 @@ def training_rows(
         },
         repeats,
     )
-    n_pairs = n_updates * config.batch_size
+    n_pairs = n_updates * config.optimiser.batch_size
     work = n_pairs * operations_a_pair(FEATURE_SIZE, VECTOR_SIZE, config)
-    precision, fastest, fast = min(
-        ("float32", seconds["ours"], trainer), ("bfloat16", seconds["rounded"], rounded),
-        key=lambda tried: tried[1],
-    )  # fmt: skip
+    tried = ("float32", seconds["ours"], trainer), ("bfloat16", seconds["rounded"], rounded)
+    precision, fastest, fast = min(tried, key=lambda one: one[1])
     peak = N_PRODUCTS * 2 * MATRIX_SIZE**3 / seconds["peak"]
     yield Row(
         "train_plain",
         "the same networks in plain torch, a row a pair in Python lists, DataLoader (ours: "
         f"--precision {precision})",
-        n_pairs / fastest, n_pairs / seconds["plain"], "pairs/s", "more", 4,
+        n_pairs / fastest,
+        n_pairs / seconds["plain"],
+        "pairs/s",
+        "more",
+        4,
         f"in float32 the ratio is {seconds['plain'] / seconds['ours']:.2f}, and "
         f"{seconds['plain'] / (work / peak):.1f} is the most: the matrix products of 100 shuffled "
         f"pairs are the same in both, the peak is {peak / 1e9:.0f} GFLOP/s. With {precision}, "
         + _profile(fast),
-    )  # fmt: skip
+    )
     yield Row(
-        "train_peak", "the machine's float32 matrix product",
-        work / seconds["ours"] / 1e9, peak / 1e9, "GFLOP/s", "more", 0.5, _profile(trainer),
-    )  # fmt: skip
+        "train_peak",
+        "the machine's float32 matrix product",
+        work / seconds["ours"] / 1e9,
+        peak / 1e9,
+        "GFLOP/s",
+        "more",
+        0.5,
+        _profile(trainer),
+    )
 
 
 def make_examples(n_photos: int, n_words: int) -> Examples:
@@ -83,11 +91,9 @@ def make_examples(n_photos: int, n_words: int) -> Examples:
 def build_trainer(examples: Examples, config: TrainConfig) -> Trainer:
     """Build the trainer as a run does."""
     frequency = torch.full((len(examples.word_vectors),), 0.01)
-    networks = build_networks(
-        examples.image_features.shape[1], examples.word_vectors, frequency,
-        examples.word_vectors.shape[1], config,
-    )  # fmt: skip
-    return Trainer(TagGame(*networks, examples, config), config)
+    sizes = examples.image_features.shape[1], examples.word_vectors.shape[1]
+    networks = build_networks(sizes[0], examples.word_vectors, frequency, sizes[1], config)
+    return Trainer(TagTask.of(networks, examples, config), config)
 
 
 def operations_a_pair(feature_size: int, vector_size: int, config: TrainConfig) -> int:
@@ -105,13 +111,16 @@ def operations_a_pair(feature_size: int, vector_size: int, config: TrainConfig) 
                  J + W + M + L                   D forward, whose weights stay as they are
                  W + M' + L                      back to the draw
     """
-    n_noise, n_image = config.noise_units, config.image_units
-    noise, image = config.noise_size * n_noise, feature_size * n_image
+    generator, discriminator = config.generator, config.discriminator
+    n_noise, n_image = generator.noise_units, generator.units
+    noise, image = generator.noise_size * n_noise, feature_size * n_image
     output = (n_noise + n_image) * vector_size
-    n_pieces = config.maxout_units * config.maxout_pieces
-    d_image, word = feature_size * config.d_image_units, vector_size * config.d_word_units
-    beside_word, beside_image = config.d_word_units * n_pieces, config.d_image_units * n_pieces
-    maxout, logit = beside_word + beside_image, config.maxout_units
+    n_pieces = discriminator.maxout_units * discriminator.maxout_pieces
+    d_image = feature_size * discriminator.image_units
+    word = vector_size * discriminator.word_units
+    beside_word = discriminator.word_units * n_pieces
+    maxout = beside_word + discriminator.image_units * n_pieces
+    logit = discriminator.maxout_units
     draw = noise + image + output
     d_step = draw + 2 * d_image + 4 * (word + maxout + logit) + 2 * (maxout + logit)
     g_step = 2 * draw + output + d_image + word + maxout + logit + word + beside_word + logit

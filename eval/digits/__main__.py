@@ -10,16 +10,16 @@ import click
 
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import DigitData, embedded_digits, mnist
-from eval.digits.idx import download_mnist, read_mnist
+from eval.digits.mnist import download_mnist, read_mnist
 from eval.digits.report import write_digits_report
 from eval.digits.samples import draw_pictures
 from eval.digits.study import measure, train
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import GroupedCommand, config_options, given, run_command
 from mmcgan.errors import OptionError
 from mmcgan.training.runs import RunDir
 
 
-@click.command("eval.digits")
+@click.command("eval.digits", cls=GroupedCommand)
 @click.argument("kind", type=click.Choice(["gan", "cgan"]), default="cgan")
 @config_options(DigitsConfig)
 def main(kind: Kind, **options: Any) -> None:
@@ -30,12 +30,14 @@ def main(kind: Kind, **options: Any) -> None:
     config = DigitsConfig.of(**given(options))
     data = load_data(config)
     config = config.settled(len(data.train))
-    run = RunDir(config.out)
-    click.echo(f"data: {data.name}, {len(data.train)} digits → {config.out}")
+    run = RunDir(config.run.out)
+    click.echo(f"data: {data.name}, {len(data.train)} digits → {config.run.out}")
     generator = train(kind, data, config, run)
     report = measure(kind, data, config, generator, run)
     report["command"] = shlex.join(["python", "-m", "eval.digits", *sys.argv[1:]])
-    write_digits_report(config.out, report, run.read_log(), draw_pictures(kind, data, generator))
+    write_digits_report(
+        config.run.out, report, run.read_log(), draw_pictures(kind, data, generator)
+    )
     click.echo(summary(report))
 
 
@@ -45,14 +47,13 @@ def load_data(config: DigitsConfig) -> DigitData:
     Raises `DataError` for files that are missing or broken, `OptionError` for --download without
     --data.
     """
-    if config.data is None:
-        if config.download:
+    if config.run.data is None:
+        if config.run.download:
             raise OptionError("--download: --data must say into which folder")
         return embedded_digits()
-    if config.download:
-        download_mnist(config.data)
-    training, test = read_mnist(config.data)
-    return mnist((training.images, training.labels), (test.images, test.labels))
+    if config.run.download:
+        download_mnist(config.run.data)
+    return mnist(*read_mnist(config.run.data))
 
 
 def summary(report: dict[str, Any]) -> str:

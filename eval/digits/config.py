@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from mmcgan.options import option, shown
-from mmcgan.training.learning import LearningConfig
+from mmcgan.options import Config, option, shown
+from mmcgan.training.learning import (
+    LearningConfig,
+    LossName,
+    ObjectiveOptions,
+    Presets,
+    RunOptions,
+)
 
 Kind = Literal["gan", "cgan"]
 
@@ -26,20 +32,101 @@ _SMOOTH: dict[str, Any] = {
     "learning_rate": 5e-4,
     "average": 0.995,
 }
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: Presets = {
     "paper": {},
     "r1": _SMOOTH | {"gradient_penalty": 1.0},
-    "likelihood": _SMOOTH | {"gradient_penalty": 1.0, "likelihood": 1.0, "adversarial_share": 0.3,
-                             "batch_size": 500, "learning_rate": 1e-3},
+    "likelihood": _SMOOTH
+    | {
+        "gradient_penalty": 1.0,
+        "likelihood": 1.0,
+        "adversarial_share": 0.3,
+        "batch_size": 500,
+        "learning_rate": 1e-3,
+    },
     "relativistic": _SMOOTH | {"loss": "relativistic", "gradient_penalty": 1.0},
-    "wgan-gp": _SMOOTH | {"loss": "wasserstein", "gradient_penalty": 10.0,
-                          "discriminator_steps": 5},
-}  # fmt: skip
+    "wgan-gp": _SMOOTH
+    | {"loss": "wasserstein", "gradient_penalty": 10.0, "discriminator_steps": 5},
+}
 
 
 @dataclass(frozen=True)
-class DigitsConfig(LearningConfig):
-    """`python -m eval.digits [gan|cgan]`: digits → a run folder with a report."""
+class DigitGeneratorOptions(Config):
+    """The generator."""
+
+    condition: Literal["concatenated", "multiplied"] = option(
+        "concatenated",
+        "How the label joins, cgan: one-hot beside noise and image, or a learnt embedding "
+        "multiplied into them.",
+    )
+    noise: Literal["unit", "uniform", "gaussian"] = option(
+        "uniform",
+        "Uniform in [0, 1], the unit hypercube that the paper names; uniform in ±√3, of variance "
+        "1, as in the released code; or Gaussian.",
+    )
+    noise_size: int = option(100, "Size of the noise.", at_least=1)
+    noise_units: int = option(200, "ReLU units after the noise.", at_least=1)
+    label_units: int = option(1000, "ReLU units after the label.", at_least=1)
+    joint_units: int = option(1200, "ReLU units of the join.", at_least=1)
+    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
+    init: float | None = option(
+        0.05,
+        "First weights are uniform in ± this (the released code's value); by the size "
+        "of the layer where a preset leaves it out.",
+        name="generator_init",
+        at_least=0,
+    )
+
+
+@dataclass(frozen=True)
+class DigitDiscriminatorOptions(Config):
+    """The discriminator."""
+
+    image_units: int = option(
+        240,
+        "Maxout units after the image, of 5 pieces.",
+        name="d_image_units",
+        at_least=1,
+    )
+    label_units: int = option(
+        50,
+        "Maxout units after the label, of 5 pieces.",
+        name="d_label_units",
+        at_least=1,
+    )
+    joint_units: int = option(
+        240,
+        "Maxout units of the join, of 4 pieces.",
+        name="d_joint_units",
+        at_least=1,
+    )
+    dropout: float = option(
+        0.5, "Dropout in the discriminator.", name="d_dropout", at_least=0, at_most=0.99
+    )
+    init: float | None = option(
+        0.005,
+        "The same as --generator-init (the released code's value).",
+        name="discriminator_init",
+        at_least=0,
+    )
+
+
+@dataclass(frozen=True)
+class DigitObjectiveOptions(ObjectiveOptions):
+    """What both networks learn of digits."""
+
+    loss: LossName = option(
+        "non-saturating",
+        "The adversarial loss of both networks. Open in the paper; the code of the original GAN "
+        "has G lower -log D(G(z)).",
+    )
+    likelihood: float = option(
+        0.0, "Weight of the likelihood of real digits under a mini-batch's samples.", at_least=0
+    )
+
+
+@dataclass(frozen=True)
+class DigitRunOptions(RunOptions):
+    """The run: its data, its folder and its length."""
 
     data: Path | None = option(
         None, "Folder of MNIST's four IDX files; scikit-learn's 8 x 8 digits if not given."
@@ -49,11 +136,6 @@ class DigitsConfig(LearningConfig):
     preset: Literal["paper", "r1", "likelihood", "relativistic", "wgan-gp"] = option(
         "paper", "The set of values that the options start from."
     )
-    loss: Literal["saturating", "non-saturating", "wasserstein", "relativistic"] = option(
-        "non-saturating",
-        "What the two networks play for. Open in the paper; the code of the original GAN has G "
-        "lower -log D(G(z)).",
-    )
     patience: int = option(
         1000, "Stop after so many evaluations without a better likelihood.", at_least=1
     )
@@ -62,63 +144,31 @@ class DigitsConfig(LearningConfig):
         f"Passes over all examples; if not given {EPOCHS}, or what {MIN_UPDATES} updates take.",
         at_least=1,
     )
-    condition: Literal["concatenated", "multiplied"] = option(
-        "concatenated",
-        "How the label joins, cgan: one-hot beside noise and image, or a learnt embedding "
-        "multiplied into them.",
-    )
-    likelihood: float = option(
-        0.0, "Weight of the likelihood of real digits under a mini-batch's samples.", at_least=0
-    )
-    noise: Literal["unit", "uniform", "gaussian"] = option(
-        "uniform",
-        "Uniform in [0, 1], the unit hypercube that the paper names; uniform in ±√3, of variance "
-        "1, as in the released code; or Gaussian.",
-    )
-    noise_size: int = option(100, "Size of the noise.", at_least=1)
-    noise_units: int = option(200, "Generator: ReLU units after the noise.", at_least=1)
-    label_units: int = option(1000, "Generator: ReLU units after the label.", at_least=1)
-    joint_units: int = option(1200, "Generator: ReLU units of the join.", at_least=1)
-    d_image_units: int = option(
-        240, "Discriminator: maxout units after the image, of 5 pieces.", at_least=1
-    )
-    d_label_units: int = option(
-        50, "Discriminator: maxout units after the label, of 5 pieces.", at_least=1
-    )
-    d_joint_units: int = option(
-        240, "Discriminator: maxout units of the join, of 4 pieces.", at_least=1
-    )
-    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
-    d_dropout: float = option(0.5, "Dropout in the discriminator.", at_least=0, at_most=0.99)
-    generator_init: float | None = option(
-        0.05,
-        "Generator: first weights are uniform in ± this (the released code's value); by the size "
-        "of the layer where a preset leaves it out.",
-        at_least=0,
-    )
-    discriminator_init: float | None = option(
-        0.005, "Discriminator: the same (the released code's value).", at_least=0
-    )
 
-    @classmethod
-    def of(cls, preset: str = "paper", **settings: Any) -> DigitsConfig:
-        """Return the values of `preset`, with `settings` in place of some of them.
 
-        Raises `OptionError` for a preset that there is not, or a value that a field does not take.
-        """
-        return cls(**{**PRESETS.get(preset, {}), "preset": preset, **settings})
+@dataclass(frozen=True)
+class DigitsConfig(LearningConfig):
+    """`python -m eval.digits [gan|cgan]`: digits → a run folder with a report."""
+
+    generator: DigitGeneratorOptions = DigitGeneratorOptions()
+    discriminator: DigitDiscriminatorOptions = DigitDiscriminatorOptions()
+    objective: DigitObjectiveOptions = DigitObjectiveOptions()
+    run: DigitRunOptions = DigitRunOptions()
+
+    presets: ClassVar[Presets] = PRESETS
 
     def settled(self, n_examples: int) -> DigitsConfig:
         """Return the same with the number of epochs that suits so many examples, if not given."""
-        if self.epochs is not None:
+        if self.run.epochs is not None:
             return self
-        per_epoch = max(n_examples // self.batch_size, 1) / self.discriminator_steps
-        return replace(self, epochs=max(EPOCHS, math.ceil(MIN_UPDATES / per_epoch)))
+        n_batches = max(n_examples // self.optimiser.batch_size, 1)
+        per_epoch = n_batches / self.optimiser.discriminator_steps
+        return self.with_options(epochs=max(EPOCHS, math.ceil(MIN_UPDATES / per_epoch)))
 
     @classmethod
     def defaults(cls, name: str) -> str:
-        """Return the default of a field, which is the paper's, and those of other presets."""
-        default = next(f.default for f in fields(cls) if f.name == name)
+        """Return the default of an option, which is the paper's, and those of other presets."""
+        default = cls.default(name)
         others = {p: values[name] for p, values in PRESETS.items() if name in values}
         said = "; ".join(f"{p}: {'not set' if v is None else v}" for p, v in others.items())
         return f"  [default: {default}; {said}]" if said else shown(default)

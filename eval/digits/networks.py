@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import N_CLASSES
-from eval.digits.game import NoisyGenerator
+from eval.digits.task import NoisyGenerator
 from mmcgan.training.networks import Discriminator, Generator, initialize
 
 PIECES, JOINT_PIECES = 5, 4  # of the discriminator's maxout units (section 4.1)
@@ -21,18 +21,23 @@ class DigitGenerator(NoisyGenerator):
     def __init__(self, n_pixels: int, n_classes: int, config: DigitsConfig):
         """Build it; `n_classes` is 0 where there is no condition."""
         super().__init__()
-        self.kind_of_noise = config.noise
-        self.label = Label(n_classes, config.noise_size, config.condition)
+        options = config.generator
+        self.kind_of_noise = options.noise
+        self.label = Label(n_classes, options.noise_size, options.condition)
         self.network = Generator(
-            config.noise_size, self.label.size, n_pixels, noise_units=config.noise_units,
-            condition_units=config.label_units, joint_units=config.joint_units,
-            squash=nn.Sigmoid(), dropout=config.dropout,
-        )  # fmt: skip
+            options.noise_size,
+            self.label.size,
+            n_pixels,
+            noise_units=options.noise_units,
+            condition_units=options.label_units,
+            joint_units=options.joint_units,
+            squash=nn.Sigmoid(),
+            dropout=options.dropout,
+        )
 
     def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
         """Return the images that noise and labels make."""
-        images: Tensor = self.network(*self.label(noise, labels))
-        return images
+        return self.network(*self.label(noise, labels))
 
     def noise(self, n: int, random: torch.Generator | None = None) -> Tensor:
         """Draw noise (n, 1, Z)."""
@@ -49,18 +54,24 @@ class DigitDiscriminator(nn.Module):
     def __init__(self, n_pixels: int, n_classes: int, config: DigitsConfig):
         """Build it; `n_classes` is 0 where there is no condition."""
         super().__init__()
-        self.label = Label(n_classes, n_pixels, config.condition)
+        options = config.discriminator
+        self.label = Label(n_classes, n_pixels, config.generator.condition)
         self.network = Discriminator(
-            n_pixels, self.label.size, example_units=config.d_image_units,
-            condition_units=config.d_label_units, joint_units=config.d_joint_units,
-            joint_pieces=JOINT_PIECES, pieces=PIECES, dropout=config.d_dropout,
-        )  # fmt: skip
+            n_pixels,
+            self.label.size,
+            example_units=options.image_units,
+            condition_units=options.label_units,
+            joint_units=options.joint_units,
+            joint_pieces=JOINT_PIECES,
+            pieces=PIECES,
+            dropout=options.dropout,
+        )
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the logits."""
         images, condition = self.label(images, labels)
         hidden = None if condition is None else self.network.embed_condition(condition)
-        return self.network.judge(images, hidden)
+        return self.network.discriminate(images, hidden)
 
 
 class Label(nn.Module):
@@ -94,9 +105,9 @@ def build_networks(
     """Build both networks; the first weights come from the seed."""
     n_classes = N_CLASSES if kind == "cgan" else 0
     with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.run.seed)
         generator = DigitGenerator(n_pixels, n_classes, config)
         discriminator = DigitDiscriminator(n_pixels, n_classes, config)
-        initialize(generator, config.generator_init)
-        initialize(discriminator, config.discriminator_init)
+        initialize(generator, config.generator.init)
+        initialize(discriminator, config.discriminator.init)
     return generator, discriminator

@@ -1,7 +1,7 @@
-"""python -m eval.digits.ring: which ways to play keep all modes, on a ring of 25 Gaussians.
+"""python -m eval.digits.ring: which losses keep all modes, on a ring of 25 Gaussians.
 
 The plainest place to see mode collapse (Metz et al. 2017, figure 2, have 8): the same small
-networks play each game, and every sample is counted for the bump that it lies in.
+networks learn by each, and every sample is counted for the bump that it lies in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eval.digits.game import LabelledGame, NoisyGenerator
+from eval.digits.task import LabelledTask, NoisyGenerator
 from eval.figures.modes import Modes
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.files import write_json
@@ -30,9 +30,14 @@ N_EXAMPLES, N_SAMPLES = 25_000, 10_000
 NEAR = 3  # standard deviations within which a sample belongs to a bump
 UNITS, NOISE_SIZE = 128, 16
 
-SHARED: dict[str, Any] = {"optimizer": "adamw", "learning_rate": 1e-3, "batch_size": 250,
-                          "average": 0.99, "epochs": 10}  # fmt: skip
-PLAYS: dict[str, dict[str, Any]] = {
+SHARED: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "batch_size": 250,
+    "average": 0.99,
+    "epochs": 10,
+}
+LOSSES: dict[str, dict[str, Any]] = {
     "saturating": {"loss": "saturating"},
     "non-saturating": {"loss": "non-saturating"},
     "non-saturating, penalty at real": {"loss": "non-saturating", "gradient_penalty": 0.1},
@@ -46,7 +51,7 @@ class RingConfig(Config):
     """`python -m eval.digits.ring`."""
 
     out: Path = option(Path("ring"), "Folder of ring.json.")
-    seeds: int = option(3, "Runs of each way to play.", at_least=1)
+    seeds: int = option(3, "Runs of each loss.", at_least=1)
 
 
 class PointGenerator(NoisyGenerator):
@@ -60,8 +65,7 @@ class PointGenerator(NoisyGenerator):
 
     def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
         """Return the points that noise makes; there is no condition."""
-        points: Tensor = self.network(noise, None)
-        return points
+        return self.network(noise, None)
 
     def noise(self, n: int, random: torch.Generator | None = None) -> Tensor:
         """Draw Gaussian noise (n, 1, Z)."""
@@ -79,7 +83,7 @@ class PointDiscriminator(nn.Module):
 
     def forward(self, points: Tensor, labels: Tensor) -> Tensor:
         """Return the logits of "this is a real point"; there is no condition."""
-        return self.network.judge(points, None)
+        return self.network.discriminate(points, None)
 
 
 def centres() -> Tensor:
@@ -94,16 +98,16 @@ def modes_of(points: Tensor) -> Modes:
     return Modes.of(nearest[distance < NEAR * DEVIATION].numpy(), N_MODES)
 
 
-def play(settings: dict[str, Any], seed: int) -> Modes:
+def train_on_ring(settings: dict[str, Any], seed: int) -> Modes:
     """Train on the ring, and count the modes of the samples."""
-    config = LearningConfig(**{**SHARED, **settings}, seed=seed)
+    config = LearningConfig.from_options(**{**SHARED, **settings, "seed": seed})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         labels = torch.arange(N_EXAMPLES) % N_MODES
         examples = centres()[labels] + DEVIATION * torch.randn(N_EXAMPLES, 2)
         generator, discriminator = PointGenerator(), PointDiscriminator()
-        game = LabelledGame(generator, discriminator, examples, labels, config)
-        trainer = Trainer(game, config)
+        task = LabelledTask(generator, discriminator, examples, labels, config)
+        trainer = Trainer(task, config)
         while trainer.update < trainer.n_updates:
             trainer.step()
         best = trainer.evaluated["generator"].eval()
@@ -115,18 +119,16 @@ def play(settings: dict[str, Any], seed: int) -> Modes:
 @click.command("eval.digits.ring")
 @config_options(RingConfig)
 def main(**options: Any) -> None:
-    """Count the modes that each way to play keeps on a ring of 25 Gaussians."""
+    """Count the modes that each loss keeps on a ring of 25 Gaussians."""
     config = RingConfig(**given(options))
     results: dict[str, list[dict[str, Any]]] = {}
     click.echo("| loss | modes of 25 | samples in a mode | entropy |\n|---|---|---|---|")
-    for name, settings in PLAYS.items():
-        found = [play(settings, seed) for seed in range(config.seeds)]
+    for name, settings in LOSSES.items():
+        found = [train_on_ring(settings, seed) for seed in range(config.seeds)]
         results[name] = [modes.to_json() for modes in found]
-        covered, share, entropy = (
-            np.mean(values) for values in zip(
-                *((m.n_covered, m.counts.sum() / N_SAMPLES, m.entropy) for m in found), strict=True
-            )
-        )  # fmt: skip
+        covered = np.mean([modes.n_covered for modes in found])
+        share = np.mean([modes.counts.sum() / N_SAMPLES for modes in found])
+        entropy = np.mean([modes.entropy for modes in found])
         click.echo(f"| {name} | {covered:.1f} | {share:.2f} | {entropy:.2f} |")
     write_json(config.out / "ring.json", results)
 

@@ -12,16 +12,16 @@ from torch import Tensor
 from eval.digits.classifier import train_classifier
 from eval.digits.config import DigitsConfig, Kind
 from eval.digits.data import DigitData, Digits
-from eval.digits.game import LabelledGame
 from eval.digits.measures import measure_samples
 from eval.digits.networks import DigitGenerator, build_networks
 from eval.digits.parzen import SIGMAS, log_densities
 from eval.digits.samples import class_labels, generate
+from eval.digits.task import LabelledTask
 from mmcgan.errors import OptionError, RunError
 from mmcgan.files import read_json, write_json
-from mmcgan.options import flag
+from mmcgan.options import flattened
 from mmcgan.training.loop import Validation, fit
-from mmcgan.training.runs import RunDir
+from mmcgan.training.runs import RunDir, frozen_config, require_same
 from mmcgan.training.trainer import Trainer
 
 N_WATCHED = 2000  # validation images by which the best networks are chosen while training
@@ -42,14 +42,15 @@ def train(kind: Kind, data: DigitData, config: DigitsConfig, run: RunDir) -> Dig
     Raises `OptionError` if the run was started with other settings or data.
     """
     generator, discriminator = build_networks(data.train.images.shape[1], kind, config)
-    _freeze(run, {"kind": kind, "data": data.name, "settings": _settings(config)})
+    _freeze(run, kind, data, config)
     if not run.is_finished:
         images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
         if kind == "gan":
             labels = torch.zeros_like(labels)
-        game = LabelledGame(generator, discriminator, images, labels, config, config.likelihood)
+        likelihood = config.objective.likelihood
+        task = LabelledTask(generator, discriminator, images, labels, config, likelihood)
         watched = Digits(data.validation.images[:N_WATCHED], data.validation.labels[:N_WATCHED])
-        best = fit(Trainer(game, config), lambda networks: validate(networks, watched), run)
+        best = fit(Trainer(task, config), lambda networks: validate(networks, watched), run)
         _save(run, best.networks["generator"], {"best_update": best.update})
     try:
         generator.load_state_dict(load_file(run.weights_path))
@@ -75,10 +76,13 @@ def measure(
     samples = generate(generator, labels)
     return {
         "kind": kind,
-        "preset": config.preset,
+        "preset": config.run.preset,
         "data": {
-            "name": data.name, "height": data.height, "width": data.width,
-            "n_train": len(data.train), "n_validation": len(data.validation),
+            "name": data.name,
+            "height": data.height,
+            "width": data.width,
+            "n_train": len(data.train),
+            "n_validation": len(data.validation),
             "n_test": len(data.test),
         },
         "n_samples": len(samples),
@@ -86,34 +90,29 @@ def measure(
         "published": PUBLISHED if data.name == "mnist" else {},
         "run": read_json(run.model_path, RunError) | _settings(config),
         "versions": {package: version(package) for package in ("torch", "numpy", "prdc")},
-    }  # fmt: skip
+    }
 
 
 def _save(run: RunDir, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write the generator of a run; the weights come last and make the run finished."""
     write_json(run.model_path, facts)
-    run.write_weights(weights)
+    run.write_weights({name: tensor.cpu().numpy() for name, tensor in weights.items()})
     run.finish()
 
 
 def _settings(config: DigitsConfig) -> dict[str, Any]:
-    return {k: v for k, v in config.to_json().items() if k not in _NOT_OF_THE_RUN}
+    flat = flattened(config.to_json())
+    return {name: value for name, value in flat.items() if name not in _NOT_OF_THE_RUN}
 
 
-def _freeze(run: RunDir, wanted: dict[str, Any]) -> None:
+def _freeze(run: RunDir, kind: Kind, data: DigitData, config: DigitsConfig) -> None:
     """Write what is trained before the first update, or check it against a run that is there."""
     if not run.is_started:
-        run.write_config(wanted)
+        facts = {"kind": kind, "data": data.name}
+        run.write_config(facts | frozen_config(config, _NOT_OF_THE_RUN))
         return
-    frozen = run.read_config()
-    before = {"what": frozen.get("kind"), "--data": frozen.get("data")}
-    now = {"what": wanted["kind"], "--data": wanted["data"]}
-    settings = frozen.get("settings", {})
-    before |= {flag(name): settings.get(name) for name in wanted["settings"]}
-    now |= {flag(name): value for name, value in wanted["settings"].items()}
-    for name, value in now.items():
-        if before[name] != value:
-            raise OptionError(
-                f"{name}: {run.path} was started with {before[name]!r}, this call says {value!r}; "
-                "name another folder with --out"
-            )
+    frozen, again = run.read_config(), "name another folder with --out"
+    if frozen.get("kind") != kind:
+        raise OptionError(f"{kind}: {run.path} was started with {frozen.get('kind')}; {again}")
+    before = {"data": frozen.get("data"), **run.read_settings()}
+    require_same(run, before, {"data": data.name, **_settings(config)}, again)

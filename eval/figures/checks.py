@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eval.figures.metrics import mean_precision
-from eval.systems import Generated
 from mmcgan.inference.words.ranking import Ranking
-
-MIN_DISTINCT_WORDS = 10
-MIN_COVERAGE = 0.5
-NOISE_SHARE = (0.01, 0.99)
+from mmcgan.training.validation import Check, generator_checks, mean_precision, run_checks
 
 
 def shuffled_precision(ranking: Ranking, relevant: sparse.csr_array, seed: int) -> float | None:
@@ -38,25 +32,6 @@ def derangement(n: int, seed: int) -> npt.NDArray[np.int64]:
     return other
 
 
-@dataclass(frozen=True)
-class Check:
-    """A named control: what it measures, its target in words and as a predicate."""
-
-    name: str
-    description: str
-    target: str
-    passes: Callable[[float], bool]
-
-
-def check_generator(generated: Generated, n_words: int) -> list[dict[str, Any]]:
-    """Return the checks of variety that hold for any number of images, and need no rival."""
-    values = {
-        "distinct_words": generated.distinct_words,
-        "noise_variance_share": generated.noise_variance_share,
-    }
-    return _measured(generator_checks(n_words), {n: v for n, v in values.items() if v is not None})
-
-
 def build_checks(
     values: Mapping[str, float], n_words: int, cgan: float, frequency: float | None
 ) -> list[dict[str, Any]]:
@@ -68,33 +43,7 @@ def build_checks(
     checks = generator_checks(n_words)
     if frequency is not None:
         checks += frequency_checks(frequency)
-    return _measured(checks, {**values, "above_frequency": cgan})
-
-
-def generator_checks(n_words: int) -> list[Check]:
-    """Return the checks of variety, for a vocabulary of V words."""
-    wanted = min(MIN_DISTINCT_WORDS, n_words)
-    low, high = NOISE_SHARE
-    return [
-        Check(
-            "distinct_words",
-            "Different nearest words among the vectors generated for one photo, on average.",
-            f"at least {wanted}",
-            lambda value: value >= wanted,
-        ),
-        Check(
-            "noise_variance_share",
-            "Share of the variance of the generated vectors that comes from the noise.",
-            f"between {low} and {high}",
-            lambda value: low <= value <= high,
-        ),
-        Check(
-            "vocabulary_coverage",
-            "Share of the vocabulary that is in the top ten of any photo.",
-            f"at least {MIN_COVERAGE}",
-            lambda value: value >= MIN_COVERAGE,
-        ),
-    ]
+    return run_checks(checks, {**values, "above_frequency": cgan})
 
 
 def frequency_checks(frequency: float) -> list[Check]:
@@ -112,19 +61,4 @@ def frequency_checks(frequency: float) -> list[Check]:
             f"above that of tag frequency, {frequency:.4f}",
             lambda value: value > frequency,
         ),
-    ]
-
-
-def _measured(checks: Sequence[Check], known: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return those checks for which there is a value, with it and whether it passes."""
-    return [
-        {
-            "name": check.name,
-            "description": check.description,
-            "value": known[check.name],
-            "target": check.target,
-            "passed": bool(check.passes(known[check.name])),
-        }
-        for check in checks
-        if check.name in known
     ]

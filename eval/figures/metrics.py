@@ -19,9 +19,11 @@ from scipy import sparse
 
 from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from mmcgan.inference.words.ranking import Ranking
+from mmcgan.training.validation import CUT as CUT
+from mmcgan.training.validation import find_hits
+from mmcgan.training.validation import mean_precision as mean_precision
 
 MIAP_DEPTH = 1000  # deeper hits count 0
-CUT = 10  # the cut-off of the figures to quote
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,7 @@ class RankingWithTruth:
     @cached_property
     def hits(self) -> BoolArray:
         """(N, depth): whether the word at each rank is relevant."""
-        n_images, n_words = self.relevant.shape
-        image = np.repeat(np.arange(n_images), np.diff(self.relevant.indptr))
-        right = np.sort(image * n_words + self.relevant.indices)  # a cell's number in (N, V)
-        found = np.arange(n_images)[:, None] * n_words + self.ranking.rows
-        place = np.searchsorted(right, found)
-        is_hit: BoolArray = np.append(right, -1)[place] == found
-        return is_hit
+        return find_hits(self.ranking, self.relevant)
 
     @cached_property
     def n_relevant(self) -> IntArray:
@@ -190,16 +186,6 @@ def expected_map(
         total += np.nan_to_num(values)
         n_concepts += ~np.isnan(values)
     return _divided(total, n_concepts)
-
-
-def mean_precision(ranking: Ranking, relevant: sparse.csr_array, k: int = CUT) -> float:
-    """Return the mean of P@k over the images with a relevant word, the score of choices on dev.
-
-    It is 0 where no image has one.
-    """
-    ranked = RankingWithTruth(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
-    values = precision_at(ranked, k)[ranked.n_relevant > 0]
-    return float(values.mean()) if len(values) else 0.0
 
 
 def _divided(sums: DoubleArray, counts: npt.NDArray[Any]) -> DoubleArray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.figures.sets import tag_sets
 from eval.setting import Setting
-from eval.studies.study import (
+from eval.studies.comparison import (
     MLP,
     Measured,
     as_markdown,
@@ -38,32 +38,55 @@ from mmcgan.options import Config, option
 from mmcgan.training.config import PRESETS, TagSource, TrainConfig
 from mmcgan.training.prepared.dataset import newest_data, read_dataset
 from mmcgan.training.runs import RunDir
+from mmcgan.training.terms import Terms, options_of
+from mmcgan.training.terms.adversarial import TagAdversarial
+from mmcgan.training.terms.likelihood import Likelihood
+from mmcgan.training.terms.retrieval import Retrieval
 
 MEASURES = ("P@1", "P@10", "MAP", "distinct words", "coverage", "realism", "energy", "s/epoch")
 RATIOS = {"P@10 against the MLP": MLP}
 
-# Each row takes these values of the preset `modern` over, beside all that the rows above took.
-STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("paper", ()),
-    ("a photo's tags judged as a set",
-     ("examples", "batch_size", "judged", "judged_examples", "epochs", "patience")),
-    ("AdamW, running average, non-saturating loss, gradient penalty",
-     ("optimizer", "learning_rate", "d_learning_rate", "weight_decay", "average", "loss",
-      "generator_init", "discriminator_init", "gradient_penalty")),
-    ("a mixture of generators",
-     ("generator", "members", "noise_units", "image_units", "draws", "input_dropout",
-      "d_image_units", "maxout_units")),
-    ("retrieval term, words learnt with it", ("retrieval", "adversarial_share")),
-    ("ranked by the mean draw", ("ranking",)),
-    ("untagged photos, with the tags of similar ones", ("untagged",)),
-    ("likelihood of single draws, D moves the spread: modern",
-     ("likelihood", "likelihood_temperature", "moves")),
-)  # fmt: skip
-WITHOUT: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("modern without the adversarial term", {"adversarial_share": 0.0}),
-    ("modern without the likelihood of draws", {"likelihood": 0.0}),
-    ("modern without untagged photos", {"untagged": 0}),
-    ("modern with one generator", {"members": 1}),
+SETS = TagAdversarial(judged="sets")
+SMOOTH = TagAdversarial("non-saturating", gradient_penalty=0.3, judged="sets")
+SCALED = replace(SMOOTH, adversarial_share=0.3)
+SPREADING = replace(SCALED, moves="spread")
+RETRIEVAL, LIKELIHOOD = Retrieval(1.0), Likelihood(1.0, 0.5, moves="spread")
+MODERN: Terms = (SPREADING, RETRIEVAL, LIKELIHOOD)
+
+# Each row has these terms, and takes these options of the preset `modern` over, beside all that the
+# rows above took.
+STEPS: tuple[tuple[str, Terms, str], ...] = (
+    ("paper", (TagAdversarial(),), ""),
+    (
+        "a photo's tags judged as a set",
+        (SETS,),
+        "examples batch_size judged_examples epochs patience",
+    ),
+    (
+        "AdamW, running average, non-saturating loss, gradient penalty",
+        (SMOOTH,),
+        "optimizer learning_rate d_learning_rate weight_decay average generator_init "
+        "discriminator_init",
+    ),
+    (
+        "a mixture of generators",
+        (SMOOTH,),
+        "generator members noise_units image_units draws input_dropout d_image_units maxout_units",
+    ),
+    ("retrieval term, words learnt with it", (SCALED, RETRIEVAL), ""),
+    ("ranked by the mean draw", (SCALED, RETRIEVAL), "ranking"),
+    ("untagged photos, with the tags of similar ones", (SCALED, RETRIEVAL), "untagged"),
+    ("likelihood of single draws, D moves the spread: modern", MODERN, ""),
+)
+WITHOUT: tuple[tuple[str, Terms, dict[str, Any]], ...] = (
+    (
+        "modern without the adversarial term",
+        (replace(SPREADING, adversarial_share=0.0), RETRIEVAL, LIKELIHOOD),
+        {},
+    ),
+    ("modern without the likelihood of draws", (SPREADING, RETRIEVAL), {}),
+    ("modern without untagged photos", MODERN, {"untagged": 0}),
+    ("modern with one generator", MODERN, {"members": 1}),
 )
 
 
@@ -84,15 +107,15 @@ class AblationConfig(Config):
 
 
 def ablation_rows() -> dict[str, dict[str, Any]]:
-    """Return the settings of each row by its name, in order."""
+    """Return the options of each row by its name, in order."""
     modern = {"preset": "modern"} | PRESETS["modern"]
     rows: dict[str, dict[str, Any]] = {}
     taken: dict[str, Any] = {}
-    for name, names in STEPS:
-        taken = taken | {field: modern[field] for field in names}
-        rows[name] = taken
+    for name, terms, options in STEPS:
+        taken = taken | {option: modern[option] for option in options.split()}
+        rows[name] = taken | options_of(terms)
     rows[STEPS[-1][0]] = modern
-    return rows | {name: modern | change for name, change in WITHOUT}
+    return rows | {name: modern | options_of(terms) | change for name, terms, change in WITHOUT}
 
 
 @click.command("eval.studies.ablation")
@@ -110,7 +133,7 @@ def main(**options: Any) -> None:
         paths = [run_path(config.out, config.tags, name, seed) for seed in range(config.seeds)]
         for seed, path in enumerate(paths):
             settings = row | {"data": data_dir, "tags": config.tags, "seed": seed}
-            train_run(dataset, TrainConfig(**settings), RunDir(path))
+            train_run(dataset, TrainConfig.from_options(**settings), RunDir(path))
         measured[name] = [measure_run(path, setting) for path in paths]
     measured[MLP] = fit_mlps([(Tagger.load(paths[0]), setting)] * config.seeds)
     table = summarize(measured, MEASURES, RATIOS)
@@ -141,24 +164,24 @@ def measure_run(path: Path, setting: Setting) -> Measured:
     generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
     found = measure_answers(generated.predictions, setting)
     tags = setting.dataset.tag_matrix(setting.tags, setting.vocabulary.words)
-    sets = tag_sets(
-        generated.sets, generated.predictions.ranking.rows, setting.relevant[setting.tags],
-        tags[setting.dataset.rows("train")], setting.vocabulary.vectors, 0,
-    )  # fmt: skip
+    train = setting.dataset.rows("train")
+    relevant, vectors = setting.relevant[setting.tags], setting.vocabulary.vectors
+    rows = generated.predictions.ranking.rows
+    sets = tag_sets(generated.sets, rows, relevant, tags[train], vectors, 0)
     one = sets["kinds"]["one draw"] if sets else {}
-    return replace(found, measures={
-        **found.measures,
+    others = {
         "distinct words": generated.distinct_words,
         **{name: one[name]["value"] for name in ("realism", "energy") if name in one},
         "s/epoch": _seconds_an_epoch(RunDir(path)),
-    })  # fmt: skip
+    }
+    return replace(found, measures={**found.measures, **others})
 
 
 def _seconds_an_epoch(run: RunDir) -> float:
     """Return the mean seconds that an epoch of the training took, evaluations apart."""
     records = [r for r in run.read_log() if r["event"] == "train"]
     rates = [r.get("photos_per_second") or r["pairs_per_second"] for r in records]
-    settings, facts = run.read_config()["settings"], Tagger.load(run.path).model.facts
+    settings, facts = run.read_settings(), Tagger.load(run.path).model.facts
     n_examples = facts["n_photos"] if settings["examples"] == "photos" else facts["n_pairs"]
     return float(n_examples / np.mean(rates))
 

@@ -1,10 +1,11 @@
 """python -m eval.studies.few_tags: what untagged photos are worth where few photos have tags.
 
 Only a seeded share of the tagged photos of train keeps its tags; the others become untagged photos
-of train. The preset `modern` looks at them too, a discriminative rival cannot. Each seed keeps
-other photos, so that intervals over seeds hold that choice as well. The vocabulary and its word
-vectors stay those of the prepared data, which all tags of train and dev have made; dev, val and
-test are as they were. A call that was cut short goes on with the next run when it is made again.
+of train. The preset `modern` learns from them too, a discriminative baseline cannot. Each seed
+keeps other photos, so that intervals over seeds hold that choice as well. The vocabulary and its
+word vectors stay those of the prepared data, which all tags of train and dev have made; dev, val
+and test are as they were. A call that was cut short goes on with the next run when it is made
+again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from typing import Any, Literal
 
 import click
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from eval.setting import Setting
-from eval.studies.study import (
+from eval.studies.comparison import (
     MLP,
     Measured,
     as_markdown,
@@ -34,6 +34,7 @@ from eval.studies.study import (
     write_results,
 )
 from eval.systems import generate
+from mmcgan.arrays import IntArray
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
@@ -87,8 +88,8 @@ def main(**options: Any) -> None:
     measured[MLP] = fit_mlps(list(zip(taggers[WITHOUT], settings, strict=True)))
     results = facts(settings[0].dataset, config) | summarize(measured, MEASURES, RATIOS)
     text = report(results)
-    write_results(config.out, f"few-tags-{config.tags}-{config.split}-{config.share:g}",
-                  results, text)  # fmt: skip
+    name = f"few-tags-{config.tags}-{config.split}-{config.share:g}"
+    write_results(config.out, name, results, text)
     click.echo(text)
 
 
@@ -101,7 +102,7 @@ def with_few_tags(dataset: Dataset, share: float, seed: int) -> Dataset:
     return replace(dataset, tags=tables)
 
 
-def _without(table: TagTable, rows: npt.NDArray[np.int64]) -> TagTable:
+def _without(table: TagTable, rows: IntArray) -> TagTable:
     """Return the table in which the images `rows` have no words."""
     sizes = np.diff(table.matrix.indptr)
     is_kept = np.ones(len(sizes), np.bool_)
@@ -133,7 +134,7 @@ def measure_run(tagger: Tagger, setting: Setting) -> Measured:
 
 
 def facts(dataset: Dataset, config: FewTagsConfig) -> dict[str, Any]:
-    """Return what the table is of."""
+    """Describe the data and the photos that the table is of."""
     return {
         "tags": config.tags,
         "split": config.split,

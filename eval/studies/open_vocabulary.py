@@ -17,38 +17,29 @@ from typing import Any, Literal
 
 import click
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.special import expit
 from tqdm import tqdm
 
-from eval.baselines.fitting import (
-    Baseline,
-    FitData,
-    Try,
-    choose,
-    mlp_tries,
-    regression_tries,
-)
+from eval.baselines.fitting import Baseline, FitData, Try, choose, mlp_tries, regression_tries
 from eval.baselines.scoring import Score
 from eval.evaluation import check_same_data
-from eval.figures.bootstrap import Figure, resample_counts
+from eval.figures.bootstrap import resample_counts
 from eval.figures.metrics import MIAP_DEPTH
 from eval.setting import Setting
-from eval.studies.study import learnt_by, write_results
+from eval.studies.comparison import interval, learnt_by, markdown_table, write_results
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import DataError, RunError
+from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Ranking, rank_draws, rank_scores
+from mmcgan.inference.words.ranking import Draws, Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.options import Config, option
 from mmcgan.training.prepared.dataset import SPLITS, Dataset, newest_data, read_dataset
-from mmcgan.training.runs import newest_finished_run
-
-FloatArray = npt.NDArray[np.float32]
 
 WITHHELD = "withheld"  # the vocabulary of the prepared file
 SEED = 0  # of the folds of the map, the rivals and the bootstrap
@@ -147,7 +138,7 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
 
 
 def check_inputs(tagger: Tagger, dataset: Dataset, split: str) -> Words:
-    """Return the words; raise `DataError` or `RunError` where data or run do not fit the study."""
+    """Return the words. Raises `DataError` or `RunError` where data or run do not fit the study."""
     if WITHHELD not in dataset.vocabularies:
         raise DataError(
             f"no words are withheld from {dataset.name}; prepare data with --withhold 0.1 and "
@@ -163,9 +154,7 @@ def check_inputs(tagger: Tagger, dataset: Dataset, split: str) -> Words:
     return Words(dataset.vocabularies["user"], dataset.vocabularies[WITHHELD])
 
 
-def photos_of(
-    dataset: Dataset, split: str, words: Words
-) -> tuple[npt.NDArray[np.int64], sparse.csr_array]:
+def photos_of(dataset: Dataset, split: str, words: Words) -> tuple[IntArray, sparse.csr_array]:
     """Return the rows (N,) of the photos of a split with any of the words, and these (N, V + U).
 
     Raises `DataError` if none of them carries a withheld word.
@@ -209,7 +198,7 @@ def ask_run(tagger: Tagger, word_map: WordMap, words: Words, features: FloatArra
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
             for index, parts in zip(indexes, ranked, strict=True):
-                parts.append(rank_draws(samples, index, "mean").rank(MIAP_DEPTH))
+                parts.append(Draws.of(samples, index).means.rank(MIAP_DEPTH))
             bar.update(batch.stop - batch.start)
     return Answers(*(Ranking.join(parts) for parts in ranked))
 
@@ -233,7 +222,7 @@ def fit_baselines(learnt: FitData, words: Words) -> tuple[list[Baseline], dict[s
 
 
 def with_withheld(learnt: FitData, words: Words) -> FitData:
-    """Return the same photos with the withheld words as further ones, which none carries."""
+    """Add the withheld words to the vocabulary of the photos, none of which carries them."""
     train, dev = (_widened(t, len(words.all)) for t in (learnt.train_tags, learnt.dev_tags))
     return replace(learnt, train_tags=train, dev_tags=dev, word_vectors=words.vectors)
 
@@ -248,14 +237,11 @@ def choose_on_seen(name: str, tries: Iterator[Try], learnt: FitData) -> Baseline
 
     The tries score V + U words, seen first; `learnt` is of the V seen ones.
     """
-    n_seen = len(learnt.word_vectors)
-    judged = [
-        (candidate, learnt.dev_precision(partial(_first_columns, candidate.score, n_seen)))
-        for candidate in tqdm(tries, desc=f"tuning {name}", unit="try", disable=None)
-    ]
-    best, _ = max(judged, key=lambda pair: pair[1])
-    tried = [{"params": candidate.params, "P@10": value} for candidate, value in judged]
-    return Baseline(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
+    n_seen, all_tries = len(learnt.word_vectors), list(tries)
+    on_seen = (replace(t, score=partial(_first_columns, t.score, n_seen)) for t in all_tries)
+    tuning = choose(name, on_seen, learnt).tuning
+    best = next(t for t in all_tries if t.params == tuning["chosen"])
+    return Baseline(name, tuning, best.score)
 
 
 def _first_columns(score: Score, n_columns: int, features: FloatArray) -> FloatArray:
@@ -274,38 +260,28 @@ def conse_tries(mlp: Score, words: Words) -> Iterator[Try]:
 def _conse(mlp: Score, words: Words, n_best: int | None, features: FloatArray) -> FloatArray:
     """Return the cosines (N, V + U) of all words with Σ_t p_t w_t over the T best seen words.
 
-    What makes it a convex combination, the division by Σ_t p_t, is nothing to a cosine.
+    A convex combination would be divided by Σ_t p_t, which does not change a cosine.
     """
     probability = expit(mlp(features))
     n_left_out = max(probability.shape[1] - (n_best or probability.shape[1]), 0)
     left_out = np.argsort(probability, axis=1, kind="stable")[:, :n_left_out]
     np.put_along_axis(probability, left_out, 0, axis=1)
-    cosines: FloatArray = unit_rows(probability @ words.seen.vectors) @ words.vectors.T
-    return cosines
+    return unit_rows(probability @ words.seen.vectors) @ words.vectors.T
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
     """Return the results as GitHub Markdown."""
     n_words, n_photos = results["n_words"], results["n_photos"]
-    lines = [
+    rows = {
+        name: [interval(figures.get(measure), 4) for measure in MEASURES]
+        for name, figures in results["systems"].items()
+    }
+    notes = [f"- {name}: {text}\n" for name, text in (MEASURES | SYSTEMS).items()]
+    return (
         f"{n_words['seen']} seen and {n_words['withheld']} withheld words; measured on "
         f"{n_photos['all']} photos of {results['split']}, {n_photos['with a withheld word']} of "
-        "them with a withheld word.",
-        "",
-        "| | " + " | ".join(MEASURES) + " |",
-        "|---" * (len(MEASURES) + 1) + "|",
-    ]
-    for name, figures in results["systems"].items():
-        cells = [_cell(figures.get(measure)) for measure in MEASURES]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {name}: {text}" for name, text in (MEASURES | SYSTEMS).items())]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
-        return "–"
-    return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
+        "them with a withheld word.\n\n" + markdown_table(list(MEASURES), rows) + "\n"
+    ) + "".join(notes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The measures of tagging with seen and withheld words, each a value an image and a figure of all.
+"""Measures of tagging with seen and withheld words: a value for each image, a figure for all.
 
 Columns are the V seen words, then the U withheld ones.
 """
@@ -14,9 +14,9 @@ from scipy import sparse
 
 from eval.figures.bootstrap import Figure, figure, mean_figure
 from eval.figures.metrics import CUT, METRICS, RankingWithTruth, expected_precisions
+from mmcgan.arrays import BoolArray, DoubleArray
 from mmcgan.inference.words.ranking import Ranking
 
-FloatArray = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int32]
 
 MEASURES = {
@@ -33,7 +33,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a system says of N images.
+    """The answers of a system for N images.
 
     `alone` ranks the U withheld words, by their place among these; `together` ranks all V + U.
     """
@@ -42,7 +42,7 @@ class Answers:
     together: Ranking
 
 
-def values_of(answers: Answers, relevant: sparse.csr_array, n_seen: int) -> dict[str, FloatArray]:
+def values_of(answers: Answers, relevant: sparse.csr_array, n_seen: int) -> dict[str, DoubleArray]:
     """Return the values (N,) of each measure but the harmonic mean; `relevant` is 0/1 (N, V + U).
 
     They are NaN where an image has no tag of the kind.
@@ -58,14 +58,14 @@ def values_of(answers: Answers, relevant: sparse.csr_array, n_seen: int) -> dict
     }
 
 
-def chance_values(relevant: sparse.csr_array, n_seen: int) -> dict[str, FloatArray]:
-    """Return the same in expectation over a random order of the words.
+def chance_values(relevant: sparse.csr_array, n_seen: int) -> dict[str, DoubleArray]:
+    """Return the expected values over random orders of the words.
 
-    Of n words the first k hold each one with probability min(k, n)/n.
+    A word is among the first k of n with probability min(k, n)/n.
     """
     n_words = relevant.shape[1]
-    seen, withheld = (np.diff(sparse.csr_array(part).indptr)
-                      for part in (relevant[:, :n_seen], relevant[:, n_seen:]))  # fmt: skip
+    parts = relevant[:, :n_seen], relevant[:, n_seen:]
+    seen, withheld = (np.diff(sparse.csr_array(part).indptr) for part in parts)
     n_alone = np.full(len(withheld), n_words - n_seen)
     zero = np.zeros_like(withheld)
     gains = expected_precisions(n_alone, withheld, zero, zero)
@@ -80,7 +80,7 @@ def chance_values(relevant: sparse.csr_array, n_seen: int) -> dict[str, FloatArr
     return {name: np.where(n > 0, value, np.nan) for name, (value, n) in values.items()}
 
 
-def figures_of(values: Mapping[str, FloatArray], counts: Counts) -> dict[str, Figure]:
+def figures_of(values: Mapping[str, DoubleArray], counts: Counts) -> dict[str, Figure]:
     """Return the figure of each measure; `counts` (N, B) are the resamples of the bootstrap."""
     figures = {name: mean_figure(v, counts) for name, v in values.items()}
     figures["R@10 harmonic"] = _harmonic_figure(
@@ -89,38 +89,32 @@ def figures_of(values: Mapping[str, FloatArray], counts: Counts) -> dict[str, Fi
     return {name: found for name, found in figures.items() if found}
 
 
-def harmonic_mean(first: FloatArray, second: FloatArray) -> FloatArray:
+def harmonic_mean(first: DoubleArray, second: DoubleArray) -> DoubleArray:
     """Return 2ab / (a + b), 0 where both are 0."""
     total = first + second
-    mean: FloatArray = np.divide(
-        2 * first * second, total, out=np.zeros_like(total), where=total != 0
-    )
-    return mean
+    return np.divide(2 * first * second, total, out=np.zeros_like(total), where=total != 0)
 
 
-def _harmonic_figure(seen: FloatArray, withheld: FloatArray, counts: Counts) -> Figure | None:
+def _harmonic_figure(seen: DoubleArray, withheld: DoubleArray, counts: Counts) -> Figure | None:
     """Return the harmonic mean of two means over images; None where one has no image."""
     once = np.ones((len(seen), 1))
     value = harmonic_mean(_means(seen, once), _means(withheld, once))
     return figure(float(value[0]), harmonic_mean(_means(seen, counts), _means(withheld, counts)))
 
 
-def _means(values: FloatArray, counts: npt.NDArray[np.number]) -> FloatArray:
+def _means(values: DoubleArray, counts: npt.NDArray[np.number]) -> DoubleArray:
     """Return the means (B,) of values (N,) over resamples (N, B), NaN where none has a value."""
     known = ~np.isnan(values)
     n_drawn = counts[known].sum(axis=0).astype(np.float64)
     sums = values[known] @ counts[known]
-    means: FloatArray = np.divide(
-        sums, n_drawn, out=np.full(len(n_drawn), np.nan), where=n_drawn > 0
-    )
-    return means
+    return np.divide(sums, n_drawn, out=np.full(len(n_drawn), np.nan), where=n_drawn > 0)
 
 
 def _judged(ranking: Ranking, relevant: sparse.csr_array) -> RankingWithTruth:
     return RankingWithTruth(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
 
 
-def _only(relevant: sparse.csr_array, columns: npt.NDArray[np.bool_]) -> sparse.csr_array:
+def _only(relevant: sparse.csr_array, columns: BoolArray) -> sparse.csr_array:
     """Return `relevant` (N, W) with the words outside `columns` (W,) relevant to nobody."""
     kept = columns[relevant.indices]
     indptr = np.concatenate([[0], np.cumsum(kept)])[relevant.indptr]

@@ -8,15 +8,15 @@ a map answers with too short a vector, near to the mean; by how much, held-out w
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.kernel_ridge import KernelRidge
 
-FloatArray = npt.NDArray[np.float32]
+from mmcgan.arrays import FloatArray, IntArray
+
 Map = Callable[[FloatArray], FloatArray]  # given vectors (W, E) → learnt ones (W, E')
 
 N_FOLDS = 5
@@ -74,11 +74,7 @@ def fit_map(given: FloatArray, learnt: FloatArray, gamma: float, penalty: float)
 
 
 def _predict_held_out(
-    given: FloatArray,
-    learnt: FloatArray,
-    folds: list[npt.NDArray[np.int64]],
-    gamma: float,
-    penalty: float,
+    given: FloatArray, learnt: FloatArray, folds: Sequence[IntArray], gamma: float, penalty: float
 ) -> FloatArray:
     """Return the vectors (V, E') that maps fitted without each word's fold give it."""
     predicted = np.empty_like(learnt)
@@ -88,7 +84,7 @@ def _predict_held_out(
     return predicted
 
 
-def _means_of_others(learnt: FloatArray, folds: list[npt.NDArray[np.int64]]) -> FloatArray:
+def _means_of_others(learnt: FloatArray, folds: Sequence[IntArray]) -> FloatArray:
     """Return for each word the mean (V, E') of the words outside its fold."""
     means = np.empty_like(learnt)
     for held_out in folds:

@@ -1,4 +1,4 @@
-"""Which of a photo's ranked tags are given: so many, those above a threshold, or what is best."""
+"""Choose which of a photo's ranked tags are given: so many, or those above a threshold."""
 
 from __future__ import annotations
 
@@ -14,40 +14,38 @@ BEST = 10  # tags a photo where the options do not say
 
 @dataclass(frozen=True)
 class Choice:
-    """The `k` best of the tags with a score of `threshold` or more, but `at_least` so many.
+    """A choice of the `k` best tags with a score of `threshold` or more, but `at_least` so many.
 
-    Before they are chosen, those that are `doubles` are folded: the word in their place has the
-    best of their scores.
+    First, `synonyms` are folded: the word that takes their place has the best of their scores.
     """
 
     k: int
     threshold: float = 0.0
     at_least: int = 0
-    doubles: Mapping[str, str] = field(default_factory=dict)
+    synonyms: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: TagConfig, tagger: Tagger) -> Choice:
-        """Return what the options ask for, of the words of a tagger."""
-        n_words = len(tagger.model.vocabulary)
-        # `--k` alone prints what `mmcgan.tag` gives.
+        """Return the choice that the options ask for, among the words of a tagger."""
+        # `--k` alone prints the same tags as `mmcgan.tag` returns.
         is_asked = config.k is None or config.is_of_library
-        folds = is_asked and not config.no_fold
-        doubles: Mapping[str, str] = tagger.model.doubles if folds else {}
+        synonyms = tagger.model.synonyms if is_asked and not config.no_fold else {}
         if config.k is None and config.threshold is None:
             fitted = tagger.model.calibration
-            return cls(BEST, fitted.threshold if fitted else 0.0, 1, doubles)
-        return cls(config.k or n_words, config.threshold or 0.0, doubles=doubles)
+            return cls(BEST, fitted.threshold if fitted else 0.0, 1, synonyms)
+        n_words = len(tagger.model.vocabulary)
+        return cls(config.k or n_words, config.threshold or 0.0, synonyms=synonyms)
 
     @property
     def depth(self) -> int:
-        """How many of the best tags the choice is made among, so that `k` are left of them."""
-        return self.k * (1 + max(Counter(self.doubles.values()).values(), default=0))
+        """The number of best tags to choose among, so that `k` are left when they are folded."""
+        return self.k * (1 + max(Counter(self.synonyms.values()).values(), default=0))
 
     def among(self, tags: Sequence[Tag]) -> list[Tag]:
-        """Return those of `tags`, best first, that are given."""
+        """Return the chosen ones of `tags`, which are given best first."""
         scores: dict[str, float] = {}
         for word, score in tags:
-            scores.setdefault(self.doubles.get(word, word), score)
+            scores.setdefault(self.synonyms.get(word, word), score)
         folded = [Tag(word, score) for word, score in scores.items()]
         return [
             tag

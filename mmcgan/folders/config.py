@@ -1,4 +1,4 @@
-"""Settings of `mmcgan tag`, and of what else asks a model."""
+"""Settings of `mmcgan tag`, and those of every command that asks a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN_HELP = (
 
 @dataclass(frozen=True)
 class ModelConfig(Config):
-    """What says which model answers, and with which noise."""
+    """The model that answers, and the seed of its noise."""
 
     run: Path | None = option(None, RUN_HELP)
     seed: int = option(0, "Seed of the noise.", at_least=0)
@@ -40,8 +40,7 @@ class TagConfig(ModelConfig):
     )
     json: bool = option(False, "One JSON object a photo, a line each.")
     report: Path | None = option(
-        None,
-        "Folder for a contact sheet: one HTML page, to look through and to tick tags.",
+        None, "Folder for a contact sheet: one HTML page, to look through and to tick tags."
     )
     csv: Path | None = option(
         None, "Table to which the tags are added, a row a photo; photos that it has are skipped."
@@ -60,24 +59,21 @@ class TagConfig(ModelConfig):
         """Raise `OptionError` for a value out of range, or options that exclude each other."""
         super().__post_init__()
         if self.remove:
-            self._refuse(
-                "k", "threshold", "json", "report", "csv", "write", "prefix",
-                reason="--remove tags nothing",
-            )  # fmt: skip
+            self._refuse("k threshold json report csv write prefix", "--remove tags nothing")
         if self.write is None:
-            self._refuse("prefix", reason="it needs --write sidecar or --write embedded")
+            self._refuse("prefix", "it needs --write sidecar or --write embedded")
         if self.dry_run and self.write is None and not self.remove:
-            self._refuse("dry_run", reason="it needs --write or --remove, whose changes it shows")
+            self._refuse("dry_run", "it needs --write or --remove, whose changes it shows")
         if self.dry_run:
-            self._refuse("json", "csv", reason="--dry-run shows changes of files, and makes none")
+            self._refuse("json csv", "--dry-run shows changes of files, and makes none")
 
     @property
     def is_of_library(self) -> bool:
-        """Whether more is asked for than to show tags."""
+        """Whether the options ask for more than showing tags."""
         return bool(self.csv or self.report or self.write or self.remove or self.summary)
 
-    def _refuse(self, *names: str, reason: str) -> None:
-        for name in names:
+    def _refuse(self, names: str, reason: str) -> None:
+        for name in names.split():
             value = getattr(self, name)
             if not (value is None or value is False):
                 raise OptionError(f"{flag(name)}: {reason}")

@@ -1,8 +1,8 @@
 """The contact sheet: tagged photos on one HTML page, to look through and to tick right and wrong.
 
-The page asks nothing of any server and works from the file system. Its ticks are saved as
-mmcgan.tags.csv, which `data_prep.folder` reads from the folder of the photos: `file` is the path
-from there, `tags` are those ticked right, `not` those ticked wrong.
+The page works from the file system and needs no server. Its ticks are saved as mmcgan.tags.csv,
+which `data_prep.folder` reads from the folder of the photos: `file` is the path from there, `tags`
+are those ticked right, `not` those ticked wrong.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,7 +49,7 @@ def write_contact_sheet(
     """Write the page of `tagged` photos, pairs of path and tags, and return its path.
 
     It appears only when it is whole. One photo is in memory at a time; one that can no longer be
-    opened has no picture. `model` says what the tags are from.
+    opened has no picture. The page names the `model` that the tags are from.
     """
     root = common_folder([path for path, _ in tagged])
     files = [Path(os.path.relpath(path, root)).as_posix() for path, _ in tagged]
@@ -70,7 +71,7 @@ def write_contact_sheet(
 
 
 def common_folder(paths: Sequence[str | Path]) -> Path:
-    """Return the deepest folder that holds all of `paths`; the working folder if there are none."""
+    """Return the deepest folder that holds all of `paths`, or the working folder for no paths."""
     parents = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120
     return Path(os.path.commonpath(parents)) if parents else Path.cwd()
 
@@ -78,7 +79,7 @@ def common_folder(paths: Sequence[str | Path]) -> Path:
 def thumbnail(photo: Path, size: int = THUMBNAIL_SIZE) -> bytes:
     """Return a photo as a small WebP, `size` pixels on the longer side.
 
-    Raises `PhotoError` if it cannot be opened.
+    Raises `PhotoError` if the photo cannot be opened.
     """
     image = open_photo(photo, at_least=size)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
@@ -96,23 +97,19 @@ def _photos(
     tagged: Sequence[tuple[str | Path, Sequence[Tag]]], files: Sequence[str]
 ) -> Iterator[SheetPhoto]:
     for (path, tags), file in zip(tagged, files, strict=True):
-        yield SheetPhoto(_text(file), tags, _try_thumbnail(Path(path)))
-
-
-def _try_thumbnail(path: Path) -> bytes | None:
-    try:
-        return thumbnail(path)
-    except PhotoError:
-        return None
+        picture = None
+        with suppress(PhotoError):
+            picture = thumbnail(Path(path))
+        yield SheetPhoto(_text(file), tags, picture)
 
 
 def _text(name: str) -> str:
-    """Return a file's name as text that can be written, whatever bytes it is made of."""
+    """Return a file's name as text that can be written, even if its bytes are not UTF-8."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _environment() -> Environment:
-    """Return the templates; every text is escaped, and a name that is not given is refused."""
+    """Return the templates, which escape every text and refuse a name that is not given."""
     environment = Environment(
         loader=FileSystemLoader(PAGES),
         autoescape=True,
@@ -129,6 +126,6 @@ def _data_uri(picture: bytes) -> str:
 
 
 def _csp_hash(source: str) -> str:
-    """Return what a Content-Security-Policy calls the one script or style that it lets in."""
+    """Return the hash by which a Content-Security-Policy allows this script or style alone."""
     digest = hashlib.sha256(source.encode()).digest()
     return "sha256-" + base64.b64encode(digest).decode("ascii")

@@ -1,4 +1,4 @@
-"""Which files are photos: those of folders, found by their names, and those that are named."""
+"""Find the photos that a command is given: named files, and files in folders by their suffixes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _BUILT_IN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"
 
 @dataclass(frozen=True)
 class Found:
-    """Photos in a stable order, spelled as they were named, and what was left out, by reason."""
+    """Photos in a stable order, as the command spells them, and the counts of left-out files."""
 
     photos: tuple[str, ...]
     left_out: Counter[str] = field(default_factory=Counter)
 
 
 def find_photos(paths: Sequence[str], with_lost: bool = False) -> Found:
-    """Return the files in `paths`, whatever they are, and the photos in folders among them.
+    """Return the files among `paths`, whatever they are, and all photos in the folders among them.
 
-    `with_lost` are also the photos that have gone from folders and left a sidecar there. Raises
-    `DataError` if there is nothing.
+    `with_lost` adds photos that are no longer in a folder but left a sidecar there, so that our
+    tags can be taken out of it. Raises `DataError` if nothing is found.
     """
     named = [path for path in paths if not Path(path).is_dir()]
     left_out: Counter[str] = Counter()
@@ -42,14 +42,14 @@ def find_photos(paths: Sequence[str], with_lost: bool = False) -> Found:
 
 
 def _lost(files: Iterable[Path], photos: Iterable[Path]) -> list[Path]:
-    """Return what those sidecars among `files` are of that are of none of `photos`."""
+    """Return the paths of missing photos: sidecars among `files` that belong to no photo there."""
     known = {sidecar for photo in photos for sidecar in sidecar_names(photo)}
     sidecars = (path for path in files if path.suffix.lower() == ".xmp")
     return [path.with_suffix("") for path in sidecars if path not in known]
 
 
 def photos_in(files: Iterable[Path], left_out: Counter[str]) -> list[Path]:
-    """Return the photos among `files`, sorted; those that take a package not installed left out."""
+    """Return the photos among `files`, sorted; count in `left_out` those that need a package."""
     readable = _suffixes()
     missing = {suffix: e.needed for e in EXTRAS if not e.is_installed for suffix in e.suffixes}
     photos = []
@@ -74,9 +74,10 @@ def _suffixes() -> frozenset[str]:
 
 
 def visible_files(root: Path, left_out: Counter[str]) -> Iterator[Path]:
-    """Yield the visible regular files under `root`, links out of it left out.
+    """Yield the visible regular files under `root`; count in `left_out` what is skipped.
 
-    Linked folders are not entered, so that no link leads in circles.
+    Links that lead out of `root` are skipped, and linked folders are not entered, so that no link
+    leads in circles.
     """
 
     def unreadable(reason: OSError) -> None:

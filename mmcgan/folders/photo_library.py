@@ -1,8 +1,8 @@
-"""Many photos at once: tag them, write what is asked for, skip what is done; or take it all back.
+"""Tag many photos, write their tags, and skip the photos that are done; or take the tags out.
 
-A photo is done where everything that is asked for has it: the table of --csv, and the record of
-what is ours in its sidecar, or in itself, by the same model with the same options. So a call that
-was interrupted goes on when it is made again, and one on a library that has grown does the rest.
+A photo is done if every place that is asked for has its tags, by the same model with the same
+options: the table of --csv, and the record in its sidecar or in the photo. So a call that was
+interrupted goes on when it is repeated, and repeated on a grown library, it tags the new photos.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mmcgan.folders.choice import Choice
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.summary import Summary
 from mmcgan.folders.tag_list import TagList
+from mmcgan.inference.model_dir import ModelDir, model_name
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.metadata import (
     Change,
@@ -34,15 +35,14 @@ from mmcgan.metadata import (
     plan_removal,
     plan_sidecar,
 )
-from mmcgan.training.runs import RunDir, model_name
 
 Result = list[Tag] | MmcganError
 Show = Callable[[str, Result], None]
-Make = Callable[[Change], None]  # what becomes of a change: it is applied, or only shown
+Make = Callable[[Change], None]  # applies a change, or only shows it
 
 
 class Output(Protocol):
-    """Where tags are written; `has` says which photos are done."""
+    """A place to which tags are written; `has` says which photos are done."""
 
     def has(self, photo: str) -> bool:
         """Whether the tags of a photo are there."""
@@ -59,10 +59,10 @@ def tag_library(
     summary: Summary,
     show: Show,
 ) -> None:
-    """Tag `photos` and put their tags into `outputs`, photo by photo; what is done is skipped.
+    """Tag `photos` and put their tags into `outputs`, photo by photo; skip those that are done.
 
-    `show` is given each photo as it is tagged, or the error of one that cannot be opened or be
-    written, with which it goes on.
+    `show` is called with each photo and its tags, or with the error of one that cannot be opened or
+    written; the others are tagged nevertheless.
     """
     with tqdm(total=len(photos), desc="tagging", unit="photo", disable=None) as progress:
         waiting, undone = itertools.tee(_undone(photos, outputs, summary, progress))
@@ -77,7 +77,7 @@ def tag_library(
 
 
 def _put(photo: str, tags: list[Tag], outputs: Sequence[Output], summary: Summary) -> Result:
-    """Put the tags of one photo where they belong, and return them, or why that failed."""
+    """Put the tags of one photo into all outputs and return them, or the error if that fails."""
     try:
         for output in outputs:
             output.put(photo, tags)
@@ -94,14 +94,14 @@ def _undone(
     for photo in photos:
         if outputs and all(output.has(photo) for output in outputs):
             summary.n_done_before += 1
-            progress.total = len(photos) - summary.n_done_before  # what the time left is of
+            progress.total = len(photos) - summary.n_done_before  # photos that still take time
             progress.refresh()
         else:
             yield photo
 
 
 def clear_library(photos: Sequence[str], make: Make, summary: Summary, show: Show) -> None:
-    """Take our keywords out of `photos` and their sidecars; `show` is given what fails."""
+    """Take our keywords out of `photos` and their sidecars; call `show` with errors."""
     for photo in tqdm(photos, desc="removing", unit="photo", disable=None):
         try:
             changes = plan_removal(Path(photo))
@@ -116,8 +116,8 @@ def clear_library(photos: Sequence[str], make: Make, summary: Summary, show: Sho
 
 
 @dataclass(frozen=True)
-class Keywords:
-    """The tags as keywords of photos, in sidecars or embedded; `model` is their `tagging_name`."""
+class KeywordOutput:
+    """Writes tags as keywords into sidecars, or into the photos; `model` is the `tagging_name`."""
 
     place: str
     model: str
@@ -127,15 +127,15 @@ class Keywords:
     time: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     def has(self, photo: str) -> bool:
-        """Whether the keywords of a photo are those of this model already."""
+        """Whether the photo has keywords by this model already."""
         read = model_of_sidecar if self.place == "sidecar" else model_of_embedded
         try:
             return read(Path(photo)) == self.model
         except MetadataError:
-            return False  # writing says what is wrong
+            return False  # `put` will raise it
 
     def put(self, photo: str, tags: Sequence[Tag]) -> None:
-        """Write the tags of a photo in place of any of ours; raise `MetadataError`."""
+        """Replace our keywords of a photo by its tags; raise `MetadataError` if that fails."""
         plan = plan_sidecar if self.place == "sidecar" else plan_embedded
         marks = Marks(tuple(tags), self.model, self.time, self.prefix)
         change = plan(Path(photo), marks)
@@ -145,22 +145,23 @@ class Keywords:
 
 
 def build_outputs(config: TagConfig, run: Path, make: Make, summary: Summary) -> list[Output]:
-    """Return where the options say that tags are to be written; raise as `TagList` does."""
+    """Return the outputs that the options ask for; raises as `TagList` does."""
     if not (config.csv or config.write):
         return []
     model = tagging_name(run, config)
     outputs: list[Output] = [TagList(config.csv, model)] if config.csv else []
     if config.write:
-        outputs.append(Keywords(config.write, model, config.prefix or "", make, summary))
+        outputs.append(KeywordOutput(config.write, model, config.prefix or "", make, summary))
     return outputs
 
 
 def tagging_name(run: Path, config: TagConfig) -> str:
-    """Return what tags are from: the run's name, and a hash of its model and of all options that
-    the tags depend on, so that the same name stands for the same tags.
-    """  # fmt: skip
+    """Return a name for the tags of a run: the run's name, and a hash of its model and the options.
+
+    All options that the tags depend on are hashed, so that the same name stands for the same tags.
+    """
     digest = hashlib.sha256()
-    for path in (RunDir(run).model_path, RunDir(run).weights_path):
+    for path in (ModelDir(run).model_path, ModelDir(run).weights_path):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     options = [config.k, config.threshold, config.no_fold, config.prefix, config.seed]
     digest.update(json.dumps(options).encode())

@@ -1,4 +1,4 @@
-"""What was done with many photos: said at the end on one line, and written as JSON."""
+"""The summary of work on many photos: one line at the end, and a JSON file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mmcgan.folders.photo_files import Found
 
 @dataclass
 class Summary:
-    """What was done so far; `n_changed` are files that keywords were written to or taken from."""
+    """The work done so far; `n_changed` counts files that keywords were put into or taken from."""
 
     n_photos: int
     left_out: Counter[str] = field(default_factory=Counter)
-    is_dry_run: bool = False  # files would be changed
+    is_dry_run: bool = False  # `n_changed` files would be changed
     n_tagged: int = 0
     n_done_before: int = 0
     n_changed: int = 0
@@ -58,7 +58,7 @@ class Summary:
 def summarized(
     found: Found, path: Path | None, say: Callable[[str], None], is_dry_run: bool = False
 ) -> Iterator[Summary]:
-    """Give the summary of the work in the block; at its end, or on Ctrl-C, say and write it."""
+    """Give a summary for the block to fill; at its end, or on Ctrl-C, say it and write it."""
     summary = Summary(len(found.photos), found.left_out, is_dry_run)
     start = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""A table of tagged photos, CSV, to which each call adds: what is in it is done.
+"""A table (CSV) of tagged photos, to which each call adds rows; photos in it are done.
 
     path     the photo, as the command line named it
     tags     its tags, best first, with ", " between
@@ -6,7 +6,7 @@
     model    the model and options, the same in all rows (`tagging_name` of
              `mmcgan.folders.photo_library`)
 
-`prepare` does not take it for a table of what people wrote, whose columns are others.
+`prepare` does not mistake it for a table of what people wrote, which has other columns.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ MAX_BYTES = 2**30
 
 
 class TagList:
-    """The table at `path`, of the photos that `model` tagged."""
+    """The table at `path` of photos that `model` tagged."""
 
     def __init__(self, path: Path, model: str):
-        """Read the table, or start it; a last row that was cut short is dropped.
+        """Read the table or start it; a last row that was cut short is dropped.
 
-        Raises `DataError` if the file is another kind of table, `OptionError` if its tags are of
-        another model or of other options.
+        Raises `DataError` if the file is another kind of table, `OptionError` if its tags are by
+        another model or with other options.
         """
         self.path, self.model = path, model
         if not path.exists():

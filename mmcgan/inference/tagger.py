@@ -1,18 +1,21 @@
-"""Tagger: load a run once, tag many photos."""
+"""Tagger: load a model once, tag many photos.
+
+There is one way in: photos become features (`features`, `tag_each`), features become what ranks the
+words (`ranked`), and that becomes tags (`tag_features`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError, OptionError, PhotoError
-from mmcgan.inference.model import Model, load_model
+from mmcgan.inference.model import Model, read_model
+from mmcgan.inference.model_dir import ModelDir, default_model
 from mmcgan.inference.photos.backbone import Backbone, restore_backbone
 from mmcgan.inference.photos.decoding import (
     Seen,
@@ -21,18 +24,17 @@ from mmcgan.inference.photos.decoding import (
     decode_pixels,
     look_at,
 )
+from mmcgan.inference.scorers import SCORERS, Scorer
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Ranked, Ranking, rank_draws
-from mmcgan.training.runs import RunDir, default_model
+from mmcgan.inference.words.ranking import Draws, Ranked, Ranking
 
 if TYPE_CHECKING:
     from mmcgan.inference.photos.feature_cache import FeatureCache
 
 N_SAMPLES = 100  # generated vectors a photo (arXiv 1411.1784, section 4.2)
-BATCH_SIZE = 64  # photos that go through the networks together
+BATCH_SIZE = 64  # photos that go through the network together
 
 PhotoSource = str | Path | bytes
-Sample = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float32]]
 
 
 class Tag(NamedTuple):
@@ -64,8 +66,8 @@ class Tagger:
         If none is named, it is the newest one under ./runs, or else the model that ships with
         mmcgan. Raises `RunError` if there is none, or if it is broken.
         """
-        run_dir = default_model() if run is None else Path(run)
-        return cls(load_model(RunDir(run_dir)), seed)
+        path = default_model() if run is None else Path(run)
+        return cls(read_model(ModelDir(path)), seed)
 
     def tag(self, photo: PhotoSource, k: int = 10) -> list[Tag]:
         """Return the min(k, V) best tags of one photo, a path or the bytes of a file.
@@ -76,11 +78,12 @@ class Tagger:
 
     def tag_many(self, photos: Sequence[PhotoSource], k: int = 10) -> list[list[Tag]]:
         """Return the tags of each of `photos`; the first that cannot be opened raises."""
-        results = list(self.tag_each(photos, k))
-        for result in results:
+        found = []
+        for result in list(self.tag_each(photos, k)):
             if isinstance(result, PhotoError):
                 raise result
-        return [result for result in results if not isinstance(result, PhotoError)]
+            found.append(result)
+        return found
 
     def tag_each(
         self, photos: Iterable[PhotoSource], k: int = 10
@@ -94,60 +97,56 @@ class Tagger:
             for result in batch:
                 yield result if isinstance(result, PhotoError) else next(tags)
 
-    def features(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
+    def features(self, photo: PhotoSource) -> FloatArray:
         """Return the backbone's features (1, D) of one photo. Raises `PhotoError`."""
         data = photo if isinstance(photo, bytes) else Path(photo)
         return self.backbone.features_of_pixels(decode_pixels(data, self.backbone)[None])
 
-    def tag_features(self, features: npt.NDArray[np.float32], k: int = 10) -> list[list[Tag]]:
+    def tag_features(self, features: FloatArray, k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
         _check_k(k)
-        ranked = (self._tags(batch.rank(k)) for batch in self.ranked_to_tag(features))
-        return [tags for batch in ranked for tags in batch]
+        return [tags for ranked in self.ranked(features) for tags in self._tags(ranked.rank(k))]
 
-    def ranked_to_tag(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
-        """Yield the same as `ranked`, from no more draws than the tags take."""
-        for _, samples in self._samples(features, self.model.sample_to_tag):
-            yield self.rank(samples)
+    def ranked(self, features: FloatArray) -> Iterator[Ranked]:
+        """Yield what ranks the words for raw features (N, D), some images at a time."""
+        for batch in self._batches(features):
+            yield self.scorer(self.model.standardizer(features[batch]))
 
-    def ranked(self, features: npt.NDArray[np.float32]) -> Iterator[Ranked]:
-        """Yield what the model's rule makes of raw features (N, D), some images at a time."""
-        for _, samples in self.samples(features):
-            yield self.rank(samples)
+    def draws(self, features: FloatArray) -> Iterator[Draws]:
+        """Yield the draws for raw features (N, D) and the words near them, some images at a time.
 
-    def rank(self, samples: npt.NDArray[np.float32]) -> Ranked:
-        """Return what the model's rule makes of generated vectors (N, S, E)."""
-        return rank_draws(samples, self.index, self.model.ranking)
+        To tag by the mean draw takes none of them.
+        """
+        for _, vectors in self.samples(features):
+            yield Draws.of(vectors, self.index)
 
-    def samples(
-        self, features: npt.NDArray[np.float32]
-    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
-        """Yield generated word vectors (B, S, E) for slices of raw features (N, D).
+    def samples(self, features: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield generated vectors (B, S, E) for slices of raw features (N, D).
 
         Raises `DataError` if the features are not of the size that the model was trained on.
         """
-        return self._samples(features, self.model.sample)
+        for batch in self._batches(features):
+            yield batch, self.model.sample(features[batch], self.n_samples, self.seed)
 
-    def _samples(
-        self, features: npt.NDArray[np.float32], sample: Sample
-    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+    def _batches(self, features: FloatArray) -> Iterator[slice]:
         expected = len(self.model.standardizer.mean)
         if features.ndim != 2 or features.shape[1] != expected:
             raise DataError(
                 f"features of shape {features.shape}, but the model takes (N, {expected})"
             )
         for start in range(0, len(features), BATCH_SIZE):
-            batch = slice(start, min(start + BATCH_SIZE, len(features)))
-            yield batch, sample(features[batch], self.n_samples, self.seed)
+            yield slice(start, min(start + BATCH_SIZE, len(features)))
 
-    def _tags(self, ranking: Ranking) -> list[list[Tag]]:
-        words = self.model.vocabulary.words
-        return [
-            [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
-            for rows, scores in zip(
-                ranking.rows, self.model.calibrated(ranking.scores), strict=True
-            )
-        ]
+    def _tags(self, ranking: Ranking) -> Iterator[list[Tag]]:
+        words, calibrated = self.model.vocabulary.words, self.model.calibrated(ranking.scores)
+        for rows, scores in zip(ranking.rows, calibrated, strict=True):
+            yield [Tag(words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The model's rule of ranking, on standardised features."""
+        rule = SCORERS[self.model.ranking]
+        return rule(self.model.network, self.index, self.n_samples, self.seed)
 
     @cached_property
     def index(self) -> WordIndex:

@@ -1,9 +1,9 @@
-"""Keywords of photos, read and written where photo software has them.
+"""Keywords of photos, read and written where photo software keeps them.
 
-`read_keywords` finds what people wrote. `plan_sidecar` and `plan_embedded` say what writing the
-tags of mmcgan changes, `plan_removal` what taking them back changes; a `Change` is shown by `diff`
-and made by `apply`. `model_of_sidecar` and `model_of_embedded` say what the tags that are there are
-from.
+`read_keywords` finds what people wrote. `plan_sidecar` and `plan_embedded` plan the changes that
+write the tags of mmcgan, `plan_removal` those that take them out again; the `diff` of a `Change`
+shows it, and `apply` makes it. `model_of_sidecar` and `model_of_embedded` name the model that wrote
+the tags of a photo.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from mmcgan.metadata.packet import decoded
 
 @dataclass(frozen=True)
 class Change:
-    """The bytes of a file before and after; None where there is no file."""
+    """The bytes of a file before and after the change; None where there is no file."""
 
     path: Path
     before: bytes | None
@@ -27,7 +27,7 @@ class Change:
         return self.before != self.after
 
     def packets(self) -> tuple[bytes | None, bytes | None]:
-        """Return the XMP before and after; of a sidecar that is the file."""
+        """Return the XMP before and after the change; a sidecar holds nothing else."""
         return self.before, self.after
 
     def diff(self) -> str:

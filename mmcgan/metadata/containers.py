@@ -1,4 +1,4 @@
-"""Where the XMP packet lies in a JPEG or PNG, and the photo with another one in its place.
+"""Find the XMP packet in a JPEG or PNG, and put another one in its place.
 
 Only the segment or chunk of the packet changes; every other byte of the photo stays.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmcgan.errors import MetadataError
+from mmcgan.inference.photos.segments import JPEG_START, PNG_START, jpeg_segments, png_chunks
 
-JPEG_START = b"\xff\xd8\xff"
-PNG_START = b"\x89PNG\r\n\x1a\n"
 WRITABLE = "JPEG and PNG"
 
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -28,7 +27,7 @@ _PNG_PLAIN = bytes(4)  # not compressed, and neither a language nor a translated
 class Slot:
     """A place for a packet: the bytes from `start` to `end`, none where there is no packet yet.
 
-    `wrap` makes of a packet what stands there.
+    `wrap` returns the whole segment or chunk that holds a packet.
     """
 
     start: int
@@ -38,7 +37,10 @@ class Slot:
 
 
 def is_writable(photo: Path) -> bool:
-    """Whether a file begins as a photo does that can be written into; raise `MetadataError`."""
+    """Whether a photo's first bytes are of a format that tags are written into.
+
+    Raises `MetadataError` if the file cannot be read.
+    """
     try:
         with photo.open("rb") as file:
             return file.read(len(PNG_START)).startswith((JPEG_START, PNG_START))
@@ -49,8 +51,7 @@ def is_writable(photo: Path) -> bool:
 def find_slot(data: bytes, name: str) -> Slot:
     """Return where the packet of an encoded photo is, or where one can be put.
 
-    Raises `MetadataError` if the photo is of another format or broken; `name` is what the message
-    calls it.
+    Raises `MetadataError` if the photo is of another format or broken; the message calls it `name`.
     """
     try:
         if data.startswith(JPEG_START):
@@ -59,11 +60,16 @@ def find_slot(data: bytes, name: str) -> Slot:
             return _png_slot(data, name)
     except (struct.error, IndexError):
         raise MetadataError(f"{name} is broken or cut short") from None
+    except ValueError as reason:
+        raise MetadataError(f"{name} is broken: {reason}") from None
     raise MetadataError(f"tags are written into {WRITABLE} only, and {name} is neither")
 
 
 def with_packet(data: bytes, packet: bytes | None, name: str) -> bytes:
-    """Return the photo with `packet` in place of its own, or without any; raise `MetadataError`."""
+    """Return the photo with `packet` in place of its own, or without any.
+
+    Raises `MetadataError` as `find_slot` does, or if the packet is too large for a JPEG.
+    """
     slot = find_slot(data, name)
     return data[: slot.start] + (slot.wrap(packet) if packet else b"") + data[slot.end :]
 
@@ -76,7 +82,7 @@ def _jpeg_slot(data: bytes, name: str) -> Slot:
         return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
 
     place = 2
-    for start, end, marker in jpeg_segments(data, name):
+    for start, end, marker in jpeg_segments(data):
         content = data[start + 4 : end]
         if marker == 0xE1 and content.startswith(_JPEG_XMP):
             return Slot(start, end, content[len(_JPEG_XMP) :], wrap)
@@ -85,20 +91,6 @@ def _jpeg_slot(data: bytes, name: str) -> Slot:
         if start == place and content.startswith(_JPEG_FIRST):
             place = end
     return Slot(place, place, None, wrap)
-
-
-def jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
-    """Yield start, end and marker of each segment before the pixels."""
-    start = 2
-    while data[start + 1] != 0xDA:
-        length = struct.unpack_from(">H", data, start + 2)[0]
-        if data[start] != 0xFF or length < 2:
-            raise MetadataError(f"{name} is broken: what is at byte {start} is no JPEG segment")
-        if data[start + 1] != 0xFF:  # any number of these may fill the gap before a segment
-            yield start, start + 2 + length, data[start + 1]
-            start += 2 + length
-        else:
-            start += 1
 
 
 def _png_slot(data: bytes, name: str) -> Slot:
@@ -112,15 +104,6 @@ def _png_slot(data: bytes, name: str) -> Slot:
             return Slot(start, end, packet, _png_chunk)
         place = place or end  # behind the header, which is the first
     return Slot(place, place, None, _png_chunk)
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield start, end and kind of each chunk."""
-    start, kind = len(PNG_START), b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, start)
-        yield start, start + 12 + length, kind
-        start += 12 + length
 
 
 def _png_chunk(packet: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""Safety copies of photos that were written into, in the user's data folder.
+"""Safety copies, in the user's data folder, of photos that tags were written into.
 
-A copy is named by the hash of its bytes, so that it is found again wherever its photo went.
+The hash of its bytes names a copy, so that it is found again wherever its photo was moved.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def copies_folder() -> Path:
 
 
 def copy_path(data: bytes, suffix: str) -> Path:
-    """Return where the copy of a photo with these bytes is kept."""
+    """Return the path of the copy of a photo with these bytes."""
     return copies_folder() / (hashlib.sha256(data).hexdigest() + suffix)
 
 
 def keep_copy(data: bytes, suffix: str) -> Path:
-    """Keep a copy of a photo, unless there is one; raise `MetadataError` if that cannot be done."""
+    """Keep a copy of a photo, unless there is one; raise `MetadataError` if that fails."""
     path = copy_path(data, suffix)
     try:
         if not path.is_file():
@@ -37,5 +37,5 @@ def keep_copy(data: bytes, suffix: str) -> Path:
 
 
 def drop_copy(data: bytes, suffix: str) -> None:
-    """Remove the copy of a photo that is again as it was."""
+    """Remove the copy of a photo that is as it was again."""
     copy_path(data, suffix).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""XML as a tree that knows which bytes each element takes, so that text can be cut and added.
+"""XML as a tree that knows the bytes of each element, so that text can be cut out and added.
 
-Documents come from strangers. The parser is expat, which fetches nothing; a document with a DTD is
-refused, so that there is no entity to expand, and so is one with too many or too deep elements.
+Documents come from strangers. The parser is expat, which fetches nothing. A document with a DTD is
+refused, so that no entity is ever expanded, and so is one with too many or too deep elements.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 
 @dataclass(eq=False)
 class Element:
-    """One element; names are "namespace local", or "local" where there is no namespace.
+    """One element; its name is "namespace local", or "local" where there is no namespace.
 
-    `start` is the offset of its first byte, `open_end` that behind its start tag, `end` that
-    behind its end tag. `text` is the text directly in it.
+    Three offsets locate it: `start` is its first byte, `open_end` the byte behind its start tag,
+    `end` the byte behind its end tag.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Element:
         return "".join(self.pieces)
 
     def all(self, *names: str) -> list[Element]:
-        """Return the children that have one of `names`."""
+        """Return the children with one of `names`."""
         return [child for child in self.children if child.name in names]
 
 
 def parse(data: bytes, name: str) -> Element:
     """Return the root of an XML document in UTF-8, whatever encoding it declares.
 
-    Raises `MetadataError` if it is not well-formed, has a DTD or is too large a tree; `name` is
-    what the message calls it.
+    Raises `MetadataError`, which calls the document `name`, if it is not well-formed, has a DTD, or
+    has too many elements.
     """
     builder = _Builder(data, name)
     parser = expat.ParserCreate("utf-8", namespace_separator=" ")
@@ -75,7 +75,7 @@ def tag_name(element: Element, data: bytes) -> str:
 
 
 class _Builder:
-    """Makes the tree from what the parser sees."""
+    """Builds the tree from the parser's events."""
 
     def __init__(self, data: bytes, name: str):
         self.data, self.name = data, name

@@ -1,8 +1,8 @@
-"""Our tags in the XMP of the photo itself: what writing them, or removing all of ours, changes.
+"""Plan how our tags are written into the XMP of the photo itself, and how they are taken out.
 
-The pixels and all other metadata stay as they are, byte for byte, and the packet is edited as that
-of a sidecar is. Before a photo is written into, a copy of it without our marks is kept in the
-user's data folder (`mmcgan.metadata.copies`); it goes when the photo is again as it was.
+The pixels and all other metadata stay as they are, byte for byte, and the packet is edited like
+that of a sidecar. Before a photo is written into, a copy of it without our marks is kept in the
+user's data folder (`mmcgan.metadata.copies`); it is removed when the photo is as it was again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PhotoChange(Change):
         return before.packet, after.packet
 
     def apply(self) -> None:
-        """Make the change, wholly or not at all, once there is a copy of the original."""
+        """Make the change, wholly or not at all, after a copy of the original is kept."""
         if not self.is_needed:
             return
         suffix = self.path.suffix.lower()
@@ -49,7 +49,7 @@ class PhotoChange(Change):
 
 
 def model_of_embedded(photo: Path) -> str | None:
-    """Return what the marks within `photo` are from, None where there are none.
+    """Return the model that wrote the marks within `photo`; None where there are none.
 
     Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, or has broken XMP.
     """
@@ -59,10 +59,10 @@ def model_of_embedded(photo: Path) -> str | None:
 
 
 def plan_embedded(photo: Path, marks: Marks) -> Change:
-    """Return what writing `marks` into `photo` changes.
+    """Return the change that writes `marks` into `photo`.
 
-    Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, or its XMP cannot be
-    read, or not be written to so that the marks can be taken out again.
+    Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, its XMP cannot be read,
+    or the marks could not be taken out again without a trace.
     """
     data, name = _read(photo), _packet_name(photo)
     original = _without_marks(data, photo)
@@ -70,12 +70,14 @@ def plan_embedded(photo: Path, marks: Marks) -> Change:
     packet = mark(find_slot(data, str(photo)).packet, marks, taken, name)
     after = with_packet(data, packet, str(photo))
     if _without_marks(after, photo) != original:
-        raise MetadataError(f"{photo} could not be made again as it is; nothing is written into it")
+        raise MetadataError(
+            f"tags could not be taken out of {photo} again without a trace; it is left as it is"
+        )
     return PhotoChange(photo, data, after, original)
 
 
 def plan_removal(photo: Path) -> list[Change]:
-    """Return what taking our marks out of `photo` and its sidecars changes.
+    """Return the changes that take our marks out of `photo` and its sidecars.
 
     Raises `MetadataError` if the photo or a sidecar cannot be read.
     """

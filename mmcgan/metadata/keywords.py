@@ -1,8 +1,8 @@
-"""The keywords of a photo, from all places where photo software puts them.
+"""Read the keywords of a photo from all places where photo software puts them.
 
-XMP beside the photo and in it (`mmcgan.metadata.names.KEYWORD_LISTS`), IPTC keywords, and EXIF's
-XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. Whatever is
-broken or unsafe is passed over and named.
+These are XMP beside the photo and in it (`mmcgan.metadata.names.KEYWORD_LISTS`), IPTC keywords, and
+EXIF's XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. A
+block that is broken or unsafe is skipped, and reported as a problem.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.PngImagePlugin import PngImageFile
 
-from mmcgan.errors import MetadataError, PhotoError
+from mmcgan.errors import MetadataError, PhotoError, one_line
 from mmcgan.files import read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
@@ -31,17 +31,17 @@ _XP_KEYWORDS = 0x9C9E
 
 @dataclass(frozen=True)
 class Keywords:
-    """What is said of a photo: texts of tags, and what could not be read, a line each."""
+    """The keywords of a photo as texts of tags, and one line for each thing that cannot be read."""
 
     texts: tuple[str, ...]
     problems: tuple[str, ...] = ()
 
 
 def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
-    """Return the keywords in a photo and in its sidecars, each once; those of mmcgan are left out.
+    """Return the keywords in a photo and its sidecars, each once, without those that mmcgan wrote.
 
-    A keyword that one of the packets has as ours is left out wherever it is: software copies what
-    it finds from one place to the other. A photo that cannot be opened has only its sidecars.
+    A keyword that one of the packets records as ours is left out everywhere, as software copies
+    keywords from one place to another. Of a photo that cannot be opened, only sidecars are read.
     """
     problems: list[str] = []
     packets, paths = _read_photo(photo, problems)
@@ -58,7 +58,7 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
 
 
 def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[str]]:
-    """Return the packets in a photo, and the keywords in it that are not XMP."""
+    """Return the XMP packets in a photo, and its keywords of other kinds; note what fails."""
     packets: list[Packet] = []
     paths: list[str] = []
     if not photo.is_file() or photo.stat().st_size > MAX_IMAGE_BYTES:
@@ -78,14 +78,13 @@ def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[st
 
 @contextmanager
 def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
-    """Note what fails in the block; broken data makes decoders raise nearly anything."""
+    """Add an error in the block to `problems`; broken data makes decoders raise nearly anything."""
     try:
         yield
     except MetadataError as reason:
         problems.append(str(reason))
     except Exception as reason:
-        line = " ".join(str(reason).split()) or type(reason).__name__
-        problems.append(f"{photo} has metadata that cannot be read: {line}")
+        problems.append(f"{photo} has metadata that cannot be read: {one_line(reason)}")
 
 
 def _embedded_packets(image: Image, photo: Path) -> list[Packet]:
@@ -96,7 +95,7 @@ def _embedded_packets(image: Image, photo: Path) -> list[Packet]:
 
 
 def _iptc_keywords(image: Image) -> list[str]:
-    """Return IPTC's keywords, which JPEG and TIFF can have: UTF-8, else Latin-1."""
+    """Return the IPTC keywords of a JPEG or TIFF, read as UTF-8, or else as Latin-1."""
     records = getiptcinfo(image) if isinstance(image, ImageFile) else None
     found = (records or {}).get(_IPTC_KEYWORDS, [])
     return [keyword_path(_decode(data)) for data in (found if isinstance(found, list) else [found])]
@@ -110,7 +109,7 @@ def _decode(data: bytes) -> str:
 
 
 def _xp_keywords(image: Image) -> list[str]:
-    """Return EXIF's XPKeywords: UTF-16 with semicolons between."""
+    """Return EXIF's XPKeywords, which are UTF-16 with semicolons between."""
     data = image.getexif().get(_XP_KEYWORDS, b"")
     text = bytes(data).decode("utf-16-le", "replace").replace("\0", "")
     return [keyword_path(keyword) for keyword in text.split(";") if keyword.strip()]

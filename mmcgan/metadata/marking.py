@@ -1,10 +1,10 @@
-"""Our tags into a packet and out of it again, every other byte left as it is.
+"""Put our tags into a packet and take them out again, without changing any other byte.
 
-Keywords go behind those that are there, in each list that has some, and, where there is no
-dc:subject, into a description of our own, which also holds the record of what is ours
-(`mmcgan.metadata.record`). All that is needed to take them out is in the packet: nothing has to be
-kept elsewhere, and a photo may be moved, renamed or copied with its sidecar. Before a packet is
-handed out, its marks are taken out of it again, and unless every byte is as it was it is refused.
+Our keywords are added at the end of each list that has some. Where there is no dc:subject, they go
+into a description of our own, which also holds the record of what is ours
+(`mmcgan.metadata.record`). The packet holds all that is needed to take them out: nothing is kept
+elsewhere, and a photo may be moved, renamed or copied with its sidecar. Before a marked packet is
+returned, its marks are taken out as a test; unless that gives the same bytes, it is refused.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _OWN_DECLARATION = re.compile(rb"""\s+xmlns:[^\s=]+\s*=\s*["']%b["']""" % re.esc
 
 @dataclass(frozen=True)
 class Marks:
-    """The tags to write on a photo, pairs of word and score, best first, and where they are from.
+    """The tags to write on a photo, pairs of word and score, best first, and their model.
 
-    Words are written as a person writes them, behind `prefix`: with "auto|" they are below one
-    keyword of their own wherever software shows a hierarchy.
+    Words are written as a person writes them, after `prefix`: with "auto|", software that shows a
+    hierarchy shows them all below one keyword.
     """
 
     tags: tuple[tuple[str, float], ...]
@@ -59,13 +59,12 @@ class Marks:
 
 
 def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> bytes | None:
-    """Return the packet `data` with `marks` in place of any that it has.
+    """Return the packet `data` with `marks` in place of any that it has; None stands for no packet.
 
-    None stands for no packet; none is made for a photo whose tags are all `taken`, which are the
-    normalised words that it carries elsewhere. A tag that the packet or `taken` has already is left
-    out, and so is one of ours that a person took out. The same marks again give the same bytes,
-    whenever they are written. Raises `MetadataError` as `Packet.parse` does, and if the marks
-    could not be taken out again.
+    `taken` are the normalised words that the photo carries elsewhere. A tag that is among them or
+    in the packet is left out, and so is one of ours that a person removed; no packet is made if
+    none is left. Writing the same marks again gives the same bytes, at any time. Raises
+    `MetadataError` as `Packet.parse` does, and if the marks could not be taken out again.
     """
     base = None if data is None else unmark(data, name)
     clean = Packet.parse(EMPTY_PACKET if base is None else base, name)
@@ -95,9 +94,9 @@ def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> 
 
 
 def unmark(data: bytes, name: str) -> bytes | None:
-    """Return the packet `data` without our marks; None if we made it and nothing else is in it.
+    """Return the packet `data` without our marks; None if we made it and it holds nothing else.
 
-    A packet without marks comes back as it is. Raises `MetadataError` as `Packet.parse` does.
+    A packet without marks is returned as it is. Raises `MetadataError` as `Packet.parse` does.
     """
     packet = Packet.parse(data, name)
     record = Record.of(packet)
@@ -109,9 +108,9 @@ def unmark(data: bytes, name: str) -> bytes | None:
 
 
 def automatic_words(packet: Packet) -> frozenset[str]:
-    """Return all normalised words that our keywords in `packet` say.
+    """Return the normalised words of our keywords in `packet`.
 
-    Each level of a keyword is one: some programs list the levels one by one.
+    Each level of a keyword counts too, as some programs list the levels one by one.
     """
     record = Record.of(packet)
     paths = record.keywords if record else []
@@ -120,7 +119,7 @@ def automatic_words(packet: Packet) -> frozenset[str]:
 
 
 def _old_record(data: bytes | None, name: str) -> tuple[Record | None, dict[str, tuple[str, str]]]:
-    """Return the record in `data`, and what of it a person took out: word → (text, score)."""
+    """Return the record in `data`, and its tags that a person removed: word → (text, score)."""
     packet = None if data is None else Packet.parse(data, name)
     record = None if packet is None else Record.of(packet)
     if packet is None or record is None:
@@ -134,7 +133,7 @@ def _old_record(data: bytes | None, name: str) -> tuple[Record | None, dict[str,
 def _words(
     marks: Marks, rejected: dict[str, tuple[str, str]], taken: frozenset[str]
 ) -> dict[str, str]:
-    """Return the words of the record with their scores as text."""
+    """Return the tags of the record, text → score: new ones, then those that a person removed."""
     found = [(xml_safe(printed(word)).strip(), f"{score:.3f}") for word, score in marks.tags]
     words: dict[str, tuple[str, str]] = {}
     for text, score in [*found, *rejected.values()]:
@@ -145,7 +144,7 @@ def _words(
 
 
 def _add(packet: Packet, record: Record, shown: list[str]) -> Packet:
-    """Return a packet that has no marks with `record`, the keywords `shown` in its lists."""
+    """Return a packet without marks with the keywords `shown` in its lists, and with `record`."""
     if packet.has_plain_subject():
         raise MetadataError(
             f"{packet.name} has its keywords (dc:subject) as a text, not as a list; no tag can be "
@@ -170,7 +169,7 @@ def _first_lists(packet: Packet) -> dict[str, KeywordList]:
 
 
 def _append(packet: Packet, keywords: KeywordList, shown: list[str]) -> Edit:
-    """Put keywords behind the last of a list, set as that is."""
+    """Return the edit that adds keywords at the end of a list, in the layout of its last item."""
     last = keywords.items[-1]
     space = packet.text[packet.before(last) : last.start]
     tag = tag_name(last, packet.text)
@@ -183,7 +182,7 @@ def _item(tag: str, keyword: str) -> bytes:
 
 
 def _empty_subject(packet: Packet) -> str:
-    """Return the source of a dc:subject without keywords; empty if there is no such."""
+    """Return the source of a dc:subject without keywords; "" if there is none."""
     subject = _first_lists(packet).get(SUBJECT)
     if subject is None or subject.items:
         return ""
@@ -191,7 +190,7 @@ def _empty_subject(packet: Packet) -> str:
 
 
 def _subject(packet: Packet, found: Element, shown: list[str]) -> bytes:
-    """Return a dc:subject to stand where the empty one `found` is."""
+    """Return the source of a dc:subject that replaces `found`, which is empty."""
     tag = tag_name(found, packet.text).encode()
     items = b"".join(_item("rdf:li", keyword) for keyword in shown)
     declared = _rdf_declaration(packet).encode()
@@ -199,8 +198,8 @@ def _subject(packet: Packet, found: Element, shown: list[str]) -> bytes:
 
 
 def _own_description(packet: Packet, record: Record, shown: list[str]) -> bytes:
-    """Return a description of ours with the record, and with a dc:subject if any is `shown`."""
-    # All descriptions of a packet must be about the same.
+    """Return the source of our description: the record, and a dc:subject if any is `shown`."""
+    # All descriptions of a packet must be about the same thing.
     about = packet.descriptions[0].attributes.get(ABOUT, "") if packet.descriptions else ""
     declared = _rdf_declaration(packet) + (f' xmlns:dc="{DC}"' if shown else "")
     subject = [
@@ -220,12 +219,12 @@ def _own_description(packet: Packet, record: Record, shown: list[str]) -> bytes:
 
 
 def _rdf_declaration(packet: Packet) -> str:
-    """Return what declares the prefix rdf where the packet has another."""
+    """Return a declaration of the prefix rdf; "" where the packet has it."""
     return "" if tag_name(packet.rdf, packet.text) == "rdf:RDF" else f' xmlns:rdf="{RDF}"'
 
 
 def _mark_cuts(packet: Packet, record: Record) -> Iterator[Edit]:
-    """Yield what takes our keywords and the record out."""
+    """Yield the edits that take our keywords and the record out."""
     for keywords in _first_lists(packet).values():
         yield from _list_cuts(packet, keywords, record)
     for found in packet.properties(AUTOMATIC):
@@ -233,7 +232,10 @@ def _mark_cuts(packet: Packet, record: Record) -> Iterator[Edit]:
 
 
 def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterable[Edit]:
-    """Take each of our keywords out of a list once, or the list if it has no others."""
+    """Return the edits that take our keywords out of a list, or the whole list if it has no others.
+
+    Each is taken out once: if a person added the same keyword again behind ours, that one stays.
+    """
     wanted = Counter(keyword.replace("|", keywords.separator) for keyword in record.keywords)
     ours = []
     for item in keywords.items:
@@ -249,7 +251,7 @@ def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterabl
 
 
 def _holder_cuts(packet: Packet) -> Iterator[Edit]:
-    """Yield what takes out descriptions of ours that hold no more, else our namespace."""
+    """Yield the edits that take out descriptions of ours that are empty now, else our namespace."""
     for holder in packet.descriptions:
         declared = _OWN_DECLARATION.search(packet.text, holder.start, holder.open_end)
         names = [child.name for child in holder.children] + list(holder.attributes.keys() - {ABOUT})

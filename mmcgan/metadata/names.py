@@ -1,4 +1,4 @@
-"""Names of XMP: namespaces and properties, and how keywords with levels are spelled in each."""
+"""Names in XMP: namespaces and properties, and the spelling of keywords with levels in each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ VALUE = f"{RDF} value"
 SUBJECT = f"{DC} subject"
 AUTOMATIC = f"{OWN} automatic"
 
-# Lists of keywords, and what stands between the levels of a hierarchy in each. A slash in
-# dc:subject is part of a word: "b/w".
+# Lists of keywords, with the separator of a hierarchy's levels in each. A slash in dc:subject is
+# part of a word: "b/w".
 KEYWORD_LISTS = {
     SUBJECT: "|",
     f"{LIGHTROOM} hierarchicalSubject": "|",
@@ -33,12 +33,12 @@ _NOT_IN_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def keyword_path(text: str, separator: str = "|") -> str:
-    """Return a keyword with | between its levels, whatever stands between them in `text`."""
+    """Return the keyword `text` with | between its levels in place of `separator`."""
     return "|".join(level for level in map(str.strip, text.split(separator)) if level)
 
 
 def tag_texts(path: str) -> list[str]:
-    """Return what a keyword says as tags: its last level, and its path where it has several.
+    """Return the texts of a keyword's tags: its last level, and the path if it has several levels.
 
     A path is one tag, so that the Orange among the fruits and the one among the towns are two.
     """
@@ -47,11 +47,11 @@ def tag_texts(path: str) -> list[str]:
 
 
 def tag_words(paths: Iterable[str]) -> frozenset[str]:
-    """Return the normalised tags that keywords say."""
+    """Return the normalised tags of keywords."""
     words = (normalize_tag(text) for path in paths for text in tag_texts(path))
     return frozenset(word for word in words if word)
 
 
 def xml_safe(text: str) -> str:
-    """Return `text` without control characters and what else no XML can hold."""
+    """Return `text` without control characters and others that XML cannot hold."""
     return _NOT_IN_XML.sub("", text)

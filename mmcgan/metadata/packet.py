@@ -1,4 +1,4 @@
-"""An XMP packet: its bytes, where its keyword lists lie in them, and edits that leave the rest be.
+"""An XMP packet: its bytes, the places of its keyword lists, and edits that leave the rest alone.
 
 https://developer.adobe.com/xmp/docs/xmp-specifications/ (part 1: the RDF; part 3: in files).
 """
@@ -24,7 +24,7 @@ from mmcgan.metadata.names import (
 
 MAX_PACKET_BYTES = 16 * 2**20
 
-Edit = tuple[int, int, bytes]  # from, to, and what comes in place of the bytes between
+Edit = tuple[int, int, bytes]  # start and end of a range of bytes, and its replacement
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _STARTS = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
@@ -41,15 +41,16 @@ class KeywordList:
 
     @property
     def separator(self) -> str:
-        """What stands between the levels of a hierarchy in this list."""
+        """The separator of a hierarchy's levels in this list."""
         return KEYWORD_LISTS[self.element.name]
 
 
 @dataclass(frozen=True)
 class Packet:
-    """A parsed packet. `text` is UTF-8 without a byte order mark, and `rdf` its root of RDF.
+    """A parsed packet; errors call it `name`.
 
-    `name` is what errors call it.
+    `text` is UTF-8 without the byte order mark `bom`, `codec` its own encoding, and `rdf` the
+    element rdf:RDF.
     """
 
     name: str
@@ -60,10 +61,9 @@ class Packet:
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Packet:
-        """Read the packet `data` in UTF-8, UTF-16 or what its declaration says.
+        """Read the packet `data` in UTF-8, UTF-16 or the encoding that it declares.
 
-        Raises `MetadataError` if it is no XMP, is broken, unsafe or larger than
-        `MAX_PACKET_BYTES`.
+        Raises `MetadataError` if it is no XMP, broken, unsafe or larger than `MAX_PACKET_BYTES`.
         """
         if len(data) > MAX_PACKET_BYTES:
             limit = MAX_PACKET_BYTES // 2**20
@@ -84,31 +84,31 @@ class Packet:
         return cls(name, bom, codec, text, rdf)
 
     def encode(self) -> bytes:
-        """Return the packet's bytes in its own encoding."""
+        """Return the bytes of the packet in its own encoding."""
         return self.bom + self.text.decode().encode(self.codec, "xmlcharrefreplace")
 
     def edited(self, edits: Iterable[Edit]) -> Packet:
-        """Return the packet with each range replaced; ranges do not overlap."""
+        """Return the packet after `edits`, whose ranges do not overlap."""
         text = self.text
         for start, end, replacement in sorted(edits, reverse=True):
             text = text[:start] + replacement + text[end:]
         return self._of(self.name, self.bom, self.codec, text)
 
     def before(self, element: Element) -> int:
-        """Return where the white space before `element` begins."""
+        """Return the offset at which the white space before `element` begins."""
         return len(self.text[: element.start].rstrip(b" \t\r\n"))
 
     @property
     def descriptions(self) -> list[Element]:
-        """The elements that hold the properties."""
+        """The elements rdf:Description, which hold the properties."""
         return self.rdf.all(DESCRIPTION)
 
     def properties(self, *names: str) -> list[Element]:
-        """Return the properties with one of `names`, written as elements."""
+        """Return the properties with one of `names` that are written as elements."""
         return [found for holder in self.descriptions for found in holder.all(*names)]
 
     def is_empty(self) -> bool:
-        """Whether the packet says nothing of its photo."""
+        """Whether the packet says nothing about its photo."""
         return not any(
             holder.children or holder.attributes.keys() - {ABOUT} for holder in self.descriptions
         )
@@ -124,7 +124,7 @@ class Packet:
         )
 
     def keywords(self) -> list[str]:
-        """Return each keyword, with | between its levels."""
+        """Return all keywords, with | between their levels."""
         found = [
             (keywords.element.name, text_of(item))
             for keywords in self.lists()
@@ -139,7 +139,7 @@ class Packet:
 
 
 def decoded(data: bytes) -> str:
-    """Return the text of a packet to be shown, whatever is wrong with it."""
+    """Return the text of a packet for display, even if its encoding is broken."""
     bom, codec = _encoding(data)
     return data[len(bom) :].decode(codec, "replace")
 
@@ -150,7 +150,7 @@ def items_of(found: Element) -> tuple[Element, ...]:
 
 
 def text_of(element: Element) -> str:
-    """Return the text of a value, which may have qualifiers (rdf:value), without outer space."""
+    """Return the stripped text of a value; one with qualifiers holds it in an rdf:value."""
     holders = (element, *element.all(DESCRIPTION))
     values = [value for holder in holders for value in holder.all(VALUE)]
     return (values[0] if values else element).text.strip()

@@ -1,16 +1,16 @@
-"""What mmcgan writes of itself into a packet: which keywords are its own, from which model, when.
+"""The record that mmcgan writes into a packet: its own keywords, their model, and the time.
 
 The record is one property, `automatic`, in the namespace `urn:mmcgan:xmp/1.0/`. It is a struct, so
-that programs that write the packet anew keep it as one element, and holds text only:
+that programs that rewrite the packet keep it as one element, and it holds text only:
 
-    model      what the tags are from
-    time       when they were written, ISO 8601
-    prefix     what stands before each word, such as auto|
-    made       "True" where there was no packet before
-    replaced   the source of an empty dc:subject that stood where ours is
+    model      the model that the tags are from
+    time       the time when they were written, ISO 8601
+    prefix     the text before each word, such as auto|
+    made       "True" if there was no packet before
+    replaced   the source of an empty dc:subject that ours replaced
     tags       a bag of structs: keyword, as it is in dc:subject, and score
 
-A keyword of the record that is no longer in any list was taken out by a person: it is not written
+A keyword of the record that is no longer in any list was removed by a person, and is not written
 again.
 """
 
@@ -24,12 +24,13 @@ from mmcgan.metadata.elements import Element
 from mmcgan.metadata.names import AUTOMATIC, DESCRIPTION, OWN
 from mmcgan.metadata.packet import Packet, items_of
 
-_KEPT = {"\r": "&#13;", "\n": "&#10;"}  # a parser would make one of both
+_KEPT = {"\r": "&#13;", "\n": "&#10;"}  # unescaped, a parser would read both as "\n"
+_TEXT_FIELDS = ("model", "time", "prefix", "made", "replaced")
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is ours in a packet. `scores` are pairs of keyword and score, best first."""
+    """Our part of a packet. `scores` are pairs of keyword and score, best first."""
 
     scores: tuple[tuple[str, str], ...]
     model: str
@@ -40,12 +41,12 @@ class Record:
 
     @property
     def keywords(self) -> list[str]:
-        """The keywords, as they are spelled in dc:subject."""
+        """The keywords as they are spelled in dc:subject."""
         return [keyword for keyword, _ in self.scores]
 
     @classmethod
     def of(cls, packet: Packet) -> Record | None:
-        """Return the record in a packet, whatever program wrote the packet last."""
+        """Return the record in a packet, however a program spells it; None without one."""
         found = packet.properties(AUTOMATIC)
         return cls._read(found[0]) if found else None
 
@@ -53,30 +54,21 @@ class Record:
     def _read(cls, element: Element) -> Record:
         fields = dict(_fields(element))
         tags = [dict(_fields(item)) for e in _children(element, "tags") for item in items_of(e)]
-        return cls(
-            scores=tuple((tag.get("keyword", ""), tag.get("score", "")) for tag in tags),
-            model=fields.get("model", ""),
-            time=fields.get("time", ""),
-            prefix=fields.get("prefix", ""),
-            made=fields.get("made") == "True",
-            replaced=fields.get("replaced", ""),
-        )
+        scores = tuple((tag.get("keyword", ""), tag.get("score", "")) for tag in tags)
+        model, time, prefix, made, replaced = (fields.get(name, "") for name in _TEXT_FIELDS)
+        return cls(scores, model, time, prefix, made == "True", replaced)
 
     def lines(self) -> list[str]:
         """Return the property as lines of XML, one space for each level."""
-        fields = {"model": self.model, "time": self.time, "prefix": self.prefix,
-                  "made": "True" if self.made else "", "replaced": self.replaced}  # fmt: skip
-        tags = [
-            f'   <rdf:li rdf:parseType="Resource">{_field("keyword", keyword)}'
-            f"{_field('score', score)}</rdf:li>"
-            for keyword, score in self.scores
-        ]
+        values = {**vars(self), "made": "True" if self.made else ""}
+        fields = ((name, values[name]) for name in _TEXT_FIELDS)
+        tags = (_field("keyword", word) + _field("score", score) for word, score in self.scores)
         return [
             '<mmcgan:automatic rdf:parseType="Resource">',
-            *(f" {_field(name, value)}" for name, value in fields.items() if value),
+            *(f" {_field(name, value)}" for name, value in fields if value),
             " <mmcgan:tags>",
             "  <rdf:Bag>",
-            *tags,
+            *(f'   <rdf:li rdf:parseType="Resource">{tag}</rdf:li>' for tag in tags),
             "  </rdf:Bag>",
             " </mmcgan:tags>",
             "</mmcgan:automatic>",
@@ -88,7 +80,7 @@ def _field(name: str, value: str) -> str:
 
 
 def _holders(element: Element) -> list[Element]:
-    """Return where the fields of a struct may be: in it, or in a description within it."""
+    """Return the elements that may hold the fields of a struct: itself, or descriptions in it."""
     return [element, *element.all(DESCRIPTION)]
 
 
@@ -97,11 +89,9 @@ def _children(element: Element, name: str) -> list[Element]:
 
 
 def _fields(element: Element) -> Iterator[tuple[str, str]]:
-    """Yield the name and text of our fields, written as attributes or as elements."""
+    """Yield the name and text of our fields, which may be attributes or elements."""
     for holder in _holders(element):
-        for name, value in holder.attributes.items():
+        elements = ((child.name, child.text) for child in holder.children)
+        for name, text in [*holder.attributes.items(), *elements]:
             if name.startswith(f"{OWN} "):
-                yield name.removeprefix(f"{OWN} "), value
-        for child in holder.children:
-            if child.name.startswith(f"{OWN} "):
-                yield child.name.removeprefix(f"{OWN} "), child.text
+                yield name.removeprefix(f"{OWN} "), text

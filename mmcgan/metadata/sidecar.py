@@ -1,9 +1,9 @@
-"""The XMP sidecar of a photo: which file it is, and what writing to it or removing it changes.
+"""Find the XMP sidecar of a photo, and plan how our tags are written into it and taken out.
 
-darktable and digiKam call it photo.jpg.xmp, Lightroom and its kin photo.xmp. A sidecar that is
-there is written to, so that the photo's keywords stay in one place. A new one is photo.jpg.xmp, as
-only that says which of photo.jpg and photo.cr2 it is of; for the same reason a photo.xmp is not
-written to where there are both.
+darktable and digiKam call it photo.jpg.xmp, Lightroom and similar programs photo.xmp. If the photo
+has a sidecar, that is written to, so that its keywords stay in one place. A new one is called
+photo.jpg.xmp, since photo.xmp may belong to photo.jpg or to photo.cr2; where there are both,
+photo.xmp is not written to either.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mmcgan.metadata.names import tag_words
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
 from mmcgan.metadata.record import Record
 
-_NO_PHOTO = frozenset({".xmp", ".txt", ".csv", ".json"})  # of the same name, and yet no other photo
+_NO_PHOTO = frozenset({".xmp", ".txt", ".csv", ".json"})  # beside a photo, and no other photo
 
 
 def sidecar_names(photo: Path) -> list[Path]:
-    """Return all paths at which a sidecar of `photo` may be."""
+    """Return all paths that a sidecar of `photo` may have."""
     return [
         path
         for suffix in (".xmp", ".XMP")
@@ -32,55 +32,55 @@ def sidecar_names(photo: Path) -> list[Path]:
 
 
 def find_sidecars(photo: Path) -> list[Path]:
-    """Return the sidecars of `photo` that there are."""
+    """Return the existing sidecars of `photo`."""
     found: dict[tuple[int, int], Path] = {}
     for path in sidecar_names(photo):
         if path.is_file():
-            status = path.stat()  # where case does not count, two names are one file
+            status = path.stat()  # where case does not matter, two names are one file
             found.setdefault((status.st_dev, status.st_ino), path)
     return list(found.values())
 
 
 def model_of_sidecar(photo: Path) -> str | None:
-    """Return what the marks in the sidecars of `photo` are from, None where there are none.
+    """Return the model that wrote the marks in a sidecar of `photo`; None where there are none.
 
     Raises `MetadataError` if a sidecar cannot be read.
     """
     for path in find_sidecars(photo):
-        record = Record.of(
-            Packet.parse(read_file(path, MAX_PACKET_BYTES, MetadataError), str(path))
-        )
+        record = Record.of(Packet.parse(_read(path), str(path)))
         if record is not None:
             return record.model
     return None
 
 
 def plan_sidecar(photo: Path, marks: Marks) -> Change:
-    """Return what writing `marks` to the sidecar of `photo` changes.
+    """Return the change that writes `marks` to the sidecar of `photo`.
 
-    Raises `MetadataError` if the sidecar cannot be read, or not be written to so that the marks
-    can be taken out again.
+    Raises `MetadataError` if the sidecar cannot be read, or the marks could not be taken out again
+    without a trace.
     """
     sidecars = find_sidecars(photo)
     path = _sidecar_to_write(photo, sidecars)
-    before = read_file(path, MAX_PACKET_BYTES, MetadataError) if path in sidecars else None
+    before = _read(path) if path in sidecars else None
     elsewhere = read_keywords(photo, [sidecar for sidecar in sidecars if sidecar != path])
     return Change(path, before, mark(before, marks, tag_words(elsewhere.texts), str(path)))
 
 
 def plan_sidecar_removal(photo: Path) -> list[Change]:
-    """Return what taking our marks out of all sidecars of `photo` changes.
+    """Return the changes that take our marks out of all sidecars of `photo`.
 
-    What a write that was killed has left of a sidecar goes too. Raises `MetadataError` if a
-    sidecar cannot be read.
+    Partial files of writes that were killed are removed too. Raises `MetadataError` if a sidecar
+    cannot be read.
     """
-    changes = []
-    for path in find_sidecars(photo):
-        data = read_file(path, MAX_PACKET_BYTES, MetadataError)
-        changes.append(Change(path, data, unmark(data, str(path))))
-    rests = [partial_path(path) for path in sidecar_names(photo)]
-    changes += [Change(path, path.read_bytes(), None) for path in rests if path.is_file()]
+    sidecars = {path: _read(path) for path in find_sidecars(photo)}
+    changes = [Change(path, data, unmark(data, str(path))) for path, data in sidecars.items()]
+    partials = [partial_path(path) for path in sidecar_names(photo)]
+    changes += [Change(path, path.read_bytes(), None) for path in partials if path.is_file()]
     return [change for change in changes if change.is_needed]
+
+
+def _read(sidecar: Path) -> bytes:
+    return read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
 
 
 def _sidecar_to_write(photo: Path, sidecars: list[Path]) -> Path:
@@ -91,7 +91,7 @@ def _sidecar_to_write(photo: Path, sidecars: list[Path]) -> Path:
 
 
 def _has_namesake(photo: Path) -> bool:
-    """Whether another photo has the name of this one but for its suffix."""
+    """Whether another photo has the same name with another suffix."""
     return any(
         path.stem == photo.stem and path != photo and path.suffix.lower() not in _NO_PHOTO
         for path in photo.parent.iterdir()

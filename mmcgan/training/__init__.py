@@ -1,1 +1,1 @@
-"""The game that generator and discriminator play, and all that is done once while training."""
+"""What learns: two networks, the terms of their losses, their trainer, and the run it leaves."""

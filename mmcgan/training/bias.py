@@ -15,11 +15,11 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from mmcgan.arrays import FloatArray
 from mmcgan.inference.model import Model
-from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.scorers import MeanScorer
+from mmcgan.inference.tagger import BATCH_SIZE, N_SAMPLES
 from mmcgan.training.prepared.feature_rows import some_rows
-
-FloatArray = npt.NDArray[np.float32]
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
 MAX_RAISE = 1.0  # logits; of a huge vocabulary half the words are not to be had
@@ -29,15 +29,17 @@ BEST = 10  # tags a photo
 
 def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array) -> Model:
     """Return `model` with the biases that suit dev: raw `features` (M, D), 0/1 `tags` (M, V)."""
-    assert model.bias is not None
-    few = few_enough(len(features), len(model.bias))
-    features, tags = features[few], sparse.csr_array(tags[few])
-    every_word = np.arange(len(model.bias))
-    scores = np.concatenate(
-        [ranked.draws.mean_scores(every_word) for ranked in Tagger(model).ranked_to_tag(features)]
-    )
-    change = fit_bias(scores, tags)
-    return replace(model, bias=model.bias + change + raise_missing(scores + change))
+    bias = model.bias
+    assert bias is not None
+    few = few_enough(len(features), len(bias))
+    index = model.build_index()
+    standardized = model.standardizer(features[few])
+    every_word = np.arange(len(bias))
+    scorer = MeanScorer(model.network, index, N_SAMPLES, 0)
+    parts = np.array_split(standardized, len(few) // BATCH_SIZE + 1)
+    scores = np.concatenate([scorer(part).logits(every_word) for part in parts])
+    change = fit_bias(scores, sparse.csr_array(tags[few]))
+    return replace(model, bias=bias + change + raise_missing(scores + change))
 
 
 def few_enough(n_photos: int, n_words: int) -> npt.NDArray[np.int64]:

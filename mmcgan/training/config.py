@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mmcgan.errors import OptionError
-from mmcgan.options import option, shown
-from mmcgan.training.learning import LearningConfig
+from mmcgan.options import Config, flattened, option, shown
+from mmcgan.training.learning import LearningConfig, ObjectiveOptions, Presets, RunOptions
 
 TagSource = Literal["user", "user+annotations"]
+Seen = Literal["words", "sets"]
+Moves = Literal["draws", "spread"]
 
 DEFAULT_PRESET = "modern"
 # Where a preset differs from the defaults of `TrainConfig`, which are the paper's.
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: Presets = {
     "paper": {},
     "modern": {
         "epochs": 24,
@@ -49,15 +52,120 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ranking": "mean",
     },
 }
+# Options that there were, with the values that are fixed since: runs that have them can be read.
+FORMER_OPTIONS: dict[str, Any] = {
+    "vector_size": 640,
+    "learning_rate_floor": 1e-6,
+    "momentum_start": 0.5,
+    "momentum_end": 0.7,
+}
 
 
 @dataclass(frozen=True)
-class TrainConfig(LearningConfig):
-    """`python -m mmcgan.train`: a prepared file → a run folder.
+class GeneratorOptions(Config):
+    """The generator, or the generators of a mixture, and how words are made of their draws."""
 
-    A preset is a set of values (`PRESETS`); `TrainConfig.of` starts from one. The defaults of the
-    fields are the preset `paper`: arXiv 1411.1784, section 4.2; what the paper leaves open says so.
-    """
+    kind: Literal["linear", "mixture"] = option(
+        "linear",
+        "Noise and image meet in the linear output, or in how far the draws of each of several "
+        "generators lie apart.",
+        name="generator",
+    )
+    n_generators: int = option(
+        1, "Generators in the mixture.", name="members", at_least=1, at_most=50
+    )
+    noise_size: int = option(100, "Size Z of the Gaussian noise.", at_least=1)
+    noise_units: int = option(500, "Units after the noise.", at_least=1)
+    units: int = option(2000, "ReLU units after the image.", name="image_units", at_least=1)
+    draws: int = option(
+        1,
+        "Vectors generated for an example in an update; for each generator of a mixture two or "
+        "more.",
+        at_least=1,
+    )
+    input_dropout: float = option(
+        0.0, "Dropout of the features, mixture.", at_least=0, at_most=0.99
+    )
+    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
+    init: float | None = option(
+        0.05,
+        "First weights are uniform in ± this, biases 0 (the released code's value); "
+        "by the size of the layer if not given.",
+        name="generator_init",
+        at_least=0,
+    )
+    ranking: Literal["vote", "mean"] = option(
+        "vote", "The paper's vote of the nearest words, or the words of the mean draw."
+    )
+
+
+@dataclass(frozen=True)
+class DiscriminatorOptions(Config):
+    """The discriminator, which is thrown away after the training."""
+
+    word_units: int = option(
+        500, "ReLU units after the word vector.", name="d_word_units", at_least=1
+    )
+    image_units: int = option(1200, "ReLU units after the image.", name="d_image_units", at_least=1)
+    maxout_units: int = option(1000, "Maxout units of the join.", at_least=1)
+    maxout_pieces: int = option(3, "Linear pieces a maxout unit.", at_least=1)
+    dropout: float = option(
+        0.5, "Dropout in the discriminator.", name="d_dropout", at_least=0, at_most=0.99
+    )
+    init: float | None = option(
+        0.005,
+        "The same as --generator-init (the released code's value).",
+        name="discriminator_init",
+        at_least=0,
+    )
+
+
+@dataclass(frozen=True)
+class TagObjectiveOptions(ObjectiveOptions):
+    """What both networks learn of photos and their tags."""
+
+    examples: Literal["pairs", "photos"] = option(
+        "pairs", "An example is a photo with one of its tags, or with all of them."
+    )
+    n_discriminated: int | None = option(
+        None,
+        "Examples of a mini-batch whose single draws the discriminator looks at, and whose "
+        "likelihood counts; all if not given.",
+        name="judged_examples",
+        at_least=1,
+    )
+    discriminated: Seen = option(
+        "words",
+        "The discriminator looks at generated vectors as they are, or at the set of a draw's best "
+        "tags.",
+        name="judged",
+    )
+    retrieval: float = option(
+        0.0, "Weight of the likelihood of a photo's tags under the mean of its draws.", at_least=0
+    )
+    untagged: int = option(
+        0,
+        "Untagged photos of train beside a mini-batch; their target is the tags of similar photos.",
+        at_least=0,
+    )
+    likelihood: float = option(
+        0.0, "Weight of the likelihood of a photo's tags under single draws.", at_least=0
+    )
+    likelihood_temperature: float = option(
+        1.0,
+        "Temperature of the words of a single draw; the lower, the more it commits.",
+        at_least=0.01,
+    )
+    moves: Moves = option(
+        "draws",
+        "What the adversarial term and the likelihood of draws move: whole draws, or only how the "
+        "draws of a generator spread around their mean.",
+    )
+
+
+@dataclass(frozen=True)
+class TrainRunOptions(RunOptions):
+    """The run: its data, its folder and its length."""
 
     data: Path | None = option(
         None, "Folder of the prepared data; the newest under data/ if not given."
@@ -76,113 +184,68 @@ class TrainConfig(LearningConfig):
         "Learn from train and dev together, all --epochs, for a model to use: dev then chooses "
         "nothing.",
     )
-    examples: Literal["pairs", "photos"] = option(
-        "pairs", "An example is a photo with one of its tags, or with all of them."
-    )
-    judged_examples: int | None = option(
-        None,
-        "Examples of a mini-batch whose single draws are judged, and weighed by their likelihood; "
-        "all if not given.",
-        at_least=1,
-    )
-    generator: Literal["linear", "mixture"] = option(
-        "linear",
-        "Noise and image meet in the linear output, or in each of several generators' spread.",
-    )
-    members: int = option(1, "Generators in the mixture.", at_least=1, at_most=50)
-    noise_size: int = option(100, "Size Z of the Gaussian noise.", at_least=1)
-    noise_units: int = option(500, "Generator: units after the noise.", at_least=1)
-    image_units: int = option(2000, "Generator: ReLU units after the image.", at_least=1)
-    draws: int = option(
-        1, "Vectors generated for an example in an update; for each member two or more.", at_least=1
-    )
-    vector_size: int = option(
-        640,
-        "Size E that the words of a mixture which learns them are condensed to for tagging.",
-        at_least=1,
-    )
-    d_word_units: int = option(500, "Discriminator: ReLU units after the word vector.", at_least=1)
-    d_image_units: int = option(1200, "Discriminator: ReLU units after the image.", at_least=1)
-    maxout_units: int = option(1000, "Discriminator: maxout units of the join.", at_least=1)
-    maxout_pieces: int = option(3, "Linear pieces a maxout unit.", at_least=1)
-    input_dropout: float = option(
-        0.0, "Dropout of the features, mixture.", at_least=0, at_most=0.99
-    )
-    dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
-    d_dropout: float = option(0.5, "Dropout in the discriminator.", at_least=0, at_most=0.99)
-    generator_init: float | None = option(
-        0.05,
-        "Generator: first weights are uniform in ± this, biases 0 (the released code's value); "
-        "by the size of the layer if not given.",
-        at_least=0,
-    )
-    discriminator_init: float | None = option(
-        0.005, "Discriminator: the same (the released code's value).", at_least=0
-    )
-    judged: Literal["words", "sets"] = option(
-        "words",
-        "The discriminator judges generated vectors as they are, or the set of a draw's best tags.",
-    )
-    retrieval: float = option(
-        0.0, "Weight of the likelihood of a photo's tags under the mean of its draws.", at_least=0
-    )
-    untagged: int = option(
-        0,
-        "Untagged photos of train beside a mini-batch; their target is the tags of similar photos.",
-        at_least=0,
-    )
-    likelihood: float = option(
-        0.0, "Weight of the likelihood of a photo's tags under single draws.", at_least=0
-    )
-    likelihood_temperature: float = option(
-        1.0, "Temperature of the words of a single draw; the lower, the more it commits.",
-        at_least=0.01,
-    )  # fmt: skip
-    moves: Literal["draws", "spread"] = option(
-        "draws",
-        "What the adversarial term and the likelihood of draws move: whole draws, or only how a "
-        "member's draws spread around their mean.",
-    )
-    ranking: Literal["vote", "mean"] = option(
-        "vote", "The paper's vote of the nearest words, or the words of the mean draw."
-    )
+
+
+@dataclass(frozen=True)
+class TrainConfig(LearningConfig):
+    """`python -m mmcgan.train`: a prepared file → a run folder.
+
+    A preset is a set of values (`PRESETS`); `TrainConfig.of` starts from one. The defaults of the
+    options are the preset `paper`: arXiv 1411.1784, section 4.2; what the paper leaves open says
+    so.
+    """
+
+    generator: GeneratorOptions = GeneratorOptions()
+    discriminator: DiscriminatorOptions = DiscriminatorOptions()
+    objective: TagObjectiveOptions = TagObjectiveOptions()
+    run: TrainRunOptions = TrainRunOptions()
+
+    presets: ClassVar[Presets] = PRESETS
+    default_preset: ClassVar[str] = DEFAULT_PRESET
 
     def __post_init__(self) -> None:
-        """Raise `OptionError` for a value that is out of range, or does not fit another."""
-        super().__post_init__()
-        if self.draws % self.members:
+        """Raise `OptionError` for a value that does not fit another."""
+        draws, n_generators = self.generator.draws, self.generator.n_generators
+        if draws % n_generators:
             raise OptionError(
-                f"--draws: {self.draws} cannot be shared among {self.members} --members, it must "
-                "be a multiple of them"
+                f"--draws: {draws} cannot be shared among {n_generators} --members, it must be a "
+                "multiple of them"
             )
-        if self.generator == "mixture" and self.draws < 2 * self.members:
+        if self.generator.kind == "mixture" and draws < 2 * n_generators:
             raise OptionError(
-                f"--draws: {self.draws} is one for each of {self.members} --members, which leaves "
-                "no noise; it must be two or more for each"
+                f"--draws: {draws} is one for each of {n_generators} --members, which leaves no "
+                "noise; it must be two or more for each"
             )
-        if self.learns_spaces and self.judged == "words":
+        if self.learns_spaces and self.objective.discriminated == "words":
             raise OptionError(
                 "--judged: a mixture that learns its words has no vectors beside those given; "
                 "use sets, or --retrieval 0"
             )
 
     @property
+    def learns_words(self) -> bool:
+        """Whether the words are learnt with the generator."""
+        return self.objective.retrieval > 0
+
+    @property
     def learns_spaces(self) -> bool:
         """Whether each generator of a mixture learns the words in a space of its own."""
-        return self.generator == "mixture" and self.retrieval > 0
+        return self.generator.kind == "mixture" and self.learns_words
 
     @classmethod
-    def of(cls, preset: str = DEFAULT_PRESET, **settings: Any) -> TrainConfig:
-        """Return the values of `preset`, with `settings` in place of some of them.
+    def from_json(cls, settings: Mapping[str, Any], **values: Any) -> TrainConfig:
+        """Return stored settings, in groups or as they were before, with `values` in place of some.
 
-        Raises `OptionError` for a preset that there is not, or a value that a field does not take.
+        Raises `TypeError` or `OptionError` for those that this version cannot use.
         """
-        return cls(**{**PRESETS.get(preset, {}), "preset": preset, **settings})
+        flat = flattened(settings)
+        kept = {n: v for n, v in flat.items() if n not in FORMER_OPTIONS or v != FORMER_OPTIONS[n]}
+        return cls.from_options(**{**kept, **values})
 
     @classmethod
     def defaults(cls, name: str) -> str:
-        """Return the default of a field, and the paper's where it is another."""
-        paper = next(f.default for f in fields(cls) if f.name == name)
+        """Return the default of an option, and the paper's where it is another."""
+        paper = cls.default(name)
         modern = PRESETS[DEFAULT_PRESET].get(name, paper)
         if name == "preset" or modern == paper:
             return shown(DEFAULT_PRESET if name == "preset" else paper)

@@ -6,43 +6,26 @@ The defaults are those of arXiv 1411.1784, section 4; what the paper leaves open
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmcgan.options import Config, option
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Presets = dict[str, dict[str, Any]]
+LossName = Literal["saturating", "non-saturating", "wasserstein", "relativistic"]
+
 
 @dataclass(frozen=True)
-class LearningConfig(Config):
-    """What `mmcgan.training.trainer` and the losses take their settings from."""
+class ObjectiveOptions(Config):
+    """What both networks learn."""
 
-    seed: int = option(
-        0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0
-    )
-    epochs: int | None = option(
-        None,
-        "Passes over all examples; if not given 8, or as many as make 1,500 updates.",
-        at_least=1,
-    )
-    patience: int = option(5, "Stop after so many evaluations without a better one.", at_least=1)
-    evaluate_every: int | None = option(
-        None,
-        "Updates between two evaluations, each with a checkpoint; if not given an epoch, but at "
-        "least 100.",
-        at_least=1,
-    )
-    batch_size: int = option(
-        100,
-        "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
-        at_least=1,
-    )
-    discriminator_steps: int = option(
-        1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
-    )
-    loss: Literal["saturating", "non-saturating", "wasserstein", "relativistic"] = option(
+    loss: LossName = option(
         "saturating",
-        "What the two networks play for. Open in the paper: G lowers log(1 - D(G(z))) as in its "
-        "value function, or -log D(G(z)). Others: the critic of a Wasserstein GAN, or logits of "
-        "real and generated examples compared.",
+        "The adversarial loss of both networks. Open in the paper: G lowers log(1 - D(G(z))) as in "
+        "its value function, or -log D(G(z)). Others: the critic of a Wasserstein GAN, or logits "
+        "of real and generated examples compared.",
     )
     adversarial_share: float | None = option(
         None,
@@ -57,8 +40,22 @@ class LearningConfig(Config):
         "between real and generated ones; relativistic: at both.",
         at_least=0,
     )
-    optimizer: Literal["sgd", "adamw"] = option(
-        "sgd", "SGD with the paper's schedules, or AdamW with a cosine to 0."
+
+
+@dataclass(frozen=True)
+class OptimiserOptions(Config):
+    """How both networks learn it."""
+
+    kind: Literal["sgd", "adamw"] = option(
+        "sgd", "SGD with the paper's schedules, or AdamW with a cosine to 0.", name="optimizer"
+    )
+    batch_size: int = option(
+        100,
+        "Examples in a mini-batch; of photos no more than a fortieth, but 16.",
+        at_least=1,
+    )
+    discriminator_steps: int = option(
+        1, "Discriminator updates before each generator update (k of the original GAN).", at_least=1
     )
     learning_rate: float = option(0.1, "Learning rate of the first update.", at_least=0)
     d_learning_rate: float | None = option(
@@ -69,13 +66,6 @@ class LearningConfig(Config):
         1.00004,
         "SGD: divides the learning rate after every mini-batch (the released code: 1.000004).",
         at_least=1,
-    )
-    learning_rate_floor: float = option(
-        1e-6, "SGD: the learning rate falls no further.", at_least=0
-    )
-    momentum_start: float = option(0.5, "SGD: momentum of the first update.", at_least=0, at_most=1)
-    momentum_end: float = option(
-        0.7, "SGD: momentum at the end of its rise.", at_least=0, at_most=1
     )
     momentum_epochs: int = option(
         250,
@@ -94,3 +84,48 @@ class LearningConfig(Config):
         at_least=0,
         at_most=0.9999,
     )
+
+
+@dataclass(frozen=True)
+class RunOptions(Config):
+    """How long a run takes, and where its random numbers begin."""
+
+    seed: int = option(
+        0, "Seed of the weights, the order of the examples, noise and dropout.", at_least=0
+    )
+    epochs: int | None = option(
+        None,
+        "Passes over all examples; if not given 8, or as many as make 1,500 updates.",
+        at_least=1,
+    )
+    patience: int = option(5, "Stop after so many evaluations without a better one.", at_least=1)
+    evaluate_every: int | None = option(
+        None,
+        "Updates between two evaluations, each with a checkpoint; if not given an epoch, but at "
+        "least 100.",
+        at_least=1,
+    )
+
+
+@dataclass(frozen=True)
+class LearningConfig(Config):
+    """The settings of a training; those of the two networks are for whoever builds them."""
+
+    generator: Config = Config()
+    discriminator: Config = Config()
+    objective: ObjectiveOptions = ObjectiveOptions()
+    optimiser: OptimiserOptions = OptimiserOptions()
+    run: RunOptions = RunOptions()
+
+    presets: ClassVar[Presets] = {}
+    default_preset: ClassVar[str] = "paper"
+
+    @classmethod
+    def of(cls, preset: str = "", **values: Any) -> Self:
+        """Return the values of `preset`, with `values` of options in place of some of them.
+
+        Raises `OptionError` for a preset that there is not, or a value that an option does not
+        take.
+        """
+        preset = preset or cls.default_preset
+        return cls.from_options(**{**cls.presets.get(preset, {}), "preset": preset, **values})

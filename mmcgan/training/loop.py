@@ -18,6 +18,10 @@ from mmcgan.training.runs import RunDir
 from mmcgan.training.schedules import learning_rate, momentum
 from mmcgan.training.trainer import Trainer
 
+UNBEATEN = (
+    "the discriminator tells real from generated examples without fail; the generator learns "
+    "little from it"
+)
 UNBEATEN_ACCURACY = 0.99  # of D, on real and on generated examples, above which G cannot win
 
 
@@ -70,10 +74,11 @@ def fit(
     raised.
     """
     best = _load_checkpoint(trainer, run)
-    bar = tqdm(desc="train", total=trainer.n_updates, initial=trainer.update, unit="update",
-               disable=None)  # fmt: skip
+    bar = tqdm(
+        desc="train", total=trainer.n_updates, initial=trainer.update, unit="update", disable=None
+    )
     with bar, torch.random.fork_rng():
-        while trainer.update < trainer.n_updates and best.n_since < trainer.config.patience:
+        while trainer.update < trainer.n_updates and best.n_since < trainer.config.run.patience:
             try:
                 trained = _train_interval(trainer, bar)
             except TrainingError as error:
@@ -91,7 +96,7 @@ def fit(
 
 
 def _record(run: RunDir, trained: dict[str, Any], validation: Validation, is_best: bool) -> None:
-    """Log an interval and its evaluation; say, once a run, what went wrong with the game."""
+    """Log an interval and its evaluation; say, once a run, what went wrong."""
     update, measures = trained["update"], validation.measures
     place = {"update": update, "epoch": trained["epoch"]}
     run.log({"event": "train", **trained})
@@ -100,8 +105,7 @@ def _record(run: RunDir, trained: dict[str, Any], validation: Validation, is_bes
         _warn(run, update, validation.warning)
     accuracies = [value for name, value in trained.items() if name.startswith("d_accuracy")]
     if min(accuracies) > UNBEATEN_ACCURACY:
-        _warn(run, update, "the discriminator tells real from generated examples without fail; "
-              "the generator learns little from it")  # fmt: skip
+        _warn(run, update, UNBEATEN)
 
 
 def _warn(run: RunDir, update: float, message: str) -> None:
@@ -135,7 +139,7 @@ def _load_checkpoint(trainer: Trainer, run: RunDir) -> Best:
 
 def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
     """Take the updates up to the next evaluation; return their mean measures."""
-    config, interval = trainer.config, trainer.evaluation_interval
+    options, interval = trainer.optimiser, trainer.evaluation_interval
     n_updates = min(interval - trainer.update % interval, trainer.n_updates - trainer.update)
     taken: dict[str, list[float]] = {}  # tensors, small as they are, would scatter the memory
     started_at = time.perf_counter()
@@ -144,14 +148,14 @@ def _train_interval(trainer: Trainer, bar: tqdm[Any]) -> dict[str, Any]:
             taken.setdefault(name, []).append(float(value.detach()))
         bar.update()
     seconds = time.perf_counter() - started_at
-    n_examples = n_updates * config.discriminator_steps * trainer.game.batch_size
+    n_examples = n_updates * options.discriminator_steps * trainer.task.batch_size
     return {
         "update": trainer.update,
         "epoch": trainer.epoch,
-        "learning_rate": learning_rate(config, trainer.update, trainer.n_updates),
-        **({"momentum": momentum(config, trainer.epoch)} if config.optimizer == "sgd" else {}),
+        "learning_rate": learning_rate(options, trainer.update, trainer.n_updates),
+        **({"momentum": momentum(options, trainer.epoch)} if options.kind == "sgd" else {}),
         **{name: _mean(values) for name, values in taken.items()},
-        f"{trainer.game.unit}_per_second": n_examples / seconds,
+        f"{trainer.task.unit}_per_second": n_examples / seconds,
     }
 
 

@@ -1,6 +1,6 @@
 """The losses, one formula a function, on the discriminator's logits.
 
-What the two networks play for is put together of them in `mmcgan.training.adversarial`.
+The terms that the two networks lower are put together of them in `mmcgan.training.terms`.
 With D = sigmoid(logit): log D = -softplus(-logit) and log(1 - D) = -softplus(logit).
 """
 
@@ -43,8 +43,8 @@ def retrieval_loss(
 ) -> Tensor:
     """-log P(tags), every word on its own, a tag: binary cross-entropy over all V words.
 
-    `logits` (B, K, V) are those of each member's mean draw, `tags` (B, V) 0/1; `weights` (V,) say
-    for how many words each column stands. The sum over words is divided by the mean number of
+    `logits` (B, K, V) are those of each generator's mean draw, `tags` (B, V) 0/1; `weights` (V,)
+    say for how many words each column stands. The sum over words is divided by the mean number of
     tags, so that it does not grow with either; `n_tags` is their number in all, where `tags` are
     some rows of a larger batch's.
     """

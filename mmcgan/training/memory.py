@@ -1,4 +1,4 @@
-"""How much memory there is, asked before a training that would be killed for want of it."""
+"""A check of the memory, made before a training that would be killed for want of it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import torch
 from mmcgan.errors import OptionError
 from mmcgan.training.config import TrainConfig
 
-# Of a weight: itself, its gradient, two moments, the running average, and the best so far, of which
-# there are two while a better one takes its place.
+# A weight is held seven times: itself, its gradient, two moments, the running average, and the best
+# so far, twice while a better one takes its place.
 COPIES = 7
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> None:
-    """Raise `OptionError` where the tables of words that a run would learn cannot fit."""
+    """Raise `OptionError` if the tables of words that a run would learn cannot fit into memory."""
     if not config.learns_spaces:
         return
-    needed = 4 * COPIES * config.members * n_words * config.image_units
+    n_tables = config.generator.n_generators
+    needed = 4 * COPIES * n_tables * n_words * config.generator.units
     there_is = total_memory(device)
     if there_is and needed > there_is:
         raise OptionError(
-            f"--preset: {config.preset} learns {config.members} tables of {n_words:,} words, "
+            f"--preset: {config.run.preset} learns {n_tables} tables of {n_words:,} words, "
             f"{needed / 2**30:.1f} GiB while training, and there are {there_is / 2**30:.1f} GiB; "
             "take --preset paper, lower --members or --image-units, or prepare with a higher "
             "--min-photos"
@@ -33,7 +34,7 @@ def require_memory(n_words: int, config: TrainConfig, device: torch.device) -> N
 
 
 def total_memory(device: torch.device) -> int | None:
-    """Return the bytes of memory that a device or a container has; None where nothing says."""
+    """Return the bytes of memory of a GPU, or of this machine or container; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     known = []

@@ -1,7 +1,7 @@
-"""Similar tagged photos of the training set: whose tags an untagged photo may well deserve.
+"""Tags for untagged photos of the training set, from the tagged photos most like them.
 
-Many photos have no tag at all. The tags of a photo's nearest neighbours, weighted as in the vote
-of Li et al. 2009 (TagVote), stand in for them while training.
+Many photos have no tag at all. While training, the tags of a photo's nearest neighbours stand in
+for its own, weighted as in the vote of Li et al. 2009 (TagVote).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.words.index import import_faiss
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.feature_rows import Rows, chunks, some_rows
@@ -20,8 +20,6 @@ from mmcgan.training.prepared.feature_rows import Rows, chunks, some_rows
 N_NEIGHBOURS = 100
 TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)
 MAX_POOL = 50_000  # photos among which neighbours are sought; of more, a random choice
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ class Neighbours:
 
 
 def find_neighbours(features: Rows, n_tagged: int, seed: int) -> Neighbours:
-    """Find the nearest among the first `n_tagged` photos of each of the others, by cosine.
+    """Find for each photo after the first `n_tagged` its nearest among these, by cosine.
 
-    `features` (N, D) are standardised.
+    `features` (N, D) are standardised, the tagged photos first.
     """
     faiss = import_faiss()
     pool = some_rows(n_tagged, MAX_POOL, seed)
@@ -64,5 +62,5 @@ def find_neighbours(features: Rows, n_tagged: int, seed: int) -> Neighbours:
     return Neighbours(*(torch.from_numpy(np.concatenate(found)) for found in (rows, weights)))
 
 
-def _unit(features: Rows, rows: npt.NDArray[np.int64]) -> FloatArray:
+def _unit(features: Rows, rows: IntArray) -> FloatArray:
     return unit_rows(features[torch.from_numpy(rows)].cpu().numpy())

@@ -1,54 +1,22 @@
 """Generators and discriminator: those of arXiv 1411.1784, section 4.2, and the mixture.
 
 Shapes: B batch, N images, S draws an image, D feature size, E word-vector size, Z noise size,
-V words, K members.
+V words, K generators.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mmcgan.training.config import TrainConfig
-
-
-class Dropout(nn.Dropout):
-    """torch's dropout; on a CPU its masks are drawn in less than half the time.
-
-    `bernoulli_` calls the random generator for one number after the other, and compares a uniform
-    double. Drawing these together gives the same mask (but where torch takes MKL's generator).
-    """
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the inputs, while training some of them 0 and the others the larger for it."""
-        if not self.training or not self.p or inputs.device.type != "cpu":
-            return super().forward(inputs)
-        keep = 1 - self.p
-        mask = torch.rand(inputs.shape, dtype=torch.float64) < keep
-        return inputs * mask.to(inputs.dtype).div_(keep)
-
-
-class Maxout(nn.Module):
-    """The largest of several linear maps, unit by unit (Goodfellow et al. 2013, equation 3)."""
-
-    def __init__(self, in_features: int, n_units: int, n_pieces: int):
-        super().__init__()
-        self.linear = nn.Linear(in_features, n_units * n_pieces)
-        self.shape = (n_units, n_pieces)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (…, in_features) to (…, n_units)."""
-        pieces: Tensor = self.linear(inputs).unflatten(-1, self.shape)
-        return pieces.amax(-1)
-
-
-def units(in_features: int, n_units: int, pieces: int = 1) -> nn.Module:
-    """Return a hidden layer (…, in_features) → (…, n_units): maxout, or ReLU of one piece."""
-    if pieces > 1:
-        return Maxout(in_features, n_units, pieces)
-    return nn.Sequential(nn.Linear(in_features, n_units), nn.ReLU())
+from mmcgan.arrays import FloatArray
+from mmcgan.inference.network import Network, NetworkRecord, build_network
+from mmcgan.training.config import GeneratorOptions, TrainConfig
+from mmcgan.training.layers import Dropout, Maxout, units
 
 
 class Generator(nn.Module):
@@ -59,7 +27,7 @@ class Generator(nn.Module):
     and the output is squashed. A `condition_size` of 0 is a generator without a condition.
     """
 
-    n_members = 1
+    n_generators = 1
 
     def __init__(
         self,
@@ -95,23 +63,22 @@ class Generator(nn.Module):
             hidden = torch.cat([hidden, condition_hidden], dim=-1)
         if hasattr(self, "joint"):
             hidden = self.dropout(torch.relu(self.joint(hidden)))
-        vectors: Tensor = self.squash(self.output(hidden))
-        return vectors
+        return self.squash(self.output(hidden))
 
     def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
         """Map noise (1, S, Z), the same for all conditions, and these (N, D) to (N, S, E).
 
-        The same as `forward` on every pair where nothing but the output joins the two, with each
-        layer run once a condition or once a draw. Dropout is off.
+        The same as `forward` on every pair, with each layer below the join run once a condition or
+        once a draw. Dropout is off.
         """
+        join = self.joint if hasattr(self, "joint") else self.output
         noise_hidden = torch.relu(self.noise_layer(noise))
         condition_hidden = torch.relu(self.condition_layer(condition))
         n_noise_units = noise_hidden.shape[-1]
-        noise_weight, condition_weight = (
-            self.output.weight[:, :n_noise_units], self.output.weight[:, n_noise_units:]
-        )  # fmt: skip
-        from_noise = noise_hidden @ noise_weight.T + self.output.bias
-        return from_noise + (condition_hidden @ condition_weight.T).unsqueeze(1)
+        from_noise = noise_hidden @ join.weight[:, :n_noise_units].T + join.bias
+        from_condition = condition_hidden @ join.weight[:, n_noise_units:].T
+        joined = from_noise + from_condition.unsqueeze(1)
+        return self.squash(joined if join is self.output else self.output(torch.relu(joined)))
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
         """Draw Gaussian noise (n_images, n_draws, Z)."""
@@ -122,80 +89,80 @@ class MixtureGenerator(nn.Module):
     """K generators behind one source of noise, each with its share of an image's draws.
 
     After Hoang et al. 2018 (MGAN), where several generators keep the modes apart; here they also
-    make the mean of the draws that of an ensemble. Member k draws
+    make the mean of the draws that of an ensemble. Generator k draws
 
         (location_k(x) + ((z · noise) ∘ softplus(gate_k(x))) · reach) · output_k,
 
     so the image decides how far and in which directions the noise reaches. Noise comes in pairs
-    z, -z: the mean of a member's draws is that of its location alone.
+    z, -z: the mean of a generator's draws is that of its location alone.
 
-    A mixture that learns its words has no outputs: each member draws in the space of its own
-    hidden units, where the word table has a block for it, and E = H. `condense` gives it outputs.
+    A mixture that learns its words has no outputs: each generator draws in the space of its own
+    hidden units, where the word table has a block for it, and E = H. `project_words` gives it
+    outputs.
     """
 
-    spread: Tensor
-
-    def __init__(self, feature_size: int, vector_size: int | None, config: TrainConfig):
+    def __init__(self, feature_size: int, vector_size: int | None, options: GeneratorOptions):
         super().__init__()
-        self.noise_size, self.n_members = config.noise_size, config.members
+        self.noise_size, self.n_generators = options.noise_size, options.n_generators
+        # The names of these modules are those of the stored tensors.
         self.members = nn.ModuleList(
-            Member(feature_size, vector_size, config) for _ in range(config.members)
+            ImageGenerator(feature_size, vector_size, options) for _ in range(options.n_generators)
         )
-        self.noise_layer = nn.Linear(config.noise_size, config.noise_units, bias=False)
-        self.reach = nn.Linear(config.noise_units, config.image_units, bias=False)
-        # How far the noise reaches when tagging; fitted on dev after the training.
-        self.register_buffer("spread", torch.ones(()))
+        self.noise_layer = nn.Linear(options.noise_size, options.noise_units, bias=False)
+        self.reach = nn.Linear(options.noise_units, options.units, bias=False)
+        self.noise_scale = 1.0  # how far the noise reaches; another one is fitted for tagging
 
     def forward(self, noise: Tensor, image_features: Tensor) -> Tensor:
         """Map noise (B, S, Z), or (1, S, Z) for all, and features (B, D) to vectors (B, S, E).
 
-        S is a multiple of K; draws s·K/S … of member s follow each other.
+        S is a multiple of K: the first S/K draws are of the first generator, and so on.
         """
-        n_draws = noise.shape[1] // self.n_members
-        directions = self.noise_layer(noise).unflatten(1, (self.n_members, n_draws))
+        n_draws = noise.shape[1] // self.n_generators
+        directions = self.noise_layer(noise).unflatten(1, (self.n_generators, n_draws))
         draws = []
-        for k, member in enumerate(self.members):
-            assert isinstance(member, Member)
-            location, gate = member(image_features)  # (B, H), (B, U)
+        for k, generator in enumerate(self._generators):
+            location, gate = generator(image_features)  # (B, H), (B, U)
             reach = self.reach(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, H)
-            draws.append(member.output(location.unsqueeze(1) + self.spread * reach))
+            draws.append(generator.output(location.unsqueeze(1) + self.noise_scale * reach))
         return torch.cat(draws, dim=1)
 
     sample = forward
 
+    @property
+    def _generators(self) -> Iterator[ImageGenerator]:
+        return iter(self.members)  # type: ignore[arg-type]
+
     def centres(self, image_features: Tensor) -> Tensor:
-        """Map features (B, D) to the mean (B, K, E) of each member's draws: those without noise."""
-        centres = []
-        for member in self.members:
-            assert isinstance(member, Member)
-            centres.append(member.output(member.locate(image_features)))
+        """Map features (B, D) to the mean (B, K, E) of each generator's draws: without noise."""
+        centres = [
+            generator.output(generator.locate(image_features)) for generator in self._generators
+        ]
         return torch.stack(centres, dim=1)
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
-        """Draw Gaussian noise (n_images, n_draws, Z) in pairs z, -z within each member's draws.
+        """Draw Gaussian noise (n_images, n_draws, Z) in pairs z, -z within a generator's draws.
 
-        Where a member has an odd number of draws, its last one is 0.
+        Where a generator has an odd number of draws, its last one is 0.
         """
-        n_each = n_draws // self.n_members
-        shape = (n_images, self.n_members, n_each // 2, self.noise_size)
+        n_each = n_draws // self.n_generators
+        shape = (n_images, self.n_generators, n_each // 2, self.noise_size)
         half = torch.randn(shape, generator=random)
-        rest = torch.zeros(n_images, self.n_members, n_each % 2, self.noise_size)
+        rest = torch.zeros(n_images, self.n_generators, n_each % 2, self.noise_size)
         return torch.cat([half, -half, rest], dim=2).flatten(1, 2)
 
 
-class Member(nn.Module):
+class ImageGenerator(nn.Module):
     """One generator of the mixture: image features → where its draws lie and how they spread."""
 
-    def __init__(self, feature_size: int, vector_size: int | None, config: TrainConfig):
+    def __init__(self, feature_size: int, vector_size: int | None, options: GeneratorOptions):
         super().__init__()
-        self.input_dropout = Dropout(config.input_dropout)
-        self.trunk = nn.Linear(feature_size, config.image_units)
-        self.dropout = Dropout(config.dropout)
-        self.gate = nn.Linear(config.image_units, config.noise_units)
-        self.output = (
-            nn.Identity() if vector_size is None
-            else nn.Linear(config.image_units, vector_size, bias=False)
-        )  # fmt: skip
+        self.input_dropout = Dropout(options.input_dropout)
+        self.trunk = nn.Linear(feature_size, options.units)
+        self.dropout = Dropout(options.dropout)
+        self.gate = nn.Linear(options.units, options.noise_units)
+        self.output: nn.Module = nn.Identity()
+        if vector_size is not None:
+            self.output = nn.Linear(options.units, vector_size, bias=False)
 
     def forward(self, image_features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the location (B, H), before the output, and the gate (B, U) of images (B, D)."""
@@ -205,14 +172,13 @@ class Member(nn.Module):
 
     def locate(self, image_features: Tensor) -> Tensor:
         """Return the location (B, H), before the output, of images (B, D)."""
-        location: Tensor = self.dropout(torch.relu(self.trunk(self.input_dropout(image_features))))
-        return location
+        return self.dropout(torch.relu(self.trunk(self.input_dropout(image_features))))
 
 
 class WordTable(nn.Module):
     """The words as the generator aims at them: K vectors (K, V, E) and a bias (V,) a word.
 
-    Each member of a mixture that learns its words has vectors of its own; else K is 1. In the
+    Each generator of a mixture that learns its words has vectors of its own; else K is 1. In the
     preset `paper` they are as they were given, and the bias is 0.
     """
 
@@ -225,18 +191,18 @@ class WordTable(nn.Module):
     ) -> Tensor:
         """Return the logits (B, S, V) of all words, or of those in `columns`, for (B, S, E).
 
-        The first S/K vectors are of member 1, and so on. With `frozen` no gradient reaches the
-        table.
+        The first S/K vectors are of the first generator, and so on. With `frozen` no gradient
+        reaches the table.
         """
-        table: Tensor = self.vectors.detach() if frozen else self.vectors
-        bias: Tensor = self.bias.detach() if frozen else self.bias
+        parts: tuple[Tensor, ...] = (self.vectors, self.bias)
+        table, bias = (part.detach() for part in parts) if frozen else parts
         if columns is not None and len(columns) < len(bias):
             table, bias = table[:, columns], bias[columns]
         n_images, n_draws, size = vectors.shape
-        n_members, n_words = table.shape[:2]
-        by_member = vectors.view(n_images, n_members, -1, size).transpose(0, 1)
-        logits = by_member.reshape(n_members, -1, size) @ table.mT
-        by_image = logits.view(n_members, n_images, -1, n_words).transpose(0, 1)
+        n_generators, n_words = table.shape[:2]
+        by_member = vectors.view(n_images, n_generators, -1, size).transpose(0, 1)
+        logits = by_member.reshape(n_generators, -1, size) @ table.mT
+        by_image = logits.view(n_generators, n_images, -1, n_words).transpose(0, 1)
         return by_image.reshape(n_images, n_draws, n_words) + bias
 
 
@@ -271,74 +237,132 @@ class Discriminator(nn.Module):
 
     def embed_condition(self, condition: Tensor) -> Tensor:
         """Map conditions (B, D) to the hidden layer that real and fake examples share."""
-        hidden: Tensor = self.condition_layer(condition)
-        return hidden
+        return self.condition_layer(condition)
 
-    def judge(self, examples: Tensor, condition_hidden: Tensor | None) -> Tensor:
+    def discriminate(self, examples: Tensor, condition_hidden: Tensor | None) -> Tensor:
         """Return the logits (B, S) of examples (B, S, E) beside embedded conditions (B, H)."""
         hidden = self.dropout(self.example_layer(examples))
         if condition_hidden is not None:
             condition_hidden = self.dropout(condition_hidden).unsqueeze(1)
             condition_hidden = condition_hidden.expand(-1, examples.shape[1], -1)
             hidden = torch.cat([hidden, condition_hidden], dim=-1)
-        logits: Tensor = self.output(self.dropout(self.maxout(hidden)))
-        return logits.squeeze(-1)
+        return self.output(self.dropout(self.maxout(hidden))).squeeze(-1)
 
     def forward(self, examples: Tensor, condition: Tensor) -> Tensor:
         """Return the logits (B, S) of examples (B, S, E) beside their conditions (B, D)."""
-        return self.judge(examples, self.embed_condition(condition))
+        return self.discriminate(examples, self.embed_condition(condition))
+
+
+class Networks(NamedTuple):
+    """The networks of a training: the generator, the words it aims at, and the discriminator."""
+
+    generator: Generator | MixtureGenerator
+    words: WordTable
+    discriminator: Discriminator
+
+    def to(self, device: torch.device) -> Networks:
+        """Return the same networks on `device`."""
+        return Networks(
+            self.generator.to(device), self.words.to(device), self.discriminator.to(device)
+        )
 
 
 def build_generator(
-    feature_size: int, vector_size: int, config: TrainConfig
+    feature_size: int, vector_size: int | None, options: GeneratorOptions
 ) -> Generator | MixtureGenerator:
-    """Build the generator that `config` names, as it tags: into vectors of `vector_size`."""
-    if config.generator == "mixture":
-        return MixtureGenerator(feature_size, vector_size, config)
+    """Build the generator that the settings name, into vectors of `vector_size`.
+
+    Without that, a mixture draws in the spaces of its own units, as it does where it learns words.
+    """
+    if options.kind == "mixture" or vector_size is None:
+        return MixtureGenerator(feature_size, vector_size, options)
     return Generator(
-        config.noise_size, feature_size, vector_size, noise_units=config.noise_units,
-        condition_units=config.image_units, dropout=config.dropout,
-    )  # fmt: skip
+        options.noise_size,
+        feature_size,
+        vector_size,
+        noise_units=options.noise_units,
+        condition_units=options.units,
+        dropout=options.dropout,
+    )
+
+
+def as_network(
+    generator: Generator | MixtureGenerator, outputs: Mapping[str, FloatArray]
+) -> Network:
+    """Return a generator as it answers, with `outputs` in the place of, or beside, its weights."""
+    weights = {name: t.detach().cpu().numpy() for name, t in generator.state_dict().items()}
+    weights |= outputs
+    noise_units, noise_size = weights["noise_layer.weight"].shape
+    is_mixture = isinstance(generator, MixtureGenerator)
+    first = weights["members.0.trunk.weight" if is_mixture else "condition_layer.weight"]
+    record = NetworkRecord(
+        kind="mixture" if is_mixture else "linear",
+        generators=generator.n_generators,
+        feature_size=first.shape[1],
+        vector_size=len(weights["members.0.output.weight" if is_mixture else "output.weight"]),
+        noise_size=noise_size,
+        noise_units=noise_units,
+        image_units=first.shape[0],
+    )
+    return build_network(record, weights)
+
+
+def as_generator(network: Network) -> Generator | MixtureGenerator:
+    """Return a network as a torch module, in evaluation mode."""
+    record = network.record
+    options = GeneratorOptions(
+        record.kind, record.generators, record.noise_size, record.noise_units, record.image_units
+    )
+    with torch.random.fork_rng():
+        generator = build_generator(record.feature_size, record.vector_size, options)
+    weights = {name: network.weights[name] for name in network.shapes(record)}
+    generator.load_state_dict({n: torch.from_numpy(a).float() for n, a in weights.items()})
+    if isinstance(generator, MixtureGenerator):
+        generator.noise_scale = record.noise_scale
+    return generator.eval()
 
 
 def build_networks(
     feature_size: int,
     word_vectors: Tensor,
     frequency: Tensor,
-    judged_size: int,
+    example_size: int,
     config: TrainConfig,
-) -> tuple[Generator | MixtureGenerator, WordTable, Discriminator]:
+) -> Networks:
     """Build generator, word table and discriminator; the first weights come from the seed.
 
     Sizes come from the data: `word_vectors` (V, E) start the table, unless a mixture learns it
-    from nothing, `frequency` (V,) its bias; `judged_size` is that of the vectors that the
+    from nothing, `frequency` (V,) its bias; `example_size` is that of the vectors that the
     discriminator sees.
     """
+    options = config.discriminator
     with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        generator = (
-            MixtureGenerator(feature_size, None, config) if config.learns_spaces
-            else build_generator(feature_size, word_vectors.shape[1], config)
-        )  # fmt: skip
+        torch.manual_seed(config.run.seed)
+        vector_size = None if config.learns_spaces else word_vectors.shape[1]
+        generator = build_generator(feature_size, vector_size, config.generator)
         discriminator = Discriminator(
-            judged_size, feature_size, example_units=config.d_word_units,
-            condition_units=config.d_image_units, joint_units=config.maxout_units,
-            joint_pieces=config.maxout_pieces, dropout=config.d_dropout,
-        )  # fmt: skip
-        initialize(generator, config.generator_init)
-        initialize(discriminator, config.discriminator_init)
+            example_size,
+            feature_size,
+            example_units=options.word_units,
+            condition_units=options.image_units,
+            joint_units=options.maxout_units,
+            joint_pieces=options.maxout_pieces,
+            dropout=options.dropout,
+        )
+        initialize(generator, config.generator.init)
+        initialize(discriminator, options.init)
         words = _build_words(word_vectors, frequency, config)
-    return generator, words, discriminator
+    return Networks(generator, words, discriminator)
 
 
 def _build_words(word_vectors: Tensor, frequency: Tensor, config: TrainConfig) -> WordTable:
-    given = word_vectors.unsqueeze(0)
-    if not config.retrieval:
+    given, options = word_vectors.unsqueeze(0), config.generator
+    if not config.learns_words:
         return WordTable(given, torch.zeros(len(word_vectors))).requires_grad_(False)
     if not config.learns_spaces:
         return WordTable(given, torch.logit(frequency))
-    learnt = torch.empty(config.members, len(word_vectors), config.image_units)
-    limit = 1 / math.sqrt(config.image_units)  # as torch's own for a linear layer
+    learnt = torch.empty(options.n_generators, len(word_vectors), options.units)
+    limit = 1 / math.sqrt(options.units)  # as torch's own for a linear layer
     return WordTable(learnt.uniform_(-limit, limit), torch.logit(frequency))
 
 

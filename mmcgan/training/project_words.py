@@ -7,10 +7,12 @@ logits over photos. By the theorem of Eckart & Young 1936 no other E directions 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from mmcgan.training.config import TrainConfig
+from mmcgan.arrays import FloatArray
 from mmcgan.training.networks import MixtureGenerator, WordTable
 from mmcgan.training.prepared.feature_rows import Rows
 
@@ -20,14 +22,26 @@ BATCH = 256  # photos whose logits a member gives at once
 ITERATIONS, OVERSAMPLING = 4, 32  # of the subspace iteration (Halko et al. 2011, algorithm 4.4)
 
 
-def condense(
+@dataclass(frozen=True)
+class Projected:
+    """One word table for all generators: `table` (V, E), `bias` (V,), and their `outputs` by name.
+
+    An output (E, H) takes a generator's hidden units into the space of the table.
+    """
+
+    outputs: dict[str, FloatArray]
+    table: FloatArray
+    bias: FloatArray
+
+
+def project_words(
     generator: MixtureGenerator,
     words: WordTable,
     features: Rows,
     n_seen: int,
-    config: TrainConfig,
-) -> tuple[MixtureGenerator, WordTable]:
-    """Return the same mixture with outputs into one space, and its one word table.
+    vector_size: int,
+) -> Projected:
+    """Return what takes all generators of a mixture into one space of `vector_size`, or less.
 
     `features` (N, D) are standardised, the first `n_seen` of them say which directions matter;
     `generator` is in evaluation mode. Logits of the mean of the draws stay as they are, but for
@@ -39,16 +53,14 @@ def condense(
         photos = features[: n_seen : -(-n_seen // n_photos)]
         logits = mean_logits(generator, words, photos)
         mean = logits.mean(dim=0)
-        directions = _principal_directions(logits - mean, config.vector_size)  # (V, E)
-        condensed = MixtureGenerator(features.shape[1], directions.shape[1], config)
+        directions = _principal_directions(logits - mean, vector_size)  # (V, E)
         outputs = {
-            f"members.{k}.output.weight": directions.T @ words.vectors[k]  # (E, H)
-            for k in range(generator.n_members)
+            f"members.{k}.output.weight": (directions.T @ table).cpu().numpy()  # (E, H)
+            for k, table in enumerate(words.vectors)
         }
-        condensed.load_state_dict(generator.state_dict() | outputs)
         # What the mean has outside of the directions is the same for every photo: a bias.
         bias = mean - directions @ (directions.T @ (mean - words.bias))
-    return condensed.to(photos.device).eval(), WordTable(directions.unsqueeze(0), bias)
+    return Projected(outputs, directions.cpu().numpy(), bias.cpu().numpy())
 
 
 def mean_logits(generator: MixtureGenerator, words: WordTable, features: Tensor) -> Tensor:

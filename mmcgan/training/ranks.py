@@ -1,13 +1,9 @@
 """Several processes at work on one job, started by torchrun and joined by torch's own engine.
 
 Every rank holds both networks and is told the whole mini-batch: which examples, which noise. Row
-i of it is the work of rank i mod W, which generates and judges it; what a rank adds to a loss or
-to a gradient is its part of the whole's, so that the sum over all ranks is what one process has.
-Only masks of dropout, and the points between of the Wasserstein penalty, are a rank's own.
-
-DistributedDataParallel does not fit: the generator's gradient is put together at the draws, after
-their norms over the whole mini-batch are known, the words have theirs from another backward pass,
-and the penalties differentiate D twice. So gradients are summed when they are complete.
+i of it is the work of rank i mod W; what a rank adds to a loss or to a gradient is its part of the
+whole's, so that the sum over all ranks is what one process has. Only masks of dropout, and the
+points between of the Wasserstein penalty, are a rank's own.
 """
 
 from __future__ import annotations
@@ -28,6 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from mmcgan.errors import MmcganError, OptionError, RankError
+from mmcgan.training.terms.term import Means
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
@@ -56,17 +53,17 @@ class Ranks:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def own(self, rows: Tensor, after: int = 0) -> Tensor:
-        """Return this rank's of the rows (B, …) of a mini-batch, which come `after` so many."""
-        return rows[(self.rank - after) % self.size :: self.size]
+    def own(self, rows: Tensor) -> Tensor:
+        """Return this rank's of the rows (B, …) of a mini-batch."""
+        return rows[self.rank :: self.size]
 
     def require(self, n_examples: int) -> None:
-        """Raise `OptionError` if some rank has none of the examples judged in a mini-batch."""
+        """Raise `OptionError` if some rank has none of the examples that D looks at."""
         if n_examples < self.size:
             raise OptionError(
                 f"--nproc-per-node: {self.size} processes cannot share the {n_examples} examples "
-                f"of a mini-batch that are judged; start at most {n_examples}, or raise "
-                "--batch-size or --judged-examples"
+                f"of a mini-batch that the discriminator looks at; start at most {n_examples}, or "
+                "raise --batch-size or --judged-examples"
             )
 
     def seed(self, seed: int) -> None:
@@ -75,6 +72,16 @@ class Ranks:
         torch.manual_seed(own)
         if self.size > 1:
             self.random.manual_seed(seed)
+
+    def weigh(self, means: Means) -> dict[str, Tensor]:
+        """Return each mean times this rank's share of its examples.
+
+        The sum over all ranks is then the mean over the examples of all.
+        """
+        if self.size == 1:
+            return {name: mean.value for name, mean in means.items()}
+        n_of_all = self.total({name: torch.tensor(mean.n) for name, mean in means.items()})
+        return {name: mean.value * (mean.n / float(n_of_all[name])) for name, mean in means.items()}
 
     def total(self, measures: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the sums over all ranks of scalars by name, without what they were made from."""

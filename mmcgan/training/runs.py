@@ -11,34 +11,20 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmcgan.errors import RunError
+from mmcgan.errors import OptionError, RunError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
+from mmcgan.inference.model_dir import RUNS, ModelDir
+from mmcgan.options import Config, flag, flattened
 
-if TYPE_CHECKING:  # torch takes long to import, and whoever tags may do without
-    from torch import Tensor
-
-RUNS = Path("runs")
-PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the model that ships with mmcgan
+CONFIG_VERSION = 2  # settings are in groups; in version 1, which has no number, they were flat
 
 
-class RunDir:
+class RunDir(ModelDir):
     """One run folder."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    @property
-    def weights_path(self) -> Path:
-        """The file that makes a run finished."""
-        return self.path / "model.safetensors"
-
-    @property
-    def model_path(self) -> Path:
-        """The description of the model."""
-        return self.path / "model.json"
 
     @property
     def log_path(self) -> Path:
@@ -52,11 +38,6 @@ class RunDir:
     @property
     def _checkpoint_path(self) -> Path:
         return self.path / "checkpoint.pt"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run holds a whole model."""
-        return self.weights_path.is_file()
 
     @property
     def is_started(self) -> bool:
@@ -73,6 +54,13 @@ class RunDir:
         if not isinstance(config, dict):
             raise RunError(f"{self._config_path} does not hold the settings of a run")
         return config
+
+    def read_settings(self) -> dict[str, Any]:
+        """Return the frozen settings by option, however they are grouped. Raises `RunError`."""
+        settings = self.read_config().get("settings", {})
+        if not isinstance(settings, dict):
+            raise RunError(f"{self._config_path} does not hold the settings of a run")
+        return flattened(settings)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to the log."""
@@ -121,15 +109,6 @@ class RunDir:
             ) from None
         return state
 
-    def write_weights(self, tensors: dict[str, Tensor]) -> None:
-        """Write the model's weights, which makes the run finished."""
-        # Through memory, so that a full disk is an OSError like anywhere else.
-        from safetensors.torch import save
-
-        data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-        with atomic_path(self.weights_path) as partial:
-            partial.write_bytes(data)
-
     def finish(self) -> None:
         """Remove what only an unfinished run needs."""
         self._checkpoint_path.unlink(missing_ok=True)
@@ -144,45 +123,28 @@ class FollowedRun(RunDir):
     write_config = log = cut_log = save_checkpoint = write_weights = finish = _leave
 
 
-def newest_finished_run(parent: Path = RUNS) -> Path:
-    """Return the finished run folder under `parent` whose model is the newest.
+def frozen_config(config: Config, left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return settings as a run freezes them, without the options `left_out`."""
+    settings = {
+        group: {name: value for name, value in options.items() if name not in left_out}
+        for group, options in config.to_json().items()
+    }
+    return {"format_version": CONFIG_VERSION, "settings": settings}
 
-    Raises `RunError` if there is none.
+
+def require_same(
+    run: RunDir, frozen: Mapping[str, Any], wanted: Mapping[str, Any], remedy: str = ""
+) -> None:
+    """Raise `OptionError` for the first option of `wanted` that the run was started without.
+
+    `frozen` and `wanted` are plain JSON values by option.
     """
-    newest = _newest_finished(parent)
-    if newest is None:
-        raise RunError(
-            f"no finished run under {parent}/; train one with python -m mmcgan.train, or name "
-            "one with --run"
-        )
-    return newest
-
-
-def describe_model(run: Path) -> str:
-    """Say in a few words which model is taken."""
-    return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"
-
-
-def model_name(run: Path) -> str:
-    """Return what keywords written by a model say of it: the name of its run."""
-    return "mmcgan" if run == PRETRAINED else run.resolve().name
-
-
-def default_model(parent: Path = RUNS) -> Path:
-    """Return the newest finished run folder under `parent`, without one the packaged model.
-
-    Raises `RunError` if that is missing too.
-    """
-    newest = _newest_finished(parent)
-    if newest is not None:
-        return newest
-    if not RunDir(PRETRAINED).is_finished:
-        raise RunError(
-            f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
-            f"(no {RunDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
-            "name one with --run, or install mmcgan with its model"
-        )
-    return PRETRAINED
+    for name, value in wanted.items():
+        if frozen.get(name) != value:
+            raise OptionError(
+                f"{flag(name)}: {run.path} was started with {frozen.get(name)!r}, this call says "
+                f"{value!r}{remedy and '; '}{remedy}"
+            )
 
 
 def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
@@ -194,13 +156,6 @@ def newest_unfinished_run(parent: Path = RUNS) -> Path | None:
 def next_run(parent: Path = RUNS) -> Path:
     """Return the path of the next numbered run folder: 0001, 0002, …"""
     return parent / f"{max((int(p.name) for p in _numbered(parent)), default=0) + 1:04d}"
-
-
-def _newest_finished(parent: Path) -> Path | None:
-    found = [p for p in parent.glob("*/") if RunDir(p).is_finished]
-    return max(
-        found, key=lambda p: (RunDir(p).weights_path.stat().st_mtime_ns, p.name), default=None
-    )
 
 
 def _numbered(parent: Path) -> list[Path]:

@@ -1,12 +1,12 @@
-"""Words that say the same of a photo: plural and singular, spellings, languages, a path's leaf.
+"""Synonyms among the words: plural and singular, spellings, languages, a path and its leaf.
 
-Which words may be doubles is asked of their spelling and of a list of ours (`doubles.txt`); whether
-they are is asked of the library: the photos of both must look alike, and the words beside them must
-be the same. Neither alone is enough. On MIRFLICKR sand and beach are as near to each other as sea
-and ocean in every measure of vectors and co-occurrence, and a glass is near to no glasses.
+Two words are candidates if they are spelled alike or stand together in `synonyms.txt`. The library
+then decides: the photos of both must look alike, and the same words must stand beside them. Neither
+test alone is enough. On MIRFLICKR sand and beach are as near to each other as sea and ocean in
+every measure of vectors and co-occurrence, and glass is near to no glasses.
 
-Word vectors are those of positive pointwise mutual information of the tags of a photo, which
-skip-gram factorises (Levy and Goldberg 2014); how photos look is the mean of their features.
+The words beside a word are measured by positive pointwise mutual information, which skip-gram
+factorises (Levy and Goldberg 2014); the looks of its photos by the mean of their features.
 """
 
 from __future__ import annotations
@@ -20,40 +20,38 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from mmcgan.arrays import DoubleArray, IntArray
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 from mmcgan.training.prepared.feature_rows import Rows, chunks
 
 LIST = Path(__file__).parent / "synonyms.txt"
 ALIKE = 0.5  # cosine of the mean features of the photos of both words
-SAME_COMPANY = 0.15  # cosine of their vectors of mutual information
-SAME_LEAF = 0.8  # of the photos with a path's leaf, those that have the path
+SAME_NEIGHBOURS = 0.15  # cosine of their vectors of mutual information
+SAME_LEAF = 0.8  # share of the photos with a path's leaf that carry the path too
 
 _NOT_LETTERS = re.compile(r"[\W_]+")
-Pairs = set[tuple[int, int]]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+_PLURALS = {"ies": "y", "ches": "ch", "shes": "sh", "xes": "x", "sses": "ss", "ss": "ss", "s": ""}
 
 
-def find_doubles(
+def find_synonyms(
     vocabulary: Vocabulary, tags: sparse.csr_array, image_features: Rows
 ) -> dict[str, str]:
-    """Return the doubles among V words: each with the word that takes its place, the most used.
+    """Return the synonyms among V words: each with the word that takes its place, the most used.
 
     `tags` (M, V) are 0/1, `image_features` (M or more, D) the standardised features of the photos.
     """
     words = vocabulary.words
-    alike = np.array(sorted(_may_be_doubles(words)), np.int64).reshape(-1, 2)
-    alike = alike[_cosines(partial(_companies, tags), alike) >= SAME_COMPANY]
-    alike = alike[_cosines(partial(_looks, tags, image_features), alike) >= ALIKE]
-    agree = [*_leaves(words, tags), *((int(a), int(b)) for a, b in alike)]
+    pairs = np.array(sorted(_may_be_synonyms(words)), np.int64).reshape(-1, 2)
+    pairs = pairs[_cosines(partial(_neighbours, tags), pairs) >= SAME_NEIGHBOURS]
+    pairs = pairs[_cosines(partial(_looks, tags, image_features), pairs) >= ALIKE]
+    agree = [*_leaves(words, tags), *((int(a), int(b)) for a, b in pairs)]
     return {words[row]: words[by] for row, by in sorted(_most_used(agree, vocabulary).items())}
 
 
-def _cosines(vectors_of: Callable[[IntArray], sparse.csr_array], pairs: IntArray) -> FloatArray:
-    """Return the cosines (P,) of words in `pairs` (P, 2), whose vectors are unit rows."""
+def _cosines(vectors_of: Callable[[IntArray], sparse.csr_array], pairs: IntArray) -> DoubleArray:
+    """Return the cosines (P,) of the words in `pairs` (P, 2); `vectors_of` gives unit rows."""
     rows, places = np.unique(pairs, return_inverse=True)
     vectors = vectors_of(rows)
     left, right = places.reshape(-1, 2).T
@@ -64,19 +62,18 @@ def _cosines(vectors_of: Callable[[IntArray], sparse.csr_array], pairs: IntArray
     return np.concatenate([np.zeros(0), *cosines])
 
 
-def _may_be_doubles(words: Iterable[str]) -> Pairs:
-    """Return the pairs of rows, the lower first, that are spelled alike or are on the list."""
-    keys: defaultdict[str, list[int]] = defaultdict(list)
+def _may_be_synonyms(words: Iterable[str]) -> set[tuple[int, int]]:
+    """Return the pairs of rows, the lower first, that are spelled alike or listed together."""
+    groups: defaultdict[str | int, list[int]] = defaultdict(list)  # by spelling or line
     for row, word in enumerate(words):
-        for key in {f"spelled {_singular(spelled)}" for spelled in _spellings(word)} | {
-            f"listed {group}" for group in _listed().get(word, ())
-        }:
-            keys[key].append(row)
-    return {pair for rows in keys.values() for pair in combinations(rows, 2)}
+        spellings = {_singular(spelled) for spelled in _spellings(word)}
+        for group in [*spellings, *_listed().get(word, ())]:
+            groups[group].append(row)
+    return {pair for rows in groups.values() for pair in combinations(rows, 2)}
 
 
 def _spellings(word: str) -> Iterator[str]:
-    """Yield a word as it is, and without accents and what stands between its letters."""
+    """Yield a word as it is, and without accents, spaces and punctuation; a path only as it is."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
     yield word
     if "|" not in word:
@@ -84,19 +81,18 @@ def _spellings(word: str) -> Iterator[str]:
 
 
 def _singular(word: str) -> str:
-    """Return a word without the plural's ending, of those that only add letters."""
+    """Return a word without its English plural ending, if it has one of the regular kind."""
     if len(word) < 4 or not word.isalpha():
         return word
-    for ending, instead in (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"),
-                            ("sses", "ss"), ("ss", "ss"), ("s", "")):  # fmt: skip
+    for ending, singular in _PLURALS.items():
         if word.endswith(ending):
-            return word.removesuffix(ending) + instead
+            return word.removesuffix(ending) + singular
     return word
 
 
 @cache
 def _listed() -> dict[str, list[int]]:
-    """Return the lines of the list that each word is in."""
+    """Return for each word of `synonyms.txt` the lines that it stands in."""
     lines = LIST.read_text(encoding="utf-8").splitlines()
     found: defaultdict[str, list[int]] = defaultdict(list)
     for number, line in enumerate(lines):
@@ -106,7 +102,7 @@ def _listed() -> dict[str, list[int]]:
 
 
 def _looks(tags: sparse.csr_array, image_features: Rows, rows: IntArray) -> sparse.csr_array:
-    """Return what the photos of each of W words `rows` look like: unit rows (W, D)."""
+    """Return the mean features of the photos of each of the W words `rows`: unit rows (W, D)."""
     n_photos, size = tags.shape[0], image_features.shape[1]
     own = sparse.csr_array(tags[:, rows])
     sums = np.zeros((len(rows), size))
@@ -116,8 +112,8 @@ def _looks(tags: sparse.csr_array, image_features: Rows, rows: IntArray) -> spar
     return sparse.csr_array(unit_rows(sums))
 
 
-def _companies(tags: sparse.csr_array, rows: IntArray) -> sparse.csr_array:
-    """Return the words beside the W words `rows`: positive mutual information, unit rows (W, V)."""
+def _neighbours(tags: sparse.csr_array, rows: IntArray) -> sparse.csr_array:
+    """Return the words beside each of the W words `rows`: mutual information, unit rows (W, V)."""
     together = sparse.coo_array(tags[:, rows].T @ tags)
     row, column = together.row, together.col
     n_photos = np.asarray(tags.sum(axis=0), np.float64)
@@ -130,30 +126,34 @@ def _companies(tags: sparse.csr_array, rows: IntArray) -> sparse.csr_array:
 
 
 def _leaves(words: tuple[str, ...], tags: sparse.csr_array) -> list[tuple[int, int]]:
-    """Return the pairs of a path and its leaf, where the leaf has hardly another meaning."""
+    """Return the pairs of a path and its leaf, unless the leaf often stands without the path.
+
+    "fruit|orange" and "orange" are a pair where nearly all photos of an orange carry the path; with
+    oranges of another kind in the library they are not.
+    """
     row_of = {word: row for row, word in enumerate(words)}
-    pairs = [
-        (path, row_of[leaf])
-        for path, word in enumerate(words)
-        if "|" in word and (leaf := word.rpartition("|")[2]) in row_of
-    ]
     columns = sparse.csc_array(tags)
 
-    def photos(row: int) -> npt.NDArray[np.integer]:
-        return columns.indices[columns.indptr[row] : columns.indptr[row + 1]]
+    def have_one_meaning(path: int, leaf: int) -> bool:
+        of_path, of_leaf = (
+            columns.indices[columns.indptr[row] : columns.indptr[row + 1]] for row in (path, leaf)
+        )
+        return len(np.intersect1d(of_path, of_leaf)) >= SAME_LEAF * len(of_leaf) > 0
 
     return [
-        (path, leaf)
-        for path, leaf in pairs
-        if len(np.intersect1d(photos(path), photos(leaf))) >= SAME_LEAF * len(photos(leaf)) > 0
+        (path, row_of[leaf])
+        for path, word in enumerate(words)
+        if "|" in word
+        and (leaf := word.rpartition("|")[2]) in row_of
+        and have_one_meaning(path, row_of[leaf])
     ]
 
 
 def _most_used(pairs: list[tuple[int, int]], vocabulary: Vocabulary) -> dict[int, int]:
-    """Return the rows that another takes the place of: the most used of those it is a double of.
+    """Return the rows that are replaced, each with the row of its most used synonym.
 
-    Of equally used words it is the shorter, then the first. What has a double in its place takes
-    no other's, so that no chain of doubles leads from a word to one that is none of it.
+    Of equally used words the shorter one is taken, then the first. A word that is replaced itself
+    replaces no other: a chain of synonyms could end at a word that is not a synonym of its first.
     """
     partners: defaultdict[int, list[int]] = defaultdict(list)
     for a, b in pairs:

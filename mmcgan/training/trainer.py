@@ -9,7 +9,8 @@ and no state of a random generator is stored.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,50 +18,109 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mmcgan.errors import TrainingError
-from mmcgan.training.adversarial import ADVERSARIAL, Game, Losses
-from mmcgan.training.learning import LearningConfig
+from mmcgan.training.learning import LearningConfig, OptimiserOptions
 from mmcgan.training.ranks import ALONE, Ranks
 from mmcgan.training.schedules import momentum, rate_factor
+from mmcgan.training.terms.adversarial import ADVERSARIAL, AdversarialTerm, Losses
+from mmcgan.training.terms.term import Mean, Means, Term
 
 # What fits half an hour on two cores for MIRFLICKR's pairs, and still trains on a few photos.
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 
 
-class Trainer:
-    """The networks of a game and their optimisers; `update` counts generator updates."""
+class WholeBatch(Protocol):
+    """Which examples a mini-batch has, before it is divided among processes.
 
-    def __init__(self, game: Game, config: LearningConfig, ranks: Ranks = ALONE):
-        self.game, self.config, self.ranks = game, config, ranks
-        self.learners = game.learners.train()
-        self.discriminator = game.discriminator.train()
-        self.optimizer_g = _build_optimizer(self.learners, config.learning_rate, config)
-        d_rate = config.learning_rate if config.d_learning_rate is None else config.d_learning_rate
-        self.optimizer_d = _build_optimizer(self.discriminator, d_rate, config)
-        self.average = _build_average(self.learners, config.average)
+    The discriminator looks at the first `n_discriminated`.
+    """
+
+    n_discriminated: int
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def part(self, first: int, step: int) -> Any:
+        """Return the examples `first`, `first` + `step`, … with all that is needed of them."""
+
+
+class TrainingTask(Protocol):
+    """What is trained: two networks, the examples they learn from, and the terms they lower.
+
+    `learners` are the generator and what learns with it; `terms` what the generator lowers, the
+    `adversarial` one of them what the discriminator gives. `n_generators` share the draws of an
+    example, those of each beside each other. `n_examples` make an epoch, `batch_size` of them a
+    mini-batch, and the discriminator looks at `n_discriminated` of these; `unit` is what they are
+    called, in the plural, `device` where they are.
+    """
+
+    learners: nn.ModuleDict
+    discriminator: nn.Module
+    adversarial: AdversarialTerm
+    terms: Sequence[Term]
+    n_generators: int
+    n_examples: int
+    batch_size: int
+    n_discriminated: int
+    unit: str
+    device: torch.device
+
+    def batch(self, chosen: Tensor, random: torch.Generator) -> Any:
+        """Return the `WholeBatch` of examples `chosen` (B,), and what `random` puts beside them."""
+
+    def noise(self, n: int, random: torch.Generator) -> Tensor:
+        """Draw the noise (n, S, Z) of as many examples."""
+
+    def draw(self, batch: Any, noise: Tensor) -> Tensor:
+        """Generate vectors (n, S, E) for the first n examples of a mini-batch."""
+
+
+class Trainer:
+    """The networks of a task and their optimisers; `update` counts generator updates.
+
+    Where several processes train together (`mmcgan.training.ranks`), each takes its part of every
+    mini-batch. Losses and gradients of the parts are weighed so that they add up to the whole's.
+    DistributedDataParallel does not fit: the generator's gradient is put together at the draws,
+    after their norms over the whole mini-batch are known, the words have theirs from another
+    backward pass, and the penalties differentiate D twice. So gradients are summed when they are
+    complete.
+    """
+
+    def __init__(self, task: TrainingTask, config: LearningConfig, ranks: Ranks = ALONE):
+        """Raise `OptionError` where a mini-batch has too few examples for the ranks."""
+        ranks.require(task.n_discriminated)
+        self.task, self.config, self.ranks = task, config, ranks
+        self.optimiser = optimiser = config.optimiser
+        self.learners = task.learners.train()
+        self.discriminator = task.discriminator.train()
+        self.optimizer_g = _build_optimizer(self.learners, optimiser.learning_rate, optimiser)
+        d_rate = optimiser.d_learning_rate
+        d_rate = optimiser.learning_rate if d_rate is None else d_rate
+        self.optimizer_d = _build_optimizer(self.discriminator, d_rate, optimiser)
+        self.average = _build_average(self.learners, optimiser.average)
         self.update = 0
         self._order: tuple[int, Tensor] | None = None
 
     @property
     def batches_per_epoch(self) -> int:
         """Whole mini-batches in an epoch; what is left over is dropped, at random."""
-        return max(self.game.n_examples // self.game.batch_size, 1)
+        return max(self.task.n_examples // self.task.batch_size, 1)
 
     @property
     def updates_per_epoch(self) -> float:
         """Generator updates in an epoch."""
-        return self.batches_per_epoch / self.config.discriminator_steps
+        return self.batches_per_epoch / self.optimiser.discriminator_steps
 
     @property
     def n_updates(self) -> int:
         """Generator updates of the whole training."""
-        if self.config.epochs is not None:
-            return max(int(self.config.epochs * self.updates_per_epoch), 1)
+        if self.config.run.epochs is not None:
+            return max(int(self.config.run.epochs * self.updates_per_epoch), 1)
         return max(int(DEFAULT_EPOCHS * self.updates_per_epoch), MIN_UPDATES)
 
     @property
     def evaluation_interval(self) -> int:
         """Updates between two evaluations."""
-        return self.config.evaluate_every or max(round(self.updates_per_epoch), MIN_INTERVAL)
+        return self.config.run.evaluate_every or max(round(self.updates_per_epoch), MIN_INTERVAL)
 
     @property
     def epoch(self) -> float:
@@ -76,21 +136,25 @@ class Trainer:
 
     def step(self) -> Losses:
         """Take one update: k discriminator steps, then one generator step. Returns its measures."""
-        self.ranks.seed(_mixed_seed(self.config.seed, self.update))
+        self.ranks.seed(_mixed_seed(self.config.run.seed, self.update))
         self._set_schedules()
-        for i in range(self.config.discriminator_steps):
-            batch = self._batch(self.update * self.config.discriminator_steps + i)
-            measures = self._discriminator_step(batch)
-        measures |= self._generator_step(batch)
+        for i in range(self.optimiser.discriminator_steps):
+            whole = self._batch(self.update * self.optimiser.discriminator_steps + i)
+            batch = whole.part(self.ranks.rank, self.ranks.size)
+            measures = self._discriminator_step(batch, self._noise(whole.n_discriminated))
+        measures |= self._generator_step(batch, self._noise(len(whole)))
         if self.average:
             self.average.update_parameters(self.learners)
         self.update += 1
         return measures
 
-    def _discriminator_step(self, batch: Any) -> Losses:
+    def _discriminator_step(self, batch: Any, noise: Tensor) -> Losses:
         """Raise V(D, G) by one step of D."""
         with self._mixed_precision():
-            losses, right = self.game.discriminator_losses(batch)
+            with torch.no_grad():
+                draws = self.task.draw(batch, noise)
+            means = self.task.adversarial.discriminator_losses(draws, batch, self.task)
+            losses, right = (self.ranks.weigh(part) for part in means)
         measures = self.ranks.total(losses | right)
         self._check_finite({name: measures[name] for name in losses})
         self.optimizer_d.zero_grad(set_to_none=True)
@@ -99,7 +163,7 @@ class Trainer:
         self.optimizer_d.step()
         return measures
 
-    def _generator_step(self, batch: Any) -> Losses:
+    def _generator_step(self, batch: Any, noise: Tensor) -> Losses:
         """Lower the generator's terms by one step of G.
 
         Each term's gradient is taken at the draws, where they are weighed against each other, and
@@ -108,14 +172,14 @@ class Trainer:
         self.discriminator.requires_grad_(False)
         self.optimizer_g.zero_grad(set_to_none=True)
         with self._mixed_precision():
-            draws = self.game.draw_all(batch)
+            draws = self.task.draw(batch, noise)
             seen = draws.detach().requires_grad_()
-            losses = self.game.generator_losses(seen, batch)
+            losses = self.ranks.weigh(term_losses(self.task, seen, batch))
         measures = self.ranks.total(losses)
         self._check_finite(measures)
         gradients = {name: _gradient_at(seen, loss) for name, loss in losses.items()}
-        gradients = self.game.steer(gradients)
-        weight, share = balance(gradients, self.config.adversarial_share, self.ranks)
+        gradients = keep_means(gradients, self.task)
+        weight, share = balance(gradients, self.task.adversarial.adversarial_share, self.ranks)
         gradients[ADVERSARIAL] = weight * gradients[ADVERSARIAL]
         draws.backward(torch.stack(list(gradients.values())).sum(0))  # type: ignore[no-untyped-call]
         self.ranks.sum_gradients(self.learners)
@@ -123,10 +187,14 @@ class Trainer:
         self.discriminator.requires_grad_(True)
         return {**measures, "adversarial_gradient_share": share}
 
+    def _noise(self, n: int) -> Tensor:
+        """Return this process's part of the noise of a mini-batch of `n` examples."""
+        return self.ranks.own(self.task.noise(n, self.ranks.random))
+
     def _mixed_precision(self) -> torch.autocast:
         """Return the context in which matrix products have the precision of the settings."""
-        mixed = self.config.precision == "bfloat16"
-        return torch.autocast(self.game.device.type, torch.bfloat16, enabled=mixed)
+        mixed = self.optimiser.precision == "bfloat16"
+        return torch.autocast(self.task.device.type, torch.bfloat16, enabled=mixed)
 
     def _check_finite(self, losses: Losses) -> None:
         """Raise `TrainingError` if a loss is not finite."""
@@ -137,28 +205,28 @@ class Trainer:
                 "try a lower --learning-rate"
             )
 
-    def _batch(self, number: int) -> Any:
+    def _batch(self, number: int) -> WholeBatch:
         """Return the examples of the mini-batch of that number, counted over all epochs."""
         epoch, place = divmod(number, self.batches_per_epoch)
         order = self._epoch_order(epoch)
-        size = self.game.batch_size
-        return self.game.batch(order[place * size : (place + 1) * size])
+        size = self.task.batch_size
+        return self.task.batch(order[place * size : (place + 1) * size], self.ranks.random)
 
     def _epoch_order(self, epoch: int) -> Tensor:
         """Return the order of the examples in an epoch, the same whenever it is asked for."""
         if self._order is None or self._order[0] != epoch:
-            random = torch.Generator().manual_seed(_mixed_seed(self.config.seed, epoch))
-            order = torch.randperm(self.game.n_examples, generator=random)
-            self._order = epoch, order.to(self.game.device)
+            random = torch.Generator().manual_seed(_mixed_seed(self.config.run.seed, epoch))
+            order = torch.randperm(self.task.n_examples, generator=random)
+            self._order = epoch, order.to(self.task.device)
         return self._order[1]
 
     def _set_schedules(self) -> None:
-        factor = rate_factor(self.config, self.update, self.n_updates)
+        factor = rate_factor(self.optimiser, self.update, self.n_updates)
         for optimizer in (self.optimizer_g, self.optimizer_d):
             for group in optimizer.param_groups:
                 group["lr"] = group["first_lr"] * factor
-                if self.config.optimizer == "sgd":
-                    group["momentum"] = momentum(self.config, self.epoch)
+                if self.optimiser.kind == "sgd":
+                    group["momentum"] = momentum(self.optimiser, self.epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that `load_state_dict` needs to go on from here."""
@@ -185,6 +253,32 @@ class Trainer:
         return parts | ({"average": self.average} if self.average else {})
 
 
+def term_losses(task: TrainingTask, draws: Tensor, batch: Any) -> Means:
+    """Return what the generator lowers by name: each term's loss for draws (B, S, E), weighted."""
+    means = {term: term.mean_loss(draws, batch, task) for term in task.terms}
+    return {term.name: Mean(term.weight * mean.value, mean.n) for term, mean in means.items()}
+
+
+def keep_means(gradients: Losses, task: TrainingTask) -> Losses:
+    """Take the mean out of the gradients at the draws of those terms that may not move it."""
+    return {
+        term.name: gradients[term.name]
+        if term.moves_mean
+        else without_mean(gradients[term.name], task.n_generators)
+        for term in task.terms
+    }
+
+
+def without_mean(gradient: Tensor, n_generators: int) -> Tensor:
+    """Return a gradient at draws (B, S, E) less its mean over the draws of each generator.
+
+    What is left moves the draws apart or together and leaves their mean where it is.
+    """
+    n_images, _, size = gradient.shape
+    own = gradient.view(n_images, n_generators, -1, size)
+    return (own - own.mean(dim=2, keepdim=True)).view_as(gradient)
+
+
 def balance(gradients: Losses, share: float | None, ranks: Ranks = ALONE) -> tuple[float, Tensor]:
     """Return the weight of the adversarial gradient, and its share of all gradients by norm.
 
@@ -208,14 +302,14 @@ def _gradient_at(draws: Tensor, loss: Tensor) -> Tensor:
     return draws.grad
 
 
-def _build_optimizer(network: nn.Module, rate: float, config: LearningConfig) -> Optimizer:
+def _build_optimizer(network: nn.Module, rate: float, options: OptimiserOptions) -> Optimizer:
     """Build the optimiser; each group remembers its first learning rate for the schedule."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     group = {"params": parameters, "first_lr": rate}
-    if config.optimizer == "sgd":
-        return SGD([group], lr=rate, weight_decay=config.weight_decay)
+    if options.kind == "sgd":
+        return SGD([group], lr=rate, weight_decay=options.weight_decay)
     betas = (0.9, 0.99)
-    return AdamW([group], rate, betas, weight_decay=config.weight_decay, fused=True)
+    return AdamW([group], rate, betas, weight_decay=options.weight_decay, fused=True)
 
 
 def _build_average(network: nn.Module, decay: float) -> AveragedModel | None:

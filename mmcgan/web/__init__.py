@@ -1,1 +1,1 @@
-"""python -m mmcgan.web: drop photos into a browser and look at what the model says of them."""
+"""python -m mmcgan.web: drop photos into a browser and see how the model tags them."""

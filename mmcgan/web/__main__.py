@@ -14,9 +14,9 @@ import click
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import DependencyError, OptionError
 from mmcgan.folders.config import RUN_HELP
+from mmcgan.inference import model_dir
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
-from mmcgan.training import runs
 from mmcgan.training.prepared.dataset import read_dataset
 
 MAX_CONNECTIONS = 64
@@ -48,7 +48,7 @@ def main(**options: Any) -> None:
             f"{reason.name} is not installed, which the web page needs: pip install 'mmcgan[web]'"
         ) from None
     with listen(config.host, config.port) as listening:
-        app = create_app(load_desk(config), config.host)
+        app = create_app(load_service(config), config.host)
         settings = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                   ws="none", limit_concurrency=MAX_CONNECTIONS)  # fmt: skip
         click.echo(f"{address(listening)}  (Ctrl-C ends it)")
@@ -56,17 +56,17 @@ def main(**options: Any) -> None:
             uvicorn.Server(settings).run(sockets=[listening])
 
 
-def load_desk(config: WebConfig) -> Any:
+def load_service(config: WebConfig) -> Any:
     """Load the model and the photos to show beside others, and say what was taken."""
-    from mmcgan.web.service import Desk
-    from mmcgan.web.training_photos import Album
+    from mmcgan.web.service import TaggingService
+    from mmcgan.web.training_photos import TrainingPhotos
 
-    run = config.run or runs.default_model()
-    click.echo(runs.describe_model(run))
+    run = config.run or model_dir.default_model()
+    click.echo(model_dir.describe_model(run))
     tagger = Tagger.load(run)
     tagger.backbone.features([])
-    album = Album.of(read_dataset(config.data), tagger.model) if config.data else None
-    return Desk(tagger, runs.model_name(run), album)
+    photos = TrainingPhotos.of(read_dataset(config.data), tagger.model) if config.data else None
+    return TaggingService(tagger, model_dir.model_name(run), photos)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
-"""The addresses of the server: the page and its files, and what it asks of the desk.
+"""The addresses of the server: the page and its files, and the questions that it may ask.
 
-`POST /tag` is for scripts as well; /openapi.json describes all of it. Answers are JSON, but for
+`POST /tag` is for scripts as well; /openapi.json describes all of it. Answers are JSON, except
 pictures and sidecars; `{"detail": …}` says what was wrong.
 """
 
@@ -20,13 +20,13 @@ from mmcgan.errors import PhotoError
 from mmcgan.folders.contact_sheet import PAGES
 from mmcgan.inference.tagger import Tag
 from mmcgan.web.limits import UPLOADS_A_MINUTE, Guard, Rate
-from mmcgan.web.service import Desk, NotHereError
+from mmcgan.web.service import NotHereError, TaggingService
 
 MAX_TAGS = 1000
 N_DRAWN = 12  # words of the draws that are shown
 
 _STATIC = Path(__file__).parent / "static"
-_FILES = {  # name → where it is and what it is
+_FILES = {  # name → its folder and its type
     "base.css": (PAGES, "text/css"),
     "page.css": (_STATIC, "text/css"),
     "page.js": (_STATIC, "text/javascript"),
@@ -54,21 +54,21 @@ class TaggedPhoto(BaseModel):
 
 
 class Drawn(BaseModel):
-    """The words that single draws come nearest to, and the share of the draws, most first."""
+    """The words that single draws come nearest to, with the share of the draws, largest first."""
 
     n_draws: int
     words: list[ScoredWord]
 
 
 class SimilarPhoto(BaseModel):
-    """A photo of the training set: where its thumbnail is, and its tags."""
+    """A photo of the training set: the address of its thumbnail, and its tags."""
 
     thumbnail: str
     tags: list[str]
 
 
 class Near(BaseModel):
-    """What is near to a word: other words, and photos with it that are like the one asked about."""
+    """The words nearest to a word, and training photos with that word that are like the photo."""
 
     words: list[ScoredWord]
     photos: list[SimilarPhoto]
@@ -80,14 +80,14 @@ class Problem(BaseModel):
     detail: str
 
 
-def create_app(desk: Desk, host: str, rate: Rate | None = None) -> Guard:
-    """Return the server's ASGI application, its limits around it."""
+def create_app(service: TaggingService, host: str, rate: Rate | None = None) -> Guard:
+    """Return the server's ASGI application, guarded by the limits of `mmcgan.web.limits`."""
     app = FastAPI(title="mmcgan", version=mmcgan.__version__, docs_url=None, redoc_url=None)
     app.add_exception_handler(PhotoError, _bad_photo)
     app.add_exception_handler(NotHereError, _not_here)
     _add_page(app)
-    _add_tagging(app, desk)
-    _add_looking(app, desk)
+    _add_tagging(app, service)
+    _add_looking(app, service)
     return Guard(app, host, rate or Rate(UPLOADS_A_MINUTE))
 
 
@@ -104,44 +104,40 @@ def _add_page(app: FastAPI) -> None:
         return _file(folder / name, kind)
 
 
-def _add_tagging(app: FastAPI, desk: Desk) -> None:
-    @app.post(
-        "/tag",
-        summary="Tag a photo",
-        responses=_problems(403, 411, 413, 415, 421, 429),
-    )
+def _add_tagging(app: FastAPI, service: TaggingService) -> None:
+    @app.post("/tag", summary="Tag a photo", responses=_problems(403, 411, 413, 415, 421, 429))
     def tag(photo: UploadFile, k: TopK = 10, threshold: Threshold = 0) -> TaggedPhoto:
         """Send a JPEG, PNG, WebP, TIFF, GIF or BMP as the form field `photo`."""
-        key = desk.receive(photo.file)
-        return TaggedPhoto(photo=key, tags=_scored(desk.tags(key, k, threshold)))
+        key = service.receive(photo.file)
+        return TaggedPhoto(photo=key, tags=_scored(service.tags(key, k, threshold)))
 
 
-def _add_looking(app: FastAPI, desk: Desk) -> None:
+def _add_looking(app: FastAPI, service: TaggingService) -> None:
     @app.get("/photos/{key}/draws", summary="What single draws say", responses=_problems(404))
     def draws(key: Key, seed: Seed = 0) -> Drawn:
-        words = desk.draws(key, seed, N_DRAWN)
-        return Drawn(n_draws=desk.tagger.n_samples, words=_scored(words))
+        words = service.draws(key, seed, N_DRAWN)
+        return Drawn(n_draws=service.tagger.n_samples, words=_scored(words))
 
     @app.get("/photos/{key}/near", summary="What is near to a word", responses=_problems(404))
     def near(key: Key, word: Annotated[str, Query(max_length=200)]) -> Near:
-        words, places = desk.nearest_words(word), desk.similar_photos(key, word)
-        tags = desk.album.tags if desk.album else ()
+        words, places = service.nearest_words(word), service.similar_photos(key, word)
+        tags = service.photos.tags if service.photos else ()
         photos = [SimilarPhoto(thumbnail=f"/thumbnails/{p}", tags=list(tags[p])) for p in places]
         return Near(words=_scored(words), photos=photos)
 
     @app.get("/photos/{key}/sidecar", summary="The XMP sidecar", responses=_problems(404))
     def sidecar(key: Key, k: TopK = 10, threshold: Threshold = 0) -> Response:
-        packet = desk.sidecar(key, k, threshold, datetime.now(timezone.utc))
+        packet = service.sidecar(key, k, threshold, datetime.now(timezone.utc))
         headers = {"Content-Disposition": "attachment"}
         return Response(packet, media_type="application/rdf+xml", headers=headers)
 
     @app.get("/thumbnails/{place}", include_in_schema=False)
     def thumbnail(place: int) -> Response:
-        return Response(desk.thumbnail(place), media_type="image/jpeg")
+        return Response(service.thumbnail(place), media_type="image/jpeg")
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what the description says of the answers that are none."""
+    """Return how /openapi.json describes answers with an error status."""
     return {status: {"model": Problem} for status in statuses}
 
 

@@ -1,8 +1,9 @@
-"""What the server refuses before it reads a request, and the headers of all that it answers.
+"""The limits of the server: requests refused before they are read, and headers on every answer.
 
-- A Host that is a name, other than localhost and that of --host: a site whose name is made to point
-  here (DNS rebinding) could read the answers as its own. An address cannot be made to.
-- An upload from a page of another site, too large, of unknown length, or one too many a minute.
+The server refuses
+- a Host that is a name, other than localhost and that of --host: another site could let its name
+  point here (DNS rebinding) and read the answers as its own; with an address it cannot;
+- an upload from a page of another site, too large, of unknown length, or one too many a minute.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ SECURITY_HEADERS = {
 
 
 class Rate:
-    """At most `n_uploads` in any `seconds` from one address."""
+    """A limit of `n_uploads` in any `seconds` from one address."""
 
     def __init__(
         self, n_uploads: int, seconds: float = 60, clock: Callable[[], float] = time.monotonic
@@ -47,7 +48,7 @@ class Rate:
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait_seconds(self, address: str) -> float:
-        """Count an upload and return 0, or return how long it has to wait."""
+        """Count an upload and return 0, or return how many seconds it has to wait."""
         now = self._clock()
         times = self._times.setdefault(address, deque())
         self._times.move_to_end(address)
@@ -62,7 +63,7 @@ class Rate:
 
 
 class Guard:
-    """ASGI middleware that refuses what the module's docstring lists, and adds the headers."""
+    """ASGI middleware that refuses what this module's docstring lists and adds the headers."""
 
     def __init__(self, app: ASGIApp, host: str, rate: Rate):
         self._app, self._host, self._rate = app, host.lower(), rate
@@ -94,9 +95,9 @@ class Guard:
     def _is_ours(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+            return name in ("localhost", self._host) or bool(ip_address(name))
+        except ValueError:  # another name than an address, or no Host at all
             return False
-        return name in ("localhost", self._host) or _is_address(name)
 
     def _too_many(self, scope: Scope) -> JSONResponse | None:
         address = scope["client"][0] if scope.get("client") else ""
@@ -117,25 +118,17 @@ def _wrong_upload(headers: Headers) -> JSONResponse | None:
         return _refused(411, "the length of the upload must be said in Content-Length")
     if int(length) > MAX_UPLOAD_BYTES:
         limit = f"{MAX_UPLOAD_BYTES // 2**20} MiB"
-        return _refused(TOO_LARGE, f"the photo is larger than {limit}, the most that is taken")
+        return _refused(TOO_LARGE, f"the photo is larger than the limit of {limit}")
     return None
 
 
 async def _read_away(receive: Receive) -> None:
-    """Read what is being sent, within limits: many clients hear no answer before they have sent."""
+    """Read the rest of an upload, within limits: many clients read no answer until it is sent."""
     n_bytes, is_more = 0, True
     while is_more and n_bytes <= MAX_UPLOAD_BYTES:
         message = await receive()
         n_bytes += len(message.get("body", b""))
         is_more = message.get("more_body", False)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _refused(status: int, detail: str) -> JSONResponse:

@@ -1,7 +1,7 @@
-"""What the web page asks of the model, without any HTTP.
+"""The service behind the web page: it takes in photos and answers questions about them, not HTTP.
 
-A photo is received once; its features and the keywords it carries are held for as long as it is
-among the newest, under a key that cannot be guessed. Its pixels and its name are not kept.
+A photo is received once. Its features and the keywords it carries are held under a key that cannot
+be guessed, for as long as the photo is among the newest. Its pixels and its name are not kept.
 """
 
 from __future__ import annotations
@@ -17,55 +17,55 @@ from threading import Lock
 from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 
-from mmcgan.errors import MmcganError, PhotoError
-from mmcgan.inference.photos.images import open_header
+from mmcgan.arrays import FloatArray
+from mmcgan.errors import MmcganError
+from mmcgan.inference.photos.images import check_size, open_header
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.metadata import Marks, read_keywords
 from mmcgan.metadata.marking import mark
 from mmcgan.metadata.names import tag_words
-from mmcgan.web.training_photos import Album
+from mmcgan.web.training_photos import TrainingPhotos
 
 MAX_PIXELS = 100_000_000  # of a photo
 N_HELD = 512  # photos
 N_NEAR = 12  # nearest words, and similar photos
 
-FloatArray = npt.NDArray[np.float32]
-
 
 class NotHereError(MmcganError):
-    """A photo that is no longer held, or a word or a picture that there is not."""
+    """A photo that is no longer held, or a word or a picture that does not exist."""
 
 
 @dataclass(frozen=True)
 class HeldPhoto:
-    """What is kept of a photo: raw features (1, D), and the normalised words it carries."""
+    """A received photo: its raw features (1, D), and the normalised words that it carries."""
 
     features: FloatArray
     carried: frozenset[str]
 
 
-class Desk:
-    """Answers about photos; may be asked by several threads at once."""
+class TaggingService:
+    """Tags photos and answers questions about them; several threads may ask at once."""
 
-    def __init__(self, tagger: Tagger, model_name: str, album: Album | None = None):
+    def __init__(self, tagger: Tagger, model_name: str, photos: TrainingPhotos | None = None):
         self.tagger = tagger
         self.model_name = model_name
-        self.album = album
+        self.photos = photos
         self._held: OrderedDict[str, HeldPhoto] = OrderedDict()
         self._one_at_a_time = Lock()
 
     def receive(self, upload: IO[bytes]) -> str:
-        """Take in an encoded photo and return its key; one is in memory at a time.
+        """Take in an encoded photo and return its key.
 
-        Raises `PhotoError` if it cannot be opened or has more than `MAX_PIXELS` pixels.
+        One photo is decoded at a time, so that many uploads do not fill the memory. Raises
+        `PhotoError` if the photo cannot be opened or has more than `MAX_PIXELS` pixels.
         """
         with self._one_at_a_time:
             data = upload.read()
-            _check_pixels(data)
+            with open_header(data) as header:
+                check_size(header, "the photo", MAX_PIXELS)
             photo = HeldPhoto(self.tagger.features(data), _carried_words(data))
             key = secrets.token_urlsafe(16)
             self._held[key] = photo
@@ -74,15 +74,15 @@ class Desk:
         return key
 
     def tags(self, key: str, k: int, threshold: float) -> list[Tag]:
-        """Return the best tags of a photo, at most k, whose score is at least `threshold`."""
+        """Return the best tags of a photo: at most k, with a score of at least `threshold`."""
         tags = self.tagger.tag_features(self._photo(key).features, k)[0]
         return [tag for tag in tags if tag.score >= threshold]
 
     def draws(self, key: str, seed: int, k: int) -> list[Tag]:
-        """Return the words that most draws of this noise come nearest to, with their shares."""
+        """Return the words that most draws come nearest to, with their shares of the draws."""
         model, index = self.tagger.model, self.tagger.index
         samples = model.sample(self._photo(key).features, self.tagger.n_samples, seed)
-        draws = Draws(index.queries(samples), index)
+        draws = Draws.of(samples, index)
         ranking = count_votes(draws, draws.neighbours(1)).rank(k)
         words = model.vocabulary.words
         pairs = zip(ranking.rows[0], ranking.scores[0], strict=True)
@@ -100,22 +100,24 @@ class Desk:
         return [Tag(vocabulary.words[other], float(cosines[other])) for other in best]
 
     def similar_photos(self, key: str, word: str) -> list[int]:
-        """Return the photos of the album that carry `word`, most like this one first."""
+        """Return the places of training photos that carry `word`, the most similar first."""
         features = self._photo(key).features
-        return self.album.similar(features, word, N_NEAR) if self.album else []
+        return self.photos.similar(features, word, N_NEAR) if self.photos else []
 
     def thumbnail(self, place: int) -> bytes:
-        """Return a JPEG of the album."""
-        if self.album is None or not 0 <= place < len(self.album.jpegs):
+        """Return the JPEG of a training photo, given its place."""
+        if self.photos is None or not 0 <= place < len(self.photos.jpegs):
             raise NotHereError("there is no such picture")
-        return self.album.jpegs[place]
+        return self.photos.jpegs[place]
 
     def sidecar(self, key: str, k: int, threshold: float, now: datetime) -> bytes:
-        """Return the XMP sidecar that holds the tags of a photo, but for those it carries."""
+        """Return an XMP sidecar with the tags of a photo, except those that it already carries."""
         marks = Marks(tuple(self.tags(key, k, threshold)), self.model_name, now)
         packet = mark(None, marks, self._photo(key).carried, "the sidecar")
         if packet is None:
-            raise NotHereError("there is no tag to write: the photo has them, or none is so sure")
+            raise NotHereError(
+                "there is no tag to write: the photo has them, or none reaches the score"
+            )
         return packet
 
     def _photo(self, key: str) -> HeldPhoto:
@@ -129,18 +131,8 @@ class Desk:
         return unit_rows(self.tagger.model.vocabulary.vectors)
 
 
-def _check_pixels(data: bytes) -> None:
-    with open_header(data) as header:
-        width, height = header.size
-    if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"the photo has {width:,} × {height:,} pixels, more than the limit of "
-            f"{MAX_PIXELS // 10**6} megapixels"
-        )
-
-
 def _carried_words(data: bytes) -> frozenset[str]:
-    """Return the normalised words that the metadata of an encoded photo says."""
+    """Return the normalised words among the keywords of an encoded photo."""
     with tempfile.TemporaryDirectory(prefix="mmcgan-") as folder:
         path = Path(folder) / "photo"
         path.write_bytes(data)

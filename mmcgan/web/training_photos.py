@@ -1,35 +1,35 @@
-"""Photos of the training set that can be shown beside another one: those with a thumbnail."""
+"""Photos of the training set that the page shows beside a similar one: those with a thumbnail."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.model import Model
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.dataset import SPLITS, Dataset
-from mmcgan.training.prepared.feature_rows import Standardizer
 
-_SAME = ("name", "weights_sha256", "feature_size")  # of two backbones whose features compare
+_SAME = ("name", "weights_sha256", "feature_size")  # in two backbones with comparable features
 
 
 @dataclass(frozen=True)
-class Album:
+class TrainingPhotos:
     """T photos of train: `jpegs`, the `tags` of each, and unit rows of `features` (T, D)."""
 
     jpegs: tuple[bytes, ...]
     tags: tuple[tuple[str, ...], ...]
-    features: npt.NDArray[np.float32]
+    features: FloatArray
     standardizer: Standardizer
 
     @classmethod
-    def of(cls, dataset: Dataset, model: Model) -> Album:
-        """Return the photos of prepared data, compared as the model sees them.
+    def of(cls, dataset: Dataset, model: Model) -> TrainingPhotos:
+        """Return the training photos of `dataset`, their features standardised as the model's are.
 
-        Raises `DataError` if the features of the data are not of the model's backbone.
+        Raises `DataError` if the features were made by another backbone than the model's.
         """
         for key in _SAME:
             if dataset.backbone.get(key) != model.backbone.get(key):
@@ -48,8 +48,8 @@ class Album:
             standardizer=model.standardizer,
         )
 
-    def similar(self, features: npt.NDArray[np.float32], word: str, n_photos: int) -> list[int]:
-        """Return the photos that carry `word`, those most like raw `features` (1, D) first."""
+    def similar(self, features: FloatArray, word: str, n_photos: int) -> list[int]:
+        """Return the places of photos that carry `word`, by cosine with raw `features` (1, D)."""
         cosines = self.features @ unit_rows(self.standardizer(features))[0]
         ordered = np.argsort(-cosines, kind="stable").tolist()
         return [place for place in ordered if word in self.tags[place]][:n_photos]

@@ -65,14 +65,13 @@ def test_zip_source_refuses_what_is_no_archive(tmp_path, content):
         ZipSource(tmp_path / "a.zip")
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.jpg", "mirflickr/../../evil.jpg", "/etc/evil", "..\\evil", "C:\\evil", "../"]
-)
-def test_zip_source_refuses_members_outside_its_folder(tmp_path, name):
-    path = write_zip(tmp_path / "a.zip", {"im1.jpg": b"fine", name: b"evil"})
-    with pytest.raises(DataError, match="outside the archive's folder") as error:
-        ZipSource(path)
-    assert repr(name)[1:-1] in one_line(error)
+@pytest.mark.parametrize("name", ["../evil.jpg", "/etc/evil", "..\\evil", "C:\\evil"])
+def test_zip_source_writes_nothing_whatever_its_members_are_called(tmp_path, name):
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    source = ZipSource(write_zip(folder / "a.zip", {"im1.jpg": b"fine", name: b"evil"}))
+    assert {source.read(member, 4) for member in source.names()} == {b"fine", b"evil"}
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
 
 
 def test_zip_source_refuses_a_bomb_by_its_ratio(tmp_path):
@@ -237,14 +236,18 @@ def test_stop_lists_are_joined():
 
 def test_stop_list_for_libraries_leaves_what_a_photo_shows():
     stop_list = read_stop_list(LIBRARY_STOP_LIST)
-    kept = ("hdr, bw, macro, portrait, people, girl, daughter, spring, summer, christmas, "
-            "easter, morning, wedding, church, red, camera, mount_fuji, canonbury, march, may, "
-            "london, animals|birds|heron, 1st_birthday, 40th, sunday, imprint, printer, disco, "
-            "best_friends, rawhide, dscotheque")  # fmt: skip
-    stopped = ("canon, canon_eos_5d, canon5d, canoneos400d, nikon, nikon_d80, nikond80, sony_a7, "
-               "iphone_12, 50mm, f2.8, iso_400, 1998, 2007, 12, 2007-05-01, 20070501, "
-               "december, img_1234, dsc01234, p1010001, lightroom, digikam_internal_tags|pick, "
-               "geotagged, geo:lat=1, untagged, import_2008, 5_star, holidays|2007")  # fmt: skip
+    kept = (
+        "hdr, bw, macro, portrait, people, girl, daughter, spring, summer, christmas, "
+        "easter, morning, wedding, church, red, camera, mount_fuji, canonbury, march, may, "
+        "london, animals|birds|heron, 1st_birthday, 40th, sunday, imprint, printer, disco, "
+        "best_friends, rawhide, dscotheque"
+    )
+    stopped = (
+        "canon, canon_eos_5d, canon5d, canoneos400d, nikon, nikon_d80, nikond80, sony_a7, "
+        "iphone_12, 50mm, f2.8, iso_400, 1998, 2007, 12, 2007-05-01, 20070501, "
+        "december, img_1234, dsc01234, p1010001, lightroom, digikam_internal_tags|pick, "
+        "geotagged, geo:lat=1, untagged, import_2008, 5_star, holidays|2007"
+    )
     assert [word for word in split_tags(kept) if word in stop_list] == []
     assert [word for word in split_tags(stopped) if word not in stop_list] == []
 
@@ -261,20 +264,24 @@ def test_stop_list_that_ships_holds_each_normalised_tag_once():
 
 
 def test_stop_list_that_ships_leaves_what_a_photo_shows():
-    kept = ("hdr, bw, macro, portrait, bokeh, people, baby, child, children, kids, family, "
-            "friends, couple, spring, summer, autumn, winter, christmas, morning, wedding, church, "
-            "mosque, red, black, white, mar, film, polaroid, longexposure")  # fmt: skip
+    kept = (
+        "hdr, bw, macro, portrait, bokeh, people, baby, child, children, kids, family, "
+        "friends, couple, spring, summer, autumn, winter, christmas, morning, wedding, church, "
+        "mosque, red, black, white, mar, film, polaroid, longexposure"
+    )
     labels = {normalize_tag(label) for label in POTENTIAL_LABELS} - {"female", "male"}
     assert labels.union(split_tags(kept)) & set(stop_list_lines()) == set()
 
 
 def test_stop_list_that_ships_has_members_of_each_group():
-    stopped = ("canon, nikon, d80, 50mm, velvia, photoshop, 2000, 2007, 2008, 2030, march, "
-               "explore, abigfave, anawesomeshot, interestingness, 1on1, flickr, geotagged, "
-               "specanimal, bravo, supershot, 365, impressedbeauty, platinumphoto, top20, "
-               "project365, diamondclassphotographer, girl, woman, male, female, "
-               "sexy, nude, legs, boobs, man, boy, asian, muslim, fille, femme, chica, mujer, "
-               "mädchen, donna, ragazza, gay, pregnant, beautiful, idiot, geek, me")  # fmt: skip
+    stopped = (
+        "canon, nikon, d80, 50mm, velvia, photoshop, 2000, 2007, 2008, 2030, march, "
+        "explore, abigfave, anawesomeshot, interestingness, 1on1, flickr, geotagged, "
+        "specanimal, bravo, supershot, 365, impressedbeauty, platinumphoto, top20, "
+        "project365, diamondclassphotographer, girl, woman, male, female, "
+        "sexy, nude, legs, boobs, man, boy, asian, muslim, fille, femme, chica, mujer, "
+        "mädchen, donna, ragazza, gay, pregnant, beautiful, idiot, geek, me"
+    )
     assert set(split_tags(stopped)) - set(stop_list_lines()) == set()
 
 

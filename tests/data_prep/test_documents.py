@@ -131,16 +131,24 @@ TEXTS = {"title": "A view of New York!", "description": "See <b>the park</b> htt
     [
         TEXTS | {"tags": ["New York", "central park", "Été"]},
         TEXTS | {"tags": "New York, central park, été"},
-        {"photo": {
-            "id": "1",
-            "title": {"_content": TEXTS["title"]},
-            "description": {"_content": TEXTS["description"]},
-            "tags": {"tag": [{"raw": "New York", "_content": "newyork"}, {"raw": "central park"},
-                             {"raw": "été"}]},
-        }, "stat": "ok"},
+        {
+            "photo": {
+                "id": "1",
+                "title": {"_content": TEXTS["title"]},
+                "description": {"_content": TEXTS["description"]},
+                "tags": {
+                    "tag": [
+                        {"raw": "New York", "_content": "newyork"},
+                        {"raw": "central park"},
+                        {"raw": "été"},
+                    ]
+                },
+            },
+            "stat": "ok",
+        },
     ],
     ids=["lists", "texts", "api"],
-)  # fmt: skip
+)
 def test_json_of_a_photo_gives_tags_title_and_description(tmp_path, photo):
     members = {"0.json": json.dumps(photo).encode()}
     assert read(zipped(tmp_path / "a.zip", members)) == ([PHOTO], {})

@@ -200,7 +200,10 @@ def test_extract_features_goes_on_with_another_batch_size(tmp_path, uninterrupte
 def test_extract_features_survives_kill_9(tmp_path, uninterrupted):
     marker = tmp_path / "reached"
     work_dir = tmp_path / "work"
-    process = subprocess.Popen([sys.executable, __file__, str(work_dir), str(marker)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "helpers.extraction", str(work_dir), str(marker)],
+        cwd=Path(__file__).parents[1],
+    )
     try:
         while not marker.exists():
             assert process.poll() is None, "the extraction ended by itself"
@@ -366,21 +369,3 @@ def test_extract_features_of_real_photos_is_that_of_the_tagger(tmp_path, shared_
     extracted = extract_features(photos, backbone, tmp_path, 3, 0)
     alone = [backbone.features([open_photo(photo.read())]) for photo in photos]
     assert np.abs(extracted.features - np.concatenate(alone)).max() < 1e-5
-
-
-def _block_in_the_sixth_batch(work_dir: Path, marker: Path) -> None:
-    """What the killed process does."""
-    n_batches = []
-
-    def run(pixels: np.ndarray) -> np.ndarray:
-        n_batches.append(len(pixels))
-        if len(n_batches) == 6:
-            marker.touch()
-            time.sleep(600)
-        return project(pixels)
-
-    extract(work_dir, tiny(run))
-
-
-if __name__ == "__main__":
-    _block_in_the_sixth_batch(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -56,8 +56,11 @@ def test_a_copy_that_exif_turns_is_still_a_copy(tmp_path):
 def test_a_burst_is_one_group_in_its_folder(tmp_path):
     for folder in ("one", "two"):
         for i in range(2):
-            put(tmp_path / folder / f"{i}.jpg", scene(seed=10 * i + len(folder) + ord(folder[0])),
-                taken="2020:05:01 10:00:00")  # fmt: skip
+            put(
+                tmp_path / folder / f"{i}.jpg",
+                scene(seed=10 * i + len(folder) + ord(folder[0])),
+                taken="2020:05:01 10:00:00",
+            )
     put(tmp_path / "one" / "later.jpg", scene(seed=99), taken="2020:05:01 10:00:01")
     found = groups(tmp_path)
     assert found["one/0.jpg"] == found["one/1.jpg"]
@@ -89,8 +92,11 @@ def test_pictures_of_one_tone_and_broken_files_are_groups_of_their_own(tmp_path)
 
 
 def test_different_pictures_of_the_same_kind_are_hardly_ever_taken_for_copies():
-    hashes = {Path(f"{kind} {i}"): difference_hash(scene(kind, 100 * k + i))
-              for k, kind in enumerate(KINDS) for i in range(12)}  # fmt: skip
+    hashes = {
+        Path(f"{kind} {i}"): difference_hash(scene(kind, 100 * k + i))
+        for k, kind in enumerate(KINDS)
+        for i in range(12)
+    }
     pairs = list(find_copies({path: h for path, h in hashes.items() if h is not None}))
     assert len(pairs) <= 2
 

@@ -45,9 +45,14 @@ def backbone(monkeypatch: pytest.MonkeyPatch) -> TinyBackbone:
 def config(tmp_path: Path) -> PrepareConfig:
     """Settings for a folder of 30 photos."""
     return PrepareConfig(
-        dataset="folder", root=put_photos(tmp_path / "photos"), out=tmp_path / "data",
-        min_photos=2, word_size=4, word_epochs=2, batch_size=4,
-    )  # fmt: skip
+        dataset="folder",
+        root=put_photos(tmp_path / "photos"),
+        out=tmp_path / "data",
+        min_photos=2,
+        word_size=4,
+        word_epochs=2,
+        batch_size=4,
+    )
 
 
 def test_prepare_writes_one_file_that_holds_everything(config, backbone):

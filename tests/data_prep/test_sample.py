@@ -135,6 +135,26 @@ def test_draw_scene_gives_the_same_picture_for_the_same_seed(kind):
     assert first.std() > 10  # a picture, not a plain area
 
 
+def test_draw_scene_of_a_kind_looks_more_like_its_kind_than_like_others():
+    """Even 6 × 6 fields of colour tell most pictures' kinds by the nearest mean of the others."""
+    n = 5
+    looks = np.array(
+        [
+            [
+                np.asarray(draw_scene(kind, np.random.default_rng(seed)).resize((6, 6)), float)
+                for seed in range(n)
+            ]
+            for kind in KINDS
+        ]
+    ).reshape(len(KINDS), n, -1)
+    right = 0
+    for seed in range(n):
+        known = np.delete(looks, seed, axis=1).mean(axis=1)
+        distance = np.linalg.norm(looks[:, seed, None] - known, axis=2)  # (kinds, kinds)
+        right += int((distance.argmin(axis=1) == np.arange(len(KINDS))).sum())
+    assert right > 0.6 * n * len(KINDS)
+
+
 def test_draw_scene_of_black_and_white_has_no_colour():
     for seed in range(3):
         pixels = np.asarray(draw_scene("black and white", np.random.default_rng(seed)), np.int16)

@@ -41,10 +41,11 @@ def extract_all(work_dir: Path, size: int, run_tiny=project, **changes: object):
     """What the ranks return when they work one after the other, the first one last."""
     options = {"photos": collection(), "batch_size": BATCH, "max_failed": 0.1} | changes
     return [
-        extract_shared(backbone=tiny(run_tiny), work_dir=work_dir, ranks=LoneRanks(rank, size),
-                       **options)
+        extract_shared(
+            backbone=tiny(run_tiny), work_dir=work_dir, ranks=LoneRanks(rank, size), **options
+        )
         for rank in reversed(range(size))
-    ][::-1]  # fmt: skip
+    ][::-1]
 
 
 # Shares.
@@ -134,9 +135,23 @@ def test_one_process_has_no_shares(tmp_path):
 
 def test_rank_that_dies_ends_the_job_which_resumes_to_the_data_of_one_process(tmp_path):
     photos = put_photos(tmp_path / "photos")
-    options = ["--dataset", "folder", "--root", photos, "--backbone", "efficientnet-lite0",
-               "--batch-size", "4", "--min-photos", "2", "--word-size", "4",
-               "--word-epochs", "2", "--out"]  # fmt: skip
+    options = [
+        "--dataset",
+        "folder",
+        "--root",
+        photos,
+        "--backbone",
+        "efficientnet-lite0",
+        "--batch-size",
+        "4",
+        "--min-photos",
+        "2",
+        "--word-size",
+        "4",
+        "--word-epochs",
+        "2",
+        "--out",
+    ]
     shared, whole = (PrepareConfig(out=tmp_path / name) for name in ("shared", "whole"))
     result = torchrun(TESTS / "helpers" / "dying_prepare.py", *options, shared.folder)
     assert result.returncode != 0

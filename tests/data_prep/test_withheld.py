@@ -150,8 +150,9 @@ def test_vectors_of_withheld_words_know_nothing_of_the_photos_that_had_them(conf
     photos, withheld = withhold_words(PHOTOS, config)
     found, _ = build_vocabularies(photos, [], config, withheld)
     # As if the tags had never been there: photos that never had them give the same vectors.
-    blank = [replace(p, tags=tuple(t for t in p.tags if t not in withheld.n_photos))
-             for p in PHOTOS]  # fmt: skip
+    blank = [
+        replace(p, tags=tuple(t for t in p.tags if t not in withheld.n_photos)) for p in PHOTOS
+    ]
     alone, _ = build_vocabularies(blank, [], config, withheld)
     for name, vocabulary in found.items():
         assert np.array_equal(vocabulary.vectors, alone[name].vectors)
@@ -167,9 +168,15 @@ def folder_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrepareCon
     text = tmp_path / "text.txt"
     text.write_text("a cat by the sea\n" * 3)
     return PrepareConfig(
-        dataset="folder", root=put_photos(tmp_path / "photos", 60), out=tmp_path / "data",
-        min_photos=2, word_size=4, word_epochs=2, withhold=0.5, corpus=(text,),
-    )  # fmt: skip
+        dataset="folder",
+        root=put_photos(tmp_path / "photos", 60),
+        out=tmp_path / "data",
+        min_photos=2,
+        word_size=4,
+        word_epochs=2,
+        withhold=0.5,
+        corpus=(text,),
+    )
 
 
 def test_prepare_stores_the_withheld_words(folder_config):
@@ -185,8 +192,10 @@ def test_prepare_stores_the_withheld_words(folder_config):
     }
     assert carried["train"] == carried["dev"] == 0
     assert carried["val"] + carried["test"] > 0
-    texts = [(folder_config.root / name).with_suffix(".txt").read_text().split(", ")
-             for name in found.image_ids[found.split < 2]]  # fmt: skip
+    texts = [
+        (folder_config.root / name).with_suffix(".txt").read_text().split(", ")
+        for name in found.image_ids[found.split < 2]
+    ]
     n_photos = sum(word in tags for tags in texts)
     assert found.vocabularies["withheld"].n_photos.tolist() == [n_photos]
     assert "withheld: 1 words (" in summarize(found)

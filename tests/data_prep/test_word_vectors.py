@@ -74,9 +74,9 @@ def test_train_depends_on_the_seed():
 def test_train_gives_the_same_vectors_in_every_process():
     script = (
         "from pathlib import Path\n"
+        "from data_prep.config import PrepareConfig\n"
         "from data_prep.corpus import Corpus\n"
         "from data_prep.word_vectors import train_word_vectors\n"
-        "from mmcgan.training.config import PrepareConfig\n"
         "lists = [[f'word{i % 7}', f'other{i % 5}', 'often'] for i in range(60)]\n"
         "words = sorted({word for words in lists for word in words})\n"
         "config = PrepareConfig(word_size=6, word_epochs=3)\n"
@@ -158,9 +158,8 @@ def test_train_does_not_keep_the_counts(tmp_path):
 
 
 def lines(keys: Sequence[str] = KEYS, table: np.ndarray = TABLE) -> str:
-    rows = (" ".join([key.replace(" ", "_"), *map(str, row)])
-            for key, row in zip(keys, table.tolist(), strict=True))  # fmt: skip
-    return "\n".join(rows) + "\n"
+    rows = zip(keys, table.tolist(), strict=True)
+    return "".join(" ".join([key.replace(" ", "_"), *map(str, row)]) + "\n" for key, row in rows)
 
 
 def keyed_vectors() -> KeyedVectors:
@@ -191,28 +190,7 @@ def write_binary(path: Path) -> None:
     vectors.save_word2vec_format(str(path), binary=True)
 
 
-def write_keyed(path: Path) -> None:
-    keyed_vectors().save(str(path))
-
-
-def write_keyed_apart(path: Path) -> None:
-    keyed_vectors().save(str(path), sep_limit=0)
-    assert path.with_name(path.name + ".vectors.npy").is_file()
-
-
-def write_half_precision(path: Path) -> None:
-    vectors = KeyedVectors(TABLE.shape[1], dtype=np.float16)
-    vectors.add_vectors(KEYS, TABLE.astype(np.float16))
-    vectors.save(str(path))
-
-
-FORMATS = [
-    write_text, write_glove, write_gz, write_windows, write_binary, write_keyed, write_keyed_apart,
-    write_half_precision,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("write", FORMATS)
+@pytest.mark.parametrize("write", [write_text, write_glove, write_gz, write_windows, write_binary])
 def test_read_takes_every_format(tmp_path, write: Callable[[Path], None]):
     path = tmp_path / "vectors"
     write(path)
@@ -222,13 +200,13 @@ def test_read_takes_every_format(tmp_path, write: Callable[[Path], None]):
     assert vectors.keys() == {"cat", "plant_life", "sea", "日本"}
     for key, row in zip(["cat", "plant_life", "日本", "sea"], TABLE, strict=True):
         assert vectors[key].dtype == np.float32
-        assert np.allclose(vectors[key], row, atol=2e-3 if write is write_half_precision else 1e-6)
+        assert np.allclose(vectors[key], row, atol=1e-6)
 
 
 def test_read_takes_the_vectors_of_a_trained_skip_gram(tmp_path):
     model = Word2Vec([["cat", "dog"]] * 9, vector_size=3, min_count=1)
-    model.wv.save(str(tmp_path / "v.kv"))
-    vectors = read_word_vectors(tmp_path / "v.kv", ["cat"])
+    model.wv.save_word2vec_format(str(tmp_path / "v.bin"), binary=True)
+    vectors = read_word_vectors(tmp_path / "v.bin", ["cat"])
     assert np.array_equal(vectors["cat"], model.wv["cat"])
 
 
@@ -319,31 +297,6 @@ def test_read_refuses_a_truncated_gz(tmp_path, n_lost):
     assert_refused(path)
 
 
-def test_read_refuses_a_truncated_pickle(tmp_path):
-    path = tmp_path / "v.kv"
-    write_keyed(path)
-    data = path.read_bytes()
-    for n_bytes in (2, 20, len(data) // 2, len(data) - 1):
-        path.write_bytes(data[:n_bytes])
-        assert_refused(path)
-
-
-def test_read_says_that_the_table_beside_a_pickle_is_missing(tmp_path):
-    path = tmp_path / "v.kv"
-    write_keyed_apart(path)
-    table = path.with_name("v.kv.vectors.npy")
-    np.save(table, TABLE[:2])
-    assert_refused(path, "do not fit each other")
-    table.unlink()
-    assert_refused(path, "v.kv.vectors.npy")
-
-
-def test_read_says_that_a_whole_model_is_not_what_it_takes(tmp_path):
-    path = tmp_path / "word2vec.model"
-    Word2Vec([["cat", "dog"]] * 9, vector_size=3, min_count=1).save(str(path))
-    assert_refused(path, "gensim.models.word2vec.Word2Vec")
-
-
 class Calls:
     """Calls a function with one text when it is unpickled."""
 
@@ -355,37 +308,18 @@ class Calls:
 
 
 @pytest.mark.parametrize("function", [os.system, eval, exec])
-def test_read_runs_no_code_of_a_hostile_pickle(tmp_path, function):
+def test_read_refuses_a_pickle_and_runs_no_code_of_it(tmp_path, function):
     mark = tmp_path / "was run"
     text = f"touch '{mark}'" if function is os.system else f"open({str(mark)!r}, 'w')"
     path = tmp_path / "v.kv"
     path.write_bytes(pickle.dumps(Calls(function, text)))
-    assert_refused(path, function.__name__, "has no place in it")
-    inside = keyed_vectors()
-    inside.index_to_key[0] = Calls(function, text)
-    inside.save(str(path))
-    assert_refused(path, "has no place in it")
+    assert_refused(path, "a pickle", "save_word2vec_format")
     assert not mark.exists()
 
 
-@pytest.mark.parametrize(
-    "name", [b"numpy.f2py.__main__\nndarray", b"numpy\nload", b"builtins\ngetattr", b"os\nsystem"]
-)
-def test_read_imports_nothing_for_a_hostile_pickle(tmp_path, name):
+@pytest.mark.parametrize("n_bytes", [2, 20, None])
+def test_read_says_that_keyed_vectors_are_to_be_saved_in_another_format(tmp_path, n_bytes):
     path = tmp_path / "v.kv"
-    path.write_bytes(b"\x80\x02c" + name + b"\n.")
-    assert_refused(path, name.decode().replace("\n", "."))
-
-
-@pytest.mark.parametrize(
-    ("keys", "vectors"),
-    [
-        (["cat"], TABLE), (["cat", 7, None, "sea"], TABLE), ("text", TABLE), (None, TABLE),
-        (KEYS, TABLE[0]), (KEYS, 3), (KEYS, [["a"] * 5] * 4), (KEYS, np.zeros((4, 0))),
-    ],
-)  # fmt: skip
-def test_read_refuses_a_pickle_whose_parts_do_not_fit(tmp_path, keys, vectors):
-    saved = keyed_vectors()
-    saved.index_to_key, saved.vectors = keys, vectors
-    (tmp_path / "v.kv").write_bytes(pickle.dumps(saved))
-    assert_refused(tmp_path / "v.kv")
+    keyed_vectors().save(str(path))
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    assert_refused(path, "a pickle", "save_word2vec_format")

@@ -1,4 +1,4 @@
-"""Which of the ranked tags are given."""
+"""The choice among ranked tags."""
 
 from __future__ import annotations
 
@@ -60,19 +60,25 @@ def test_at_least_one_is_given_where_none_reaches_the_threshold():
     assert choice.among([]) == []
 
 
-def test_doubles_are_folded_into_the_word_in_their_place_with_the_best_of_their_scores():
-    doubles = {"ocean": "sea", "mar": "sea", "flowers": "flower"}
-    ranked = [Tag("mar", 0.8), Tag("sky", 0.7), Tag("sea", 0.6), Tag("flowers", 0.5),
-              Tag("ocean", 0.4), Tag("sun", 0.3)]  # fmt: skip
+def test_synonyms_are_folded_into_the_word_in_their_place_with_the_best_of_their_scores():
+    synonyms = {"ocean": "sea", "mar": "sea", "flowers": "flower"}
+    ranked = [
+        Tag("mar", 0.8),
+        Tag("sky", 0.7),
+        Tag("sea", 0.6),
+        Tag("flowers", 0.5),
+        Tag("ocean", 0.4),
+        Tag("sun", 0.3),
+    ]
     expected = [Tag("sea", 0.8), Tag("sky", 0.7), Tag("flower", 0.5), Tag("sun", 0.3)]
-    assert Choice(10, doubles=doubles).among(ranked) == expected
-    assert Choice(2, doubles=doubles).among(ranked) == expected[:2]
-    assert Choice(10, threshold=0.6, doubles=doubles).among(ranked) == expected[:2]
+    assert Choice(10, synonyms=synonyms).among(ranked) == expected
+    assert Choice(2, synonyms=synonyms).among(ranked) == expected[:2]
+    assert Choice(10, threshold=0.6, synonyms=synonyms).among(ranked) == expected[:2]
 
 
 def test_k_tags_are_left_after_folding(tagger):
-    doubles = {"w01": "w00", "w02": "w00", "w04": "w03"}
-    tagger = replace(tagger, model=replace(tagger.model, doubles=doubles))
+    synonyms = {"w01": "w00", "w02": "w00", "w04": "w03"}
+    tagger = replace(tagger, model=replace(tagger.model, synonyms=synonyms))
     choice = Choice.of(TagConfig(k=5, write="sidecar"), tagger)
     words = [tag.word for tag in choice.among(RANKED[: choice.depth])]
     assert words == ["w00", "w03", "w05", "w06", "w07"]

@@ -14,11 +14,11 @@ import pytest
 from helpers.photos import make_photo
 from PIL import Image
 
-from mmcgan.__main__ import main
 from mmcgan.cli import run_command
 from mmcgan.errors import PhotoError
 from mmcgan.folders.contact_sheet import common_folder, thumbnail, write_contact_sheet
 from mmcgan.inference.tagger import Tag
+from mmcgan.tagging import main
 
 HOSTILE = '"><img src=x onerror="document.title=1"></script><script>alert(1)</script>'
 
@@ -46,8 +46,9 @@ class Page(HTMLParser):
 def photos(tmp_path):
     """Two photos in folders of their own and a broken one."""
     paths = [tmp_path / "trip" / name for name in ("a/größe 1.png", "b/two.png", "b/broken.jpg")]
-    for path, data in zip(paths, [make_photo("red", (600, 400)), make_photo("blue"), b"x"],
-                          strict=True):  # fmt: skip
+    for path, data in zip(
+        paths, [make_photo("red", (600, 400)), make_photo("blue"), b"x"], strict=True
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return paths

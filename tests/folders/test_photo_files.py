@@ -1,4 +1,4 @@
-"""Which files are photos."""
+"""Photos are found among named files and in folders."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ from mmcgan.folders.photo_files import find_photos
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ["in/b.JPG", "in/a.png", "in/sub/c.webp", "in/.hidden.jpg", "in/.thumbs/d.jpg",
-                 "in/a.png.xmp", "in/gone.jpg.xmp", "in/a.txt", "in/b.JPG.partial", "one.raw",
-                 "outside.jpg"]:  # fmt: skip
+    for name in [
+        "in/b.JPG",
+        "in/a.png",
+        "in/sub/c.webp",
+        "in/.hidden.jpg",
+        "in/.thumbs/d.jpg",
+        "in/a.png.xmp",
+        "in/gone.jpg.xmp",
+        "in/a.txt",
+        "in/b.JPG.partial",
+        "one.raw",
+        "outside.jpg",
+    ]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

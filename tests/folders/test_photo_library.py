@@ -11,11 +11,11 @@ import pytest
 from helpers.keyword_photos import encode
 from helpers.photos import make_photo
 
-from mmcgan.__main__ import main
 from mmcgan.cli import INTERRUPTED, run_command
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.photo_library import tagging_name
 from mmcgan.metadata import Change, find_sidecars, model_of_sidecar, read_keywords
+from mmcgan.tagging import main
 
 Run = Callable[..., int]
 
@@ -37,8 +37,9 @@ def call(trained, stand_in) -> Run:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*"))
-            if p.is_file()}  # fmt: skip
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def summary(path: Path) -> dict[str, object]:
@@ -95,9 +96,17 @@ def test_the_same_call_does_nothing_again_and_the_rest_where_there_is_more(
     assert call(*args) == 0
     assert files(photos) == written
     assert summary(tmp_path / "s.json") | {"seconds": 0} == {
-        "photos": 3, "tagged": 0, "done_before": 3, "files_changed": 0, "dry_run": False,
-        "failed": [], "left_out": {}, "words": {}, "seconds": 0, "interrupted": False,
-    }  # fmt: skip
+        "photos": 3,
+        "tagged": 0,
+        "done_before": 3,
+        "files_changed": 0,
+        "dry_run": False,
+        "failed": [],
+        "left_out": {},
+        "words": {},
+        "seconds": 0,
+        "interrupted": False,
+    }
     (photos / "new.png").write_bytes(make_photo("green"))
     capsys.readouterr()
     assert call(*args) == 0
@@ -255,8 +264,12 @@ def test_the_name_of_a_tagging_is_that_of_its_model_and_options(trained, tmp_pat
     assert name.startswith(f"{run.name} ")
     moved = shutil.copytree(run, tmp_path / run.name)
     assert tagging_name(moved, TagConfig(json=True, csv=Path("x"))) == name
-    others = [TagConfig(k=3), TagConfig(threshold=0.5), TagConfig(seed=1),
-              TagConfig(write="sidecar", prefix="a|")]  # fmt: skip
+    others = [
+        TagConfig(k=3),
+        TagConfig(threshold=0.5),
+        TagConfig(seed=1),
+        TagConfig(write="sidecar", prefix="a|"),
+    ]
     names = [tagging_name(run, config) for config in others]
     (moved / "model.safetensors").write_bytes(b"another")
     assert len({name, tagging_name(moved, TagConfig()), *names}) == 6

@@ -25,8 +25,13 @@ def start_chromium(downloads: Path) -> Any:
         pytest.skip("needs chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    arguments = ["--headless=new", "--window-size=1200,900", "--disable-dev-shm-usage",
-                 "--disable-gpu", "--hide-scrollbars"]  # fmt: skip
+    arguments = [
+        "--headless=new",
+        "--window-size=1200,900",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+    ]
     if os.geteuid() == 0:  # Chromium's sandbox refuses root, whom containers run tests as
         arguments.append("--no-sandbox")
     for argument in arguments:

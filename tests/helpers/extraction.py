@@ -1,8 +1,13 @@
-"""A small collection whose features are extracted."""
+"""A small collection whose features are extracted.
+
+python -m helpers.extraction WORK_DIR MARKER: the extraction waits in its sixth batch to be killed.
+"""
 
 from __future__ import annotations
 
 import errno
+import sys
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -15,11 +20,7 @@ from data_prep.photos import Photo
 from mmcgan.inference.photos.backbone import Backbone
 
 BATCH = 4
-
-
 N_PHOTOS = 30
-
-
 RECORD = {"name": "tiny", "weights_sha256": "0", "feature_size": 8, "image_size": 4}
 
 
@@ -64,3 +65,20 @@ def assert_same(found: Extracted, wanted: Extracted) -> None:
     assert found.features.tobytes() == wanted.features.tobytes()
     assert found.rows.tolist() == wanted.rows.tolist()
     assert found.failures == wanted.failures
+
+
+def wait_in_the_sixth_batch(work_dir: Path, marker: Path) -> None:
+    n_batches = []
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        n_batches.append(len(pixels))
+        if len(n_batches) == 6:
+            marker.touch()
+            time.sleep(600)
+        return project(pixels)
+
+    extract(work_dir, tiny(run))
+
+
+if __name__ == "__main__":
+    wait_in_the_sixth_batch(Path(sys.argv[1]), Path(sys.argv[2]))

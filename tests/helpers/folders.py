@@ -13,8 +13,13 @@ from data_prep.photos import split_of
 from mmcgan.inference.photos.backbone import Backbone
 from mmcgan.training.prepared.dataset import SPLITS
 
-RECORD = {"name": "tiny", "weights_sha256": "0", "feature_size": 3, "image_size": 4,
-          "precision": "float32"}  # fmt: skip
+RECORD = {
+    "name": "tiny",
+    "weights_sha256": "0",
+    "feature_size": 3,
+    "image_size": 4,
+    "precision": "float32",
+}
 
 
 COMMAND = "python -m mmcgan.prepare --dataset folder"

@@ -121,16 +121,14 @@ DARKTABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 """
 
 STYLES = {"lightroom": LIGHTROOM, "digikam": DIGIKAM, "darktable": DARKTABLE}
-STYLES |= {
-    f"{name}, CRLF": data.replace(b"\n", b"\r\n") for name, data in STYLES.items()
-} | {
+STYLES |= {f"{name}, CRLF": data.replace(b"\n", b"\r\n") for name, data in STYLES.items()} | {
     f"{name}, BOM": b"\xef\xbb\xbf" + data for name, data in STYLES.items()
-}  # fmt: skip
+}
 UTF_16 = '<?xml version="1.0" encoding="UTF-16"?>\n' + LIGHTROOM.decode()
 STYLES["lightroom, UTF-16"] = b"\xff\xfe" + UTF_16.encode("utf-16-le")
-STYLES["darktable, Latin-1"] = (
-    DARKTABLE.replace(b"UTF-8", b"ISO-8859-1").replace(b"sharpen", "schärfen".encode("latin-1"))
-)  # fmt: skip
+STYLES["darktable, Latin-1"] = DARKTABLE.replace(b"UTF-8", b"ISO-8859-1").replace(
+    b"sharpen", "schärfen".encode("latin-1")
+)
 STYLES["digikam, zero bytes behind"] = DIGIKAM + b"\0\0"
 
 
@@ -151,6 +149,4 @@ def subject(*words: str, kind: str = "Bag", tag: str = "dc:subject") -> str:
 
 def marks(*words: str, prefix: str = "", model: str = "0001", time: datetime = TIME) -> Marks:
     """Marks with falling scores."""
-    return Marks(
-        tuple((word, 0.9 - 0.1 * i) for i, word in enumerate(words)), model, time, prefix
-    )  # fmt: skip
+    return Marks(tuple((word, 0.9 - 0.1 * i) for i, word in enumerate(words)), model, time, prefix)

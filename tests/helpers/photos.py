@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmcgan.inference import model_dir
 from mmcgan.inference import tagger as tagger_module
 from mmcgan.inference.photos.backbone import Backbone
-from mmcgan.training import runs
 
 
 def make_photo(colour, size=(8, 8)):
@@ -39,6 +39,6 @@ def packaged(trained, tmp_path, monkeypatch):
     folder.mkdir()
     for name in ("model.json", "model.safetensors"):
         shutil.copy(trained[1] / name, folder)
-    monkeypatch.setattr(runs, "PRETRAINED", folder)
+    monkeypatch.setattr(model_dir, "PRETRAINED", folder)
     monkeypatch.chdir(tmp_path)
     return folder

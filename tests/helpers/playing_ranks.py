@@ -1,16 +1,16 @@
-"""Small games played by the ranks that torchrun started: a script, OUT is its argument."""
+"""Small tasks trained by the ranks that torchrun started: a script, OUT is its argument."""
 
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from helpers.games import SMALL, make_examples, make_game, make_photos, modern
+from helpers.tasks import SMALL, make_examples, make_photos, make_task, modern
 
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.game import Examples
 from mmcgan.training.neighbours import Neighbours
 from mmcgan.training.ranks import ALONE, Ranks, current_ranks, run_on_ranks
+from mmcgan.training.sampler import Examples
 from mmcgan.training.trainer import Trainer
 
 N_UPDATES = 10
@@ -20,8 +20,8 @@ PLAIN = {"dropout": 0.0, "input_dropout": 0.0, "d_dropout": 0.0, "optimizer": "s
          "learning_rate": 0.05, "momentum_epochs": 2}  # fmt: skip
 # Mini-batches of 5 leave one rank an example more; so do 3 that are judged.
 CONFIGS = {
-    "paper": replace(SMALL, batch_size=5, dropout=0.0, d_dropout=0.0),
-    "two steps": replace(SMALL, discriminator_steps=2, dropout=0.0, d_dropout=0.0),
+    "paper": SMALL.with_options(batch_size=5, dropout=0.0, d_dropout=0.0),
+    "two steps": SMALL.with_options(discriminator_steps=2, dropout=0.0, d_dropout=0.0),
     "modern": modern(batch_size=5, judged_examples=3, untagged=3, average=0.9, **PLAIN),
     "relativistic": modern(loss="relativistic", moves="draws", **PLAIN),
 }
@@ -39,9 +39,8 @@ def some_untagged() -> Examples:
 
 def play(config: TrainConfig, ranks: Ranks = ALONE):
     """Train for some updates; return all weights and the measures of each update."""
-    examples = some_untagged() if config.untagged else make_examples()
-    game = make_game(config, examples, ranks)
-    trainer = Trainer(game, config, ranks)
+    examples = some_untagged() if config.objective.untagged else make_examples()
+    trainer = Trainer(make_task(config, examples), config, ranks)
     measures = [{n: float(v.detach()) for n, v in trainer.step().items()} for _ in range(N_UPDATES)]
     return {**trainer.evaluated.state_dict(), **trainer.discriminator.state_dict()}, measures
 

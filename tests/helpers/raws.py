@@ -19,14 +19,28 @@ def encode_dng(rgb: np.ndarray, orientation: int = 1) -> bytes:
     data = sensor.tobytes()
     matrix = b"".join(struct.pack("<ii", round(v * 10_000), 10_000) for v in XYZ_TO_SRGB)
     tags = [
-        (254, LONG, [0]), (256, LONG, [width]), (257, LONG, [height]), (258, SHORT, [16]),
-        (259, SHORT, [1]), (262, SHORT, [32803]), (271, ASCII, b"Test\0"), (272, ASCII, b"Test\0"),
-        (273, LONG, None), (274, SHORT, [orientation]), (277, SHORT, [1]), (278, LONG, [height]),
-        (279, LONG, [len(data)]), (33421, SHORT, [2, 2]), (33422, BYTE, bytes([0, 1, 1, 2])),
-        (50706, BYTE, bytes([1, 4, 0, 0])), (50708, ASCII, b"Test\0"), (50717, LONG, [65280]),
-        (50721, SIGNED, matrix), (50728, RATIONAL, struct.pack("<6I", *[1] * 6)),
+        (254, LONG, [0]),
+        (256, LONG, [width]),
+        (257, LONG, [height]),
+        (258, SHORT, [16]),
+        (259, SHORT, [1]),
+        (262, SHORT, [32803]),
+        (271, ASCII, b"Test\0"),
+        (272, ASCII, b"Test\0"),
+        (273, LONG, None),
+        (274, SHORT, [orientation]),
+        (277, SHORT, [1]),
+        (278, LONG, [height]),
+        (279, LONG, [len(data)]),
+        (33421, SHORT, [2, 2]),
+        (33422, BYTE, bytes([0, 1, 1, 2])),
+        (50706, BYTE, bytes([1, 4, 0, 0])),
+        (50708, ASCII, b"Test\0"),
+        (50717, LONG, [65280]),
+        (50721, SIGNED, matrix),
+        (50728, RATIONAL, struct.pack("<6I", *[1] * 6)),
         (50778, SHORT, [21]),
-    ]  # fmt: skip
+    ]
     return _tiff(tags, data)
 
 

@@ -11,9 +11,15 @@ import torch
 from eval.baselines import fitting, mlp
 
 SMALL = {
-    "noise_units": 4, "image_units": 8, "d_word_units": 4, "d_image_units": 4, "maxout_units": 4,
-    "batch_size": 16, "epochs": 2, "evaluate_every": 10,
-}  # fmt: skip
+    "noise_units": 4,
+    "image_units": 8,
+    "d_word_units": 4,
+    "d_image_units": 4,
+    "maxout_units": 4,
+    "batch_size": 16,
+    "epochs": 2,
+    "evaluate_every": 10,
+}
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from helpers.photos import make_photo
 
 import mmcgan
 from mmcgan.errors import DataError, OptionError, PhotoError, RunError
-from mmcgan.inference.model import load_model
+from mmcgan.inference import model_dir
+from mmcgan.inference.model import read_model
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.inference.tagger import Tag, Tagger
-from mmcgan.training import runs
 from mmcgan.training.prepared.dataset import read_dataset
-from mmcgan.training.prepared.feature_rows import Standardizer
 from mmcgan.training.runs import RunDir
 
 
@@ -41,9 +41,9 @@ def test_same_seed_gives_the_same_tags_whatever_is_tagged_beside(tagger, trained
     together = tagger.tag_features(features[:70])
     assert tagger.tag_features(features[69:70]) == together[69:]
     assert Tagger.load(trained[1]).tag_features(features[:70]) == together
-    other = Tagger.load(trained[1], seed=1).ranked(features[:70])
-    ours = tagger.ranked(features[:70])
-    assert not np.array_equal(next(other).draws.nearest, next(ours).draws.nearest)
+    other = Tagger.load(trained[1], seed=1).draws(features[:70])
+    ours = tagger.draws(features[:70])
+    assert not np.array_equal(next(other).nearest, next(ours).nearest)
 
 
 def test_modern_tags_are_the_models_probabilities_of_each_word(trained_modern):
@@ -117,7 +117,7 @@ def test_features_of_another_size_are_refused(tagger, shape):
 
 
 def test_sampled_vectors_are_the_generators_on_standardised_features(trained):
-    model = load_model(RunDir(trained[1]))
+    model = read_model(RunDir(trained[1]))
     features = read_dataset(trained[0]).features[:4]
     raw = replace(model, standardizer=Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32)))
     expected = raw.sample(model.standardizer(features), n_samples=3, seed=2)
@@ -128,7 +128,7 @@ def test_sampled_vectors_are_the_generators_on_standardised_features(trained):
 
 def test_api_tags_with_the_newest_finished_run(trained, stand_in, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "none")
+    monkeypatch.setattr(model_dir, "PRETRAINED", tmp_path / "none")
     photo = tmp_path / "a.png"
     photo.write_bytes(make_photo((9, 99, 200)))
     with pytest.raises(RunError, match=r"mmcgan\.train"):
@@ -156,8 +156,8 @@ def test_api_prefers_a_run_to_the_packaged_model(trained, stand_in, packaged):
     (packaged / "model.json").write_text("broken")
     with pytest.raises(RunError, match="pretrained"):
         mmcgan.load()
-    runs.RUNS.mkdir()
-    (runs.RUNS / "mine").symlink_to(trained[1])
+    model_dir.RUNS.mkdir()
+    (model_dir.RUNS / "mine").symlink_to(trained[1])
     assert mmcgan.load() is mmcgan.load(trained[1])
 
 

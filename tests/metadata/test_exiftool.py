@@ -1,4 +1,4 @@
-"""What exiftool, another program, makes of what we write, and we of what it writes."""
+"""exiftool, another program, reads what we write, and we read what it writes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ FORMS = STYLES | {
     "comments": packet(subject("sea").replace("<rdf:li>", "<!-- a --> <rdf:li>") + "<!-- b -->"),
     "two subjects": packet(subject("sea") + subject("sun")),
     "lists without a subject": packet(subject("a|b", tag="lr:hierarchicalSubject")),
-}  # fmt: skip
+}
 
 
 def put(data: bytes | None, *words: str, **options: str) -> bytes:
@@ -168,7 +168,7 @@ def test_what_a_user_adds_to_a_packet_of_ours_stays_without_a_trace_of_us():
 
 
 def merged(data: bytes) -> bytes:
-    """What a program makes of `data` that writes all of it anew: one description, attributes."""
+    """Rewrite `data` as some programs do: all of it anew, one description, attributes."""
     found = record(data)
     items = "".join(
         f'<rdf:li m:score="{score}" m:keyword="{keyword}"/>' for keyword, score in found.scores

@@ -115,18 +115,30 @@ def test_keywords_of_lightroom_and_digikam():
         (small(subject("a/ b", tag="digiKam:TagsList")), ["a|b"]),
         (small(subject("a|b", tag="lr:hierarchicalSubject")), ["a|b"]),
         (small(subject("<![CDATA[<sea>]]>")), ["<sea>"]),
-        (small("<dc:subject><rdf:Bag><rdf:li rdf:parseType='Resource'><rdf:value>sea</rdf:value>"
-               "</rdf:li></rdf:Bag></dc:subject>"), ["sea"]),
-        (small("<dc:subject><rdf:Bag><rdf:li><rdf:Description><rdf:value>sea</rdf:value>"
-               "</rdf:Description></rdf:li></rdf:Bag></dc:subject>"), ["sea"]),
+        (
+            small(
+                "<dc:subject><rdf:Bag><rdf:li rdf:parseType='Resource'><rdf:value>sea</rdf:value>"
+                "</rdf:li></rdf:Bag></dc:subject>"
+            ),
+            ["sea"],
+        ),
+        (
+            small(
+                "<dc:subject><rdf:Bag><rdf:li><rdf:Description><rdf:value>sea</rdf:value>"
+                "</rdf:Description></rdf:li></rdf:Bag></dc:subject>"
+            ),
+            ["sea"],
+        ),
         (small(subject("sea") + subject("sun")), ["sea", "sun"]),
-        (f"<r:RDF {RDF.replace(':rdf', ':r')}><r:Description xmlns:d='http://purl.org/dc/elements/1.1/'>"
-         "<d:subject><r:Seq><r:li>sea</r:li></r:Seq></d:subject></r:Description></r:RDF>".encode(),
-         ["sea"]),
+        (
+            f"<r:RDF {RDF.replace(':rdf', ':r')}><r:Description xmlns:d='http://purl.org/dc/elements/1.1/'>"
+            "<d:subject><r:Seq><r:li>sea</r:li></r:Seq></d:subject></r:Description></r:RDF>".encode(),
+            ["sea"],
+        ),
         (small("<dc:title><rdf:Alt><rdf:li>sea</rdf:li></rdf:Alt></dc:title>"), []),
         (small(f'<a xmlns="u"><rdf:Description {DC}>{subject("sea")}</rdf:Description></a>'), []),
     ],
-)  # fmt: skip
+)
 def test_keywords_of_all_forms(data, found):
     assert keywords(data) == found
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from helpers.models import MIXTURE, make_model
 from scipy import sparse
 from scipy.special import expit
 
@@ -12,9 +15,6 @@ from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training import bias as bias_module
 from mmcgan.training.bias import BEST, MAX_RAISE, PENALTY, fit_bias, raise_missing, with_fitted_bias
-from mmcgan.training.config import TrainConfig
-from mmcgan.training.networks import build_generator
-from mmcgan.training.prepared.feature_rows import Standardizer
 
 
 def random_task(
@@ -103,15 +103,13 @@ def test_raise_missing_changes_nothing_where_all_words_are_given():
 
 def model_of(n_words: int) -> Model:
     """Every photo gets the same scores: those of the biases, evenly falling."""
-    config = TrainConfig(generator="mixture", draws=2, image_units=4, noise_units=4)
-    generator = build_generator(3, n_words, config).eval()
+    record = replace(MIXTURE, feature_size=3, vector_size=n_words)
     words = Vocabulary(
         tuple(f"w{i}" for i in range(n_words)),
-        np.zeros((n_words, n_words), np.float32), np.ones(n_words, int),
-    )  # fmt: skip
-    bias = -np.arange(n_words, dtype=np.float32) / 10
-    scale = Standardizer(np.zeros(3, np.float32), np.ones(3, np.float32))
-    return Model(lambda: generator, words, bias, "mean", scale, {}, {})
+        np.zeros((n_words, n_words), np.float32),
+        np.ones(n_words, int),
+    )
+    return make_model(record, vocabulary=words, bias=-np.arange(n_words, dtype=np.float32) / 10)
 
 
 def test_model_with_fitted_bias_says_what_dev_carries():

@@ -1,12 +1,11 @@
 """Whole runs of the loop: log, checkpoint, early end, warnings."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from helpers.games import (
+from helpers.tasks import (
     SMALL,
     assert_same,
     make_examples,
@@ -32,8 +31,8 @@ def fit_run(path, config=SMALL, validation=validate):
     run = RunDir(path)
     if not run.is_started:
         run.write_config({})
-    trainer = make_trainer(config, make_photos() if config.preset == "modern" else None)
-    best = fit(trainer, validation, run, keep_last=config.refit)
+    trainer = make_trainer(config, make_photos() if config.run.preset == "modern" else None)
+    best = fit(trainer, validation, run, keep_last=config.run.refit)
     return trainer, best
 
 
@@ -57,7 +56,7 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, conf
     first, _ = fit_run(tmp_path / "a", config)
     torch.manual_seed(99)
     again, _ = fit_run(tmp_path / "b", config)
-    other, _ = fit_run(tmp_path / "c", replace(config, seed=1))
+    other, _ = fit_run(tmp_path / "c", config.with_options(seed=1))
     assert_same(weights_of(first), weights_of(again))
     assert not torch.equal(weights_of(first)[0], weights_of(other)[0])
 
@@ -74,7 +73,7 @@ def test_training_leaves_the_global_random_state_alone(tmp_path, config):
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 @BOTH
 def test_interrupted_run_resumes_to_the_same_weights_log_and_best(tmp_path, stop_at, config):
-    config = replace(config, evaluate_every=3, epochs=2 if config.preset == "paper" else 10)
+    config = config.with_options(evaluate_every=3, epochs=2 if config.run.preset == "paper" else 10)
     whole, best = fit_run(tmp_path / "whole", config)
     calls = iter(range(1, 100))
 
@@ -95,13 +94,13 @@ def test_interrupted_run_resumes_to_the_same_weights_log_and_best(tmp_path, stop
         assert_same(state.values(), best_again.networks[name].values())
     logs = [RunDir(tmp_path / name).read_log() for name in ("whole", "cut")]
     for record in (r for log in logs for r in log):
-        record.pop(f"{config.examples}_per_second", None)
+        record.pop(f"{config.objective.examples}_per_second", None)
     assert logs[0] == logs[1]
 
 
 def test_run_stops_early_and_returns_the_best_networks(tmp_path):
     scripted, states = scripted_scores(0.1, 0.4, 0.3, 0.4, 0.2, 0.9)
-    config = replace(SMALL, epochs=50, patience=3)
+    config = SMALL.with_options(epochs=50, patience=3)
     trainer, best = fit_run(tmp_path, config, scripted)
     # the second is best; three evaluations without a better one (.3, .4, .2) end the run
     assert len(states) == 5
@@ -113,7 +112,9 @@ def test_run_stops_early_and_returns_the_best_networks(tmp_path):
 def test_refit_takes_the_last_networks_and_never_stops_early(tmp_path):
     # Dev is among what is learnt from, so that its score says nothing.
     scripted, states = scripted_scores(0.9, 0.4, 0.3, 0.2)
-    trainer, best = fit_run(tmp_path, replace(SMALL, epochs=4, patience=1, refit=True), scripted)
+    trainer, best = fit_run(
+        tmp_path, SMALL.with_options(epochs=4, patience=1, refit=True), scripted
+    )
     assert trainer.update == 20
     assert (best.score, best.update) == (0.2, 20)
     assert torch.equal(best.networks["generator"]["noise_layer.weight"], states[-1])
@@ -181,8 +182,8 @@ def test_log_holds_every_measure_of_training_and_evaluation(tmp_path, config, ow
 
 
 def test_log_has_the_means_of_an_interval(tmp_path):
-    fit_run(tmp_path, replace(SMALL, evaluate_every=4, epochs=2))
-    trainer = make_trainer(replace(SMALL, evaluate_every=4, epochs=2))
+    fit_run(tmp_path, SMALL.with_options(evaluate_every=4, epochs=2))
+    trainer = make_trainer(SMALL.with_options(evaluate_every=4, epochs=2))
     losses = [float(trainer.step()["loss_d_real"].detach()) for _ in range(10)]
     logged = [r["loss_d_real"] for r in RunDir(tmp_path).read_log() if r["event"] == "train"]
     assert logged == pytest.approx([np.mean(part) for part in (losses[:4], losses[4:8],
@@ -190,7 +191,7 @@ def test_log_has_the_means_of_an_interval(tmp_path):
 
 
 def test_log_leaves_out_updates_in_which_a_measure_was_no_number(tmp_path, monkeypatch):
-    trainer = make_trainer(replace(SMALL, epochs=2))
+    trainer = make_trainer(SMALL.with_options(epochs=2))
     step, shares = trainer.step, iter([np.nan, 0.5, 0.7, np.nan, np.nan] + [np.nan] * 5)
     monkeypatch.setattr(trainer, "step", lambda: {
         **step(), "adversarial_gradient_share": torch.tensor(next(shares))

@@ -11,8 +11,7 @@ from mmcgan.errors import OptionError
 from mmcgan.training import memory
 from mmcgan.training.config import TrainConfig
 from mmcgan.training.memory import require_memory, total_memory
-from mmcgan.training.prepared.feature_rows import Standardizer
-from mmcgan.training.task import build_task
+from mmcgan.training.setup import build_setup
 
 CPU = torch.device("cpu")
 MODERN = TrainConfig.of("modern", members=4, image_units=512)
@@ -60,6 +59,6 @@ def test_total_memory_is_that_of_the_machine_or_its_container(monkeypatch, tmp_p
 
 def test_task_is_refused_before_anything_is_computed(make_dataset, monkeypatch):
     monkeypatch.setattr(memory, "total_memory", lambda device: 1000)
-    monkeypatch.setattr(Standardizer, "fit", None)
+    monkeypatch.setattr("mmcgan.training.setup.fit_standardizer", None)
     with pytest.raises(OptionError, match="--preset paper"):
-        build_task(make_dataset(), TrainConfig.of("modern"), "user")
+        build_setup(make_dataset(), TrainConfig.of("modern"), "user")

@@ -1,15 +1,12 @@
 """Sizes and shapes of both generators and the discriminator; the word table."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from mmcgan.training.config import TrainConfig
+from mmcgan.training.config import GeneratorOptions, TrainConfig
+from mmcgan.training.layers import Dropout, Maxout
 from mmcgan.training.networks import (
-    Dropout,
     Generator,
-    Maxout,
     MixtureGenerator,
     build_generator,
     build_networks,
@@ -35,10 +32,19 @@ def build(feature_size, vector_size, config):
 
 def make_mixture(seed=0, **settings):
     """A mixture with 5 components a word, without dropout, whose noise reaches far."""
-    generator = build_generator(7, 5, TrainConfig(**{
-        "generator": "mixture", "members": 3, "draws": 6, "noise_size": 9, "noise_units": 11,
-        "image_units": 13, "generator_init": 0.5, **settings,
-    }))  # fmt: skip
+    config = TrainConfig.from_options(
+        **{
+            "generator": "mixture",
+            "members": 3,
+            "draws": 6,
+            "noise_size": 9,
+            "noise_units": 11,
+            "image_units": 13,
+            "generator_init": 0.5,
+            **settings,
+        }
+    )
+    generator = build_generator(7, 5, config.generator)
     torch.manual_seed(seed)
     return generator.eval().requires_grad_(False)
 
@@ -81,6 +87,18 @@ def test_generator_has_the_papers_size():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("joint_units", [0, 6])
+@pytest.mark.parametrize("squash", [None, torch.nn.Sigmoid()])
+def test_sample_is_forward_on_every_pair_with_a_hidden_join_and_a_squashed_output(
+    joint_units, squash
+):
+    units = {"noise_units": 5, "condition_units": 8, "joint_units": joint_units}
+    generator = Generator(3, 7, 4, **units, squash=squash, dropout=0.5).eval()
+    noise, condition = torch.randn(1, 6, 3), torch.randn(2, 7)
+    expected = generator(noise.expand(2, -1, -1), condition)
+    assert torch.allclose(generator.sample(noise, condition), expected, atol=1e-6)
+
+
 def test_discriminator_has_the_papers_size():
     # word 200 → 500, image 4096 → 1200, both → maxout 1000 × 3 → 1.
     _, _, discriminator = build(4096, 200, TrainConfig())
@@ -100,7 +118,7 @@ def test_maxout_takes_the_largest_of_its_pieces():
 
 
 def test_generator_sample_equals_forward_on_every_pair():
-    generator, _, _ = build(7, 5, TrainConfig(noise_units=11, image_units=13))
+    generator, _, _ = build(7, 5, TrainConfig.from_options(noise_units=11, image_units=13))
     generator.eval()
     noise, features = torch.randn(1, 4, 100), torch.randn(3, 7)
     sampled = generator.sample(noise, features)
@@ -112,7 +130,7 @@ def test_generator_sample_equals_forward_on_every_pair():
 
 
 def test_generator_gives_each_image_the_draws_of_its_own_noise():
-    generator, _, _ = build(7, 5, TrainConfig(noise_units=11, image_units=13))
+    generator, _, _ = build(7, 5, TrainConfig.from_options(noise_units=11, image_units=13))
     generator.eval()
     noise, features = torch.randn(3, 4, 100), torch.randn(3, 7)
     vectors = generator(noise, features)
@@ -151,7 +169,9 @@ def test_discriminator_judges_one_logit_a_pair_and_needs_both_inputs():
 
 
 def test_discriminator_judges_each_vector_on_its_own():
-    config = TrainConfig(d_word_units=5, d_image_units=6, maxout_units=4, discriminator_init=0.3)
+    config = TrainConfig.from_options(
+        d_word_units=5, d_image_units=6, maxout_units=4, discriminator_init=0.3
+    )
     _, _, discriminator = build(7, 5, config)
     discriminator.eval()
     words, images = torch.randn(4, 3, 5), torch.randn(4, 7)
@@ -161,7 +181,7 @@ def test_discriminator_judges_each_vector_on_its_own():
             alone = discriminator(words[i : i + 1, s : s + 1], images[i : i + 1])
             assert torch.allclose(logits[i, s], alone[0, 0], atol=1e-5)
     hidden = discriminator.embed_condition(images)
-    assert torch.equal(discriminator.judge(words, hidden), logits)
+    assert torch.equal(discriminator.discriminate(words, hidden), logits)
 
 
 def test_networks_drop_out_half_while_training_only():
@@ -176,7 +196,7 @@ def test_networks_drop_out_half_while_training_only():
 
 
 def test_each_network_has_a_dropout_of_its_own():
-    generator, _, discriminator = build(7, 5, TrainConfig(dropout=0.0, d_dropout=0.25))
+    generator, _, discriminator = build(7, 5, TrainConfig.from_options(dropout=0.0, d_dropout=0.25))
     assert (generator.dropout.p, discriminator.dropout.p) == (0.0, 0.25)
     mixture = make_mixture(input_dropout=0.1, dropout=0.2)
     assert [(m.input_dropout.p, m.dropout.p) for m in mixture.members] == [(0.1, 0.2)] * 3
@@ -184,10 +204,10 @@ def test_each_network_has_a_dropout_of_its_own():
 
 def test_first_weights_come_from_the_seed_and_stay_in_their_range():
     torch.manual_seed(1)
-    first = build(7, 5, TrainConfig(seed=3))
+    first = build(7, 5, TrainConfig.from_options(seed=3))
     torch.manual_seed(2)
-    again = build(7, 5, TrainConfig(seed=3))
-    other = build(7, 5, TrainConfig(seed=4))
+    again = build(7, 5, TrainConfig.from_options(seed=3))
+    other = build(7, 5, TrainConfig.from_options(seed=4))
     for k, limit in ((0, 0.05), (2, 0.005)):
         a, b, c = first[k], again[k], other[k]
         weights = [p.detach() for p in a.parameters() if p.ndim == 2]
@@ -198,7 +218,7 @@ def test_first_weights_come_from_the_seed_and_stay_in_their_range():
 
 
 def test_first_weights_of_a_mixture_stay_in_their_range_too():
-    generator, _, _ = build(7, 5, replace(MIXTURE, generator_init=0.05))
+    generator, _, _ = build(7, 5, MIXTURE.with_options(generator_init=0.05))
     for name, parameter in generator.named_parameters():
         if name.endswith("bias"):
             assert not parameter.any(), name
@@ -207,7 +227,7 @@ def test_first_weights_of_a_mixture_stay_in_their_range_too():
 
 
 def test_mixture_aims_at_words_as_given_where_it_learns_none():
-    generator, words, _ = build(7, 5, replace(MIXTURE, retrieval=0.0, judged="words"))
+    generator, words, _ = build(7, 5, MIXTURE.with_options(retrieval=0.0, judged="words"))
     assert words.vectors.shape == (1, N_WORDS, 5)
     assert generator(generator.noise(4, 6), torch.randn(4, 7)).shape == (4, 6, 5)
 
@@ -233,10 +253,10 @@ def test_first_weights_without_a_limit_go_by_the_size_of_the_layer():
 
 
 def test_build_generator_takes_the_one_that_is_named():
-    assert isinstance(build_generator(7, 5, TrainConfig()), Generator)
-    mixture = build_generator(7, 5, MIXTURE)
+    assert isinstance(build_generator(7, 5, GeneratorOptions()), Generator)
+    mixture = build_generator(7, 5, MIXTURE.generator)
     assert isinstance(mixture, MixtureGenerator)
-    assert (mixture.n_members, len(mixture.members)) == (3, 3)
+    assert (mixture.n_generators, len(mixture.members)) == (3, 3)
 
 
 def test_mixture_and_discriminator_have_the_sizes_of_their_vectors():
@@ -250,7 +270,7 @@ def test_mixture_and_discriminator_have_the_sizes_of_their_vectors():
     shared = 9 * 11 + 11 * 13
     assert n_parameters(generator) == 3 * member + shared
     # for tagging, or with words as given, an output 13 → 5 as well
-    assert n_parameters(build_generator(7, 5, MIXTURE)) == 3 * (member + 13 * 5) + shared
+    assert n_parameters(build_generator(7, 5, MIXTURE.generator)) == 3 * (member + 13 * 5) + shared
 
 
 def test_mixture_equals_its_formula_draw_by_draw():
@@ -271,7 +291,7 @@ def test_mixture_equals_its_formula_draw_by_draw():
 
 
 def test_mixture_that_learns_its_words_draws_among_its_hidden_units():
-    generator = build(7, 5, replace(MIXTURE, dropout=0.0, input_dropout=0.0))[0].eval()
+    generator = build(7, 5, MIXTURE.with_options(dropout=0.0, input_dropout=0.0))[0].eval()
     features = torch.randn(4, 7)
     centre = generator(torch.zeros(4, 3, 9), features)
     for k, member in enumerate(generator.members):
@@ -386,7 +406,7 @@ def test_words_of_the_paper_are_as_they_were_given_and_stay():
     assert not any(p.requires_grad for p in words.parameters())
 
 
-@pytest.mark.parametrize("config", [MIXTURE, TrainConfig(retrieval=1.0)])
+@pytest.mark.parametrize("config", [MIXTURE, TrainConfig.from_options(retrieval=1.0)])
 def test_words_that_are_learnt_start_from_their_frequency(config):
     frequency = torch.tensor([0.5, 0.1, 0.2, 0.9, 0.25, 0.01])
     _, words, _ = build_networks(7, torch.randn(N_WORDS, 5), frequency, 5, config)
@@ -396,7 +416,7 @@ def test_words_that_are_learnt_start_from_their_frequency(config):
 
 def test_linear_generator_learns_words_that_start_from_the_given_ones():
     given = torch.randn(N_WORDS, 5)
-    config = TrainConfig(retrieval=1.0)
+    config = TrainConfig.from_options(retrieval=1.0)
     _, words, _ = build_networks(7, given, torch.full((N_WORDS,), 0.25), 5, config)
     assert torch.equal(words.vectors.detach(), given.unsqueeze(0))
 

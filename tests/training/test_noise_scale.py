@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from helpers.models import LINEAR, make_model
 from scipy import sparse
 
 from mmcgan.inference.model import Model
+from mmcgan.inference.network import NetworkRecord, build_network
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
-from mmcgan.training import noise_scale as spread_module
-from mmcgan.training.config import TrainConfig
-from mmcgan.training.networks import MixtureGenerator, build_generator
-from mmcgan.training.noise_scale import N_DRAWS, SCALES, fit_spread
-from mmcgan.training.prepared.feature_rows import Standardizer
+from mmcgan.training import noise_scale
+from mmcgan.training.noise_scale import N_DRAWS, SCALES, fit_noise_scale, with_noise_scale
 
 N_WORDS, FEATURE_SIZE = 6, 3
+RECORD = NetworkRecord("mixture", 1, FEATURE_SIZE, N_WORDS, N_WORDS, N_WORDS, N_WORDS)
 
 
-def tagger_of(generator: Any, ranking: str = "mean") -> Tagger:
-    """Six words, one along each axis of the generator's space."""
-    words = Vocabulary(tuple("abcdef"), np.eye(N_WORDS, dtype=np.float32), np.ones(N_WORDS, int))
-    scale = Standardizer(np.zeros(FEATURE_SIZE, np.float32), np.ones(FEATURE_SIZE, np.float32))
-    bias = np.zeros(N_WORDS, np.float32)
-    return Tagger(Model(generator.eval, words, bias, ranking, scale, {}, {}))
+def mixture(location: list[float]) -> Model:
+    """One generator that aims at `location` for every image, with noise along every axis.
 
-
-def mixture(location: list[float], gate: float = 0.0) -> MixtureGenerator:
-    """One member that aims at `location` for every image, with noise along every axis."""
-    config = TrainConfig(generator="mixture", noise_size=N_WORDS, noise_units=N_WORDS,
-                         image_units=N_WORDS, draws=2)  # fmt: skip
-    generator = build_generator(FEATURE_SIZE, N_WORDS, config)
-    assert isinstance(generator, MixtureGenerator)
-    member = generator.members[0]
-    with torch.no_grad():
-        for layer in (member.trunk, member.gate):
-            layer.weight.zero_()
-        member.trunk.bias.copy_(torch.tensor(location))
+    Six words, one along each axis of its space.
+    """
+    eye, zeros = np.eye(N_WORDS, dtype=np.float32), np.zeros(FEATURE_SIZE, np.float32)
+    own = {
+        "trunk.weight": np.zeros((N_WORDS, FEATURE_SIZE), np.float32),
+        "trunk.bias": np.array(location, np.float32),
+        "gate.weight": np.zeros((N_WORDS, N_WORDS), np.float32),
         # softplus(0.5413) = 1: the noise is a standard Gaussian.
-        member.gate.bias.fill_(0.541324854612918 + gate)
-        weights = generator.noise_layer.weight, generator.reach.weight, member.output.weight
-        for weight in weights:
-            weight.copy_(torch.eye(N_WORDS))
-    return generator
+        "gate.bias": np.full(N_WORDS, 0.541324854612918, np.float32),
+        "output.weight": eye,
+    }
+    weights = {"noise_layer.weight": eye, "reach.weight": eye}
+    weights |= {f"members.0.{name}": array for name, array in own.items()}
+    words = Vocabulary(tuple("abcdef"), eye, np.ones(N_WORDS, int))
+    bias, scale = np.zeros(N_WORDS, np.float32), Standardizer(zeros, zeros + 1)
+    return Model(build_network(RECORD, weights), words, bias, "mean", scale, {}, {})
 
 
 def features(n: int = 12) -> np.ndarray:
@@ -59,14 +53,13 @@ def tags_of(*lists: list[int]) -> sparse.csr_array:
     return sparse.csr_array(table)
 
 
-def cross_entropies(tagger: Tagger, tags: sparse.csr_array) -> dict[str, float]:
+def cross_entropies(model: Model, tags: sparse.csr_array) -> dict[str, float]:
     """-Σ q log p of every scale, by plain counting of the nearest words of N_DRAWS draws."""
     dense = tags.toarray()
     prior = (dense.sum(axis=0) + 0.5) / (dense.sum() + 0.5 * N_WORDS)
     found = {}
     for scale in SCALES:
-        tagger.model.generator.spread.fill_(scale)
-        draws = tagger.model.sample(features(len(dense)), N_DRAWS, tagger.seed)
+        draws = with_noise_scale(model, scale).sample(features(len(dense)), N_DRAWS, 0)
         losses = []
         for row, own in zip(draws, dense, strict=True):
             shares = np.bincount(row.argmax(axis=1), minlength=N_WORDS)
@@ -76,54 +69,49 @@ def cross_entropies(tagger: Tagger, tags: sparse.csr_array) -> dict[str, float]:
     return found
 
 
-def test_fit_spread_takes_the_best_of_its_tries():
+def test_noise_scale_is_the_best_of_its_tries():
     # The draws lie at word a, the photos carry one of a and b each, a twice as often.
     tags = tags_of(*[[0], [0], [1]] * 4)
-    tagger = tagger_of(mixture([2.0, 1.0, 0, 0, 0, 0]))
-    expected = cross_entropies(tagger, tags)
-    tagger.model.generator.spread.fill_(1)
-    facts = fit_spread(tagger, features(), tags)
-    assert facts["spread_tries"] == {k: round(v, 4) for k, v in expected.items()}
-    best = min(expected, key=lambda k: expected[k])
-    assert f"{facts['spread']:g}" == best
-    assert float(tagger.model.generator.spread) == pytest.approx(facts["spread"])
+    model = mixture([2.0, 1.0, 0, 0, 0, 0])
+    expected = cross_entropies(model, tags)
+    fitted = fit_noise_scale(model, 0, features(), tags)
+    assert fitted.facts["spread_tries"] == {k: round(v, 4) for k, v in expected.items()}
+    assert f"{fitted.facts['spread']:g}" == min(expected, key=lambda k: expected[k])
+    assert fitted.network.record.noise_scale == fitted.facts["spread"]
+    assert (model.network.record.noise_scale, model.facts) == (1, {})  # it is left as it was
 
 
-def test_spread_is_small_where_photos_agree_and_large_where_they_do_not():
-    location = [1.5, 0, 0, 0, 0, 0]
+def test_noise_scale_is_small_where_photos_agree_and_large_where_they_do_not():
+    model = mixture([1.5, 0, 0, 0, 0, 0])
     same, all_words = [[0]] * 12, [list(range(N_WORDS))] * 12
-    found = [fit_spread(tagger_of(mixture(location)), features(), tags_of(*lists))["spread"]
-             for lists in (same, all_words)]  # fmt: skip
-    assert found == [min(SCALES), max(SCALES)]
+    fitted = [fit_noise_scale(model, 0, features(), tags_of(*lists)) for lists in (same, all_words)]
+    assert [one.network.record.noise_scale for one in fitted] == [min(SCALES), max(SCALES)]
 
 
-def test_spread_leaves_the_ranking_as_it_is():
-    location = [0.5, 0.3, 0.7, 0.0, 0.2, 0.6]
-    tags = tags_of(*[[0, 1, 2, 3, 4, 5]] * 12)
-    tagger = tagger_of(mixture(location))
-    before = tagger.tag_features(features(), N_WORDS)
-    assert fit_spread(tagger, features(), tags)["spread"] != 1
-    after = tagger.tag_features(features(), N_WORDS)
+def test_noise_scale_leaves_the_ranking_as_it_is():
+    model = mixture([0.5, 0.3, 0.7, 0.0, 0.2, 0.6])
+    fitted = fit_noise_scale(model, 0, features(), tags_of(*[[0, 1, 2, 3, 4, 5]] * 12))
+    assert fitted.network.record.noise_scale != 1
+    before, after = (Tagger(one).tag_features(features(), N_WORDS) for one in (model, fitted))
     for first, second in zip(before, after, strict=True):
         assert [tag.word for tag in first] == [tag.word for tag in second] == list("cfabed")
         scores = [[tag.score for tag in tags] for tags in (first, second)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-5)
 
 
-def test_other_generators_have_no_spread():
-    generator = build_generator(FEATURE_SIZE, N_WORDS, TrainConfig(image_units=2, noise_units=2))
-    state = {name: weights.clone() for name, weights in generator.state_dict().items()}
-    assert fit_spread(tagger_of(generator), features(2), tags_of([0], [1])) == {}
-    assert all(torch.equal(generator.state_dict()[n], weights) for n, weights in state.items())
+def test_other_networks_have_no_noise_scale():
+    model = make_model(replace(LINEAR, feature_size=FEATURE_SIZE))
+    assert fit_noise_scale(model, 0, features(2), tags_of([0], [1])) is model
 
 
 def test_no_more_photos_are_looked_at_than_are_needed(monkeypatch):
-    monkeypatch.setattr(spread_module, "MAX_PHOTOS", 3)
+    monkeypatch.setattr(noise_scale, "MAX_PHOTOS", 3)
     seen = []
-    samples = Model.sample
+    sample = Model.sample
     monkeypatch.setattr(
-        Model, "sample", lambda self, f, n, seed: seen.append(len(f)) or samples(self, f, n, seed)
+        Model, "sample", lambda self, f, n, seed: seen.append(len(f)) or sample(self, f, n, seed)
     )
     tags = tags_of(*[[0], [1], [2]] * 4)
-    assert fit_spread(tagger_of(mixture([1.0] * N_WORDS)), features(), tags)["spread"] in SCALES
+    fitted = fit_noise_scale(mixture([1.0] * N_WORDS), 0, features(), tags)
+    assert fitted.network.record.noise_scale in SCALES
     assert seen == [3] * len(SCALES)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from helpers.games import FEATURE_SIZE, make_game, make_photos, modern
+from helpers.tasks import FEATURE_SIZE, make_photos, make_task, modern
 from torch import Tensor
 
-from mmcgan.training import project_words as condense_module
-from mmcgan.training.networks import MixtureGenerator, WordTable
-from mmcgan.training.project_words import condense, mean_logits
+from mmcgan.training import project_words as room
+from mmcgan.training.networks import MixtureGenerator, WordTable, as_generator, as_network
+from mmcgan.training.project_words import Projected, mean_logits, project_words
 
 N_PHOTOS, N_WORDS = 40, 4
 
 
-def mixture(**settings: Any) -> tuple[Any, MixtureGenerator, WordTable]:
+def mixture() -> tuple[MixtureGenerator, WordTable]:
     """A mixture that learns its words, whose words and photos differ much."""
-    config = modern(**settings)
-    game = make_game(config, make_photos())
+    game = make_task(modern(), make_photos())
     game.generator.eval().requires_grad_(False)
     game.words.requires_grad_(False)
     game.words.vectors.mul_(5)
-    return config, game.generator, game.words
+    return game.generator, game.words
 
 
 def photos(n: int = N_PHOTOS) -> Tensor:
@@ -36,24 +35,31 @@ def logits_of(generator: MixtureGenerator, words: WordTable, noise: Tensor, x: T
     return words(generator.sample(noise, x))
 
 
+def projected_logits(projected: Projected, generator: Any, noise: Tensor, x: Tensor) -> Tensor:
+    """The same once the words are projected, (N, S, V)."""
+    module = as_generator(as_network(generator, projected.outputs))
+    draws = module.sample(noise, x).detach()
+    return draws @ torch.from_numpy(projected.table).T + torch.from_numpy(projected.bias)
+
+
 @pytest.mark.parametrize("size", [4, 9])
 def test_with_all_directions_every_draw_keeps_its_logits(size):
-    config, generator, words = mixture(vector_size=size)
-    condensed, table = condense(generator, words, photos(), N_PHOTOS, config)
-    assert table.vectors.shape == (1, N_WORDS, 4)  # no more than there are words
+    generator, words = mixture()
+    projected = project_words(generator, words, photos(), N_PHOTOS, size)
+    assert projected.table.shape == (N_WORDS, 4)  # no more than there are words
     noise, x = generator.noise(1, 8), photos(5)
     expected = logits_of(generator, words, noise, x)
-    assert torch.allclose(logits_of(condensed, table, noise, x), expected, atol=1e-4)
+    assert torch.allclose(projected_logits(projected, generator, noise, x), expected, atol=1e-4)
     assert float(expected.std(dim=1).max()) > 0.1  # the draws of a photo differ
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_mean_logits_keep_their_principal_components(size):
-    config, generator, words = mixture(vector_size=size)
+    generator, words = mixture()
     x = photos()
-    condensed, table = condense(generator, words, x, len(x), config)
+    projected = project_words(generator, words, x, len(x), size)
     full = mean_logits(generator, words, x)
-    kept = logits_of(condensed, table, torch.zeros(1, 2, 3), x).mean(dim=1)
+    kept = projected_logits(projected, generator, torch.zeros(1, 2, 3), x).mean(dim=1)
     # Eckart & Young: what is lost is the sum of the squares of the left out singular values.
     values = torch.linalg.svdvals(full - full.mean(dim=0))
     lost = float((full - kept).detach().square().sum())
@@ -63,58 +69,57 @@ def test_the_mean_logits_keep_their_principal_components(size):
 
 
 def test_words_are_orthonormal_directions():
-    config, generator, words = mixture(vector_size=3)
-    table = condense(generator, words, photos(), N_PHOTOS, config)[1].vectors[0]
+    generator, words = mixture()
+    table = torch.from_numpy(project_words(generator, words, photos(), N_PHOTOS, 3).table)
     assert torch.allclose(table.T @ table, torch.eye(3), atol=1e-5)
 
 
 def test_fewer_photos_than_components_are_enough():
-    config, generator, words = mixture(vector_size=3)
-    condensed, table = condense(generator, words, photos(2), 2, config)
-    assert table.vectors.shape == (1, N_WORDS, 2)
-    assert condensed.sample(condensed.noise(1, 4), photos(3)).shape == (3, 4, 2)
+    generator, words = mixture()
+    projected = project_words(generator, words, photos(2), 2, 3)
+    assert projected.table.shape == (N_WORDS, 2)
+    assert as_network(generator, projected.outputs).draws(photos(3).numpy(), 4, 0).shape == (
+        3,
+        4,
+        2,
+    )
 
 
 @pytest.mark.parametrize(
     ("limit", "value", "expected"), [("MAX_PHOTOS", 10, 9), ("MAX_LOGITS", 5 * N_WORDS, 5)]
 )
 def test_of_many_photos_or_words_a_part_is_looked_at(monkeypatch, limit, value, expected):
-    monkeypatch.setattr(condense_module, limit, value)
+    monkeypatch.setattr(room, limit, value)
     seen = []
     monkeypatch.setattr(
-        condense_module, "mean_logits", lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x)
+        room,
+        "mean_logits",
+        lambda g, w, x: seen.append(len(x)) or mean_logits(g, w, x),
     )
-    config, generator, words = mixture()
-    condense(generator, words, photos(35), 35, config)
+    generator, words = mixture()
+    project_words(generator, words, photos(35), 35, 3)
     assert seen == [expected]
 
 
-def test_condensing_is_the_same_every_time_and_leaves_everything_as_it_was():
-    config, generator, words = mixture(vector_size=2)
+def test_projecting_is_the_same_every_time_and_leaves_everything_as_it_was():
+    generator, words = mixture()
     kept = {n: t.clone() for n, t in (generator.state_dict() | words.state_dict()).items()}
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    first = condense(generator, words, photos(), N_PHOTOS, config)[1]
+    first = project_words(generator, words, photos(), N_PHOTOS, 2)
     assert torch.equal(torch.rand(1), expected)
     torch.manual_seed(2)
-    again = condense(generator, words, photos(), N_PHOTOS, config)[1]
-    assert torch.equal(first.vectors, again.vectors)
+    again = project_words(generator, words, photos(), N_PHOTOS, 2)
+    assert np.array_equal(first.table, again.table)
     after = generator.state_dict() | words.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in kept.items())
 
 
 def test_mean_logits_are_those_of_each_photo_alone(monkeypatch):
-    _, generator, words = mixture()
+    generator, words = mixture()
     whole = mean_logits(generator, words, photos(7))
-    monkeypatch.setattr(condense_module, "BATCH", 3)
+    monkeypatch.setattr(room, "BATCH", 3)
     assert torch.allclose(mean_logits(generator, words, photos(7)), whole, atol=1e-5)
     paired = logits_of(generator, words, generator.noise(1, 4), photos(7)).mean(dim=1)
     assert torch.allclose(whole, paired, atol=1e-4)
-
-
-def test_condensed_mixture_has_the_spread_of_the_one_it_comes_from():
-    config, generator, words = mixture()
-    generator.spread.fill_(1.4)
-    condensed, _ = condense(generator, words, photos(), N_PHOTOS, replace(config, seed=9))
-    assert float(condensed.spread) == pytest.approx(1.4)

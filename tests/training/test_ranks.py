@@ -13,22 +13,23 @@ import pytest
 import torch
 import torch.distributed as dist
 from helpers.datasets import SMALL_MODERN
-from helpers.games import assert_same, make_game
 from helpers.playing_ranks import CONFIGS, play, some_untagged
+from helpers.tasks import assert_same, make_task
 from helpers.torchrun import TESTS, said, torchrun
 
 from mmcgan.cli import run_command
 from mmcgan.errors import OptionError, RankError
 from mmcgan.inference.tagger import Tagger
 from mmcgan.train import main
-from mmcgan.training import game as game_module
 from mmcgan.training import ranks as distributed
-from mmcgan.training.adversarial import ADVERSARIAL
-from mmcgan.training.game import RETRIEVAL
+from mmcgan.training import sampler
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.training.ranks import ALONE, Ranks, current_ranks, run_on_ranks
 from mmcgan.training.runs import FollowedRun, RunDir
-from mmcgan.training.trainer import balance
+from mmcgan.training.terms.adversarial import ADVERSARIAL
+from mmcgan.training.terms.retrieval import Retrieval
+from mmcgan.training.terms.term import Mean
+from mmcgan.training.trainer import Trainer, balance, keep_means, term_losses
 
 TIES = {"d_accuracy_order"}  # equal sets of words are told apart by rounding errors
 TOLERANCE = 1e-5  # relative, of weights and measures of some tens of updates in single precision
@@ -77,14 +78,16 @@ def test_ranks_draw_a_mini_batch_alike_and_dropout_apart():
     assert len({tuple(values.tolist()) for values in apart}) == 3
 
 
-def test_more_ranks_than_judged_examples_are_refused():
+def test_more_ranks_than_discriminated_examples_are_refused():
     Ranks(0, 3).require(3)
     with pytest.raises(OptionError, match=r"--nproc-per-node: 3 processes .* at most 2"):
         Ranks(0, 3).require(2)
 
 
-def test_judged_examples_are_those_of_a_mini_batch():
-    found = [make_game(CONFIGS[name], some_untagged()).n_judged for name in ("paper", "modern")]
+def test_discriminated_examples_are_those_of_a_mini_batch():
+    found = [
+        make_task(CONFIGS[name], some_untagged()).n_discriminated for name in ("paper", "modern")
+    ]
     assert found == [5, 3]
 
 
@@ -92,39 +95,69 @@ def test_judged_examples_are_those_of_a_mini_batch():
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_parts_of_the_ranks_add_up_to_the_whole(monkeypatch, name, size, n_scored):
-    monkeypatch.setattr(game_module, "MAX_SCORED_WORDS", n_scored)
+    monkeypatch.setattr(sampler, "MAX_SCORED_WORDS", n_scored)
     whole = part_of(name, ALONE)
     parts = [part_of(name, Ranks(rank, size)) for rank in range(size)]
     for step in ("discriminator", "generator"):
         for key in whole[step].keys() - TIES:
-            value = whole[step][key]
-            total = sum(float(part[step][key]) for part in parts)
-            assert total == pytest.approx(float(value), rel=1e-5, abs=1e-7), key
+            means = [part[step][key] for part in parts]
+            n = sum(mean.n for mean in means)
+            assert n == whole[step][key].n
+            total = sum(float(mean.value) * mean.n / n for mean in means)
+            expected = float(whole[step][key].value)
+            assert total == pytest.approx(expected, rel=1e-5, abs=1e-7), key
     for rank, part in enumerate(parts):
         for key in whole["draws"]:
+            share = part["generator"][key].n / whole["generator"][key].n if key != "draws" else 1
             expected = whole["draws"][key][rank::size]
-            assert torch.allclose(part["draws"][key], expected, rtol=1e-4, atol=1e-8), key
+            found = share * part["draws"][key]
+            assert torch.allclose(found, expected, rtol=1e-4, atol=1e-8), key
 
 
 def part_of(name, ranks):
-    """The terms of both steps of one rank, its draws, and each term's gradient at them."""
-    game = make_game(CONFIGS[name], some_untagged(), ranks)
+    """The measures of both steps of one rank, its draws, and each term's gradient at them."""
+    task = make_task(CONFIGS[name], some_untagged())
+    trainer = Trainer(task, CONFIGS[name], ranks)
     ranks.seed(11)
-    batch = game.batch(torch.tensor([4, 0, 2, 1, 3]))
-    losses, right = game.discriminator_losses(batch)
-    draws = game.draw_all(batch)
-    terms = game.generator_losses(draws, batch)
-    found = {key: torch.autograd.grad(loss, draws, retain_graph=True)[0]
-             for key, loss in terms.items()}  # fmt: skip
+    whole = task.batch(torch.tensor([4, 0, 2, 1, 3]), ranks.random)
+    batch = whole.part(ranks.rank, ranks.size)
+    fake = task.draw(batch, trainer._noise(whole.n_discriminated)).detach()
+    losses, right = task.adversarial.discriminator_losses(fake, batch, task)
+    draws = task.draw(batch, trainer._noise(len(whole)))
+    terms = term_losses(task, draws, batch)
+    found = {
+        key: torch.autograd.grad(mean.value, draws, retain_graph=True)[0]
+        for key, mean in terms.items()
+    }
     return {
-        "discriminator": {n: v.detach() for n, v in (losses | right).items()},
-        "generator": {n: v.detach() for n, v in terms.items()},
-        "draws": {"draws": draws.detach(), **game.steer(found)},
+        "discriminator": {n: Mean(m.value.detach(), m.n) for n, m in (losses | right).items()},
+        "generator": {n: Mean(m.value.detach(), m.n) for n, m in terms.items()},
+        "draws": {"draws": draws.detach(), **keep_means(found, task)},
     }
 
 
+def test_means_are_weighed_by_the_examples_of_all_ranks(monkeypatch):
+    means = {"a": Mean(torch.tensor(2.0), 3), "b": Mean(torch.tensor(5.0), 1)}
+    assert ALONE.weigh(means) == {"a": means["a"].value, "b": means["b"].value}
+    ranks = Ranks(0, 2)
+    monkeypatch.setattr(ranks, "total", lambda own: {"a": own["a"] + 5, "b": own["b"] + 1})
+    found = {name: float(value) for name, value in ranks.weigh(means).items()}
+    assert found == {"a": 2 * 3 / 8, "b": 5 * 1 / 2}
+
+
+@pytest.mark.parametrize(
+    "module", ["tag_task", "sampler", "losses", "networks", "terms", "terms/adversarial",
+               "terms/retrieval", "terms/likelihood", "terms/term"],
+)  # fmt: skip
+def test_what_is_learnt_knows_nothing_of_ranks(module):
+    path = Path(distributed.__file__).parent / f"{module}.py"
+    path = path if path.is_file() else path.with_suffix("") / "__init__.py"
+    assert "rank_" not in path.read_text(encoding="utf-8")
+    assert not re.search(r"\branks?\b", path.read_text(encoding="utf-8"))
+
+
 def test_norms_are_those_of_the_whole_gradient(monkeypatch):
-    gradients = {ADVERSARIAL: torch.randn(6, 4), RETRIEVAL: torch.randn(6, 4)}
+    gradients = {ADVERSARIAL: torch.randn(6, 4), Retrieval.name: torch.randn(6, 4)}
     ranks = Ranks(0, 2)
     other = {n: Ranks(1, 2).own(g).norm().square() for n, g in gradients.items()}
     monkeypatch.setattr(ranks, "total", lambda own: {n: own[n] + other[n] for n in own})

@@ -10,14 +10,7 @@ import pytest
 import torch
 
 from mmcgan.errors import RunError
-from mmcgan.training import runs
-from mmcgan.training.runs import (
-    RunDir,
-    default_model,
-    newest_finished_run,
-    newest_unfinished_run,
-    next_run,
-)
+from mmcgan.training.runs import RunDir, newest_unfinished_run, next_run
 
 
 @pytest.fixture
@@ -151,55 +144,6 @@ def test_load_checkpoint_runs_no_code(run, tmp_path):
     path.write_bytes(pickle.dumps(hostile, protocol=2))
     assert_checkpoint_is_refused(run)
     assert not mark.exists()
-
-
-def test_newest_finished_run_is_the_one_with_the_newest_model(tmp_path):
-    make_run(tmp_path, "0001", finished_at=300)
-    make_run(tmp_path, "0002", finished_at=100)
-    make_run(tmp_path, "0003")
-    make_run(tmp_path, "by name", finished_at=200)
-    assert newest_finished_run(tmp_path) == tmp_path / "0001"
-
-
-@pytest.mark.parametrize("name", ["missing", "."])
-def test_newest_finished_run_says_how_to_get_one(tmp_path, name):
-    make_run(tmp_path, "0001")
-    with pytest.raises(RunError, match=r"python -m mmcgan\.train, or name one with --run"):
-        newest_finished_run(tmp_path / name)
-
-
-@pytest.fixture
-def packaged(tmp_path, monkeypatch) -> Path:
-    """Where the packaged model is looked for; the folder is not made."""
-    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "pretrained")
-    return tmp_path / "pretrained"
-
-
-def test_default_model_is_the_newest_finished_run_or_else_the_packaged_one(packaged, tmp_path):
-    make_run(tmp_path, "pretrained", finished_at=500)
-    parent = tmp_path / "runs"
-    assert default_model(parent) == packaged
-    make_run(parent, "0001")
-    assert default_model(parent) == packaged
-    make_run(parent, "0002", finished_at=200)
-    make_run(parent, "0003", finished_at=100)
-    assert default_model(parent) == parent / "0002"
-
-
-def test_default_model_without_any_says_what_to_do(packaged, tmp_path):
-    with pytest.raises(RunError) as caught:
-        default_model(tmp_path / "runs")
-    message = str(caught.value)
-    parts = (f"no finished run under {tmp_path / 'runs'}/", str(packaged / "model.safetensors"),
-             "python -m mmcgan.train", "--run", "install")  # fmt: skip
-    assert [part for part in parts if part not in message] == []
-    assert "\n" not in message
-
-
-def test_newest_finished_run_never_is_the_packaged_model(packaged, tmp_path):
-    make_run(tmp_path, "pretrained", finished_at=500)
-    with pytest.raises(RunError, match="no finished run"):
-        newest_finished_run(tmp_path / "runs")
 
 
 def test_newest_unfinished_run_has_the_highest_number(tmp_path):

@@ -12,10 +12,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 from torch import nn
 
-from eval.digits.game import LabelledGame, NoisyGenerator
+from eval.digits.task import LabelledTask, NoisyGenerator
 from mmcgan.training.learning import LearningConfig
 from mmcgan.training.losses import critic_fake_loss, critic_real_loss, value_function
 from mmcgan.training.networks import Discriminator
@@ -49,7 +50,7 @@ class Plain(nn.Module):
         )
 
     def forward(self, examples, labels):
-        return self.network.judge(examples, None)
+        return self.network.discriminate(examples, None)
 
 
 @cache
@@ -62,12 +63,12 @@ def trained(mean: float, deviation: float, size: int, **settings) -> nn.Module:
     torch.manual_seed(0)
     examples = deviation * torch.randn(N_EXAMPLES, size)
     generator, discriminator = Gaussian(mean, deviation, size), Plain(size)
-    config = LearningConfig(
+    config = LearningConfig.from_options(
         optimizer="adamw", learning_rate=0.0, d_learning_rate=5e-3, batch_size=500, epochs=15,
         **settings,
     )  # fmt: skip
     labels = torch.zeros(N_EXAMPLES, dtype=torch.long)
-    trainer = Trainer(LabelledGame(generator, discriminator, examples, labels, config), config)
+    trainer = Trainer(LabelledTask(generator, discriminator, examples, labels, config), config)
     while trainer.update < trainer.n_updates:
         trainer.step()
     assert generator.mean.tolist() == pytest.approx([mean] + [0.0] * (size - 1))
@@ -99,7 +100,7 @@ def jensen_shannon(mean: float, deviation: float) -> float:
     middle = (p + q) / 2
     terms = [np.where(d > 0, d * np.log(np.maximum(d, 1e-300) / np.maximum(middle, 1e-300)), 0)
              for d in (p, q)]  # fmt: skip
-    return float(np.trapezoid(sum(terms), x) / 2)
+    return float(trapezoid(sum(terms), x) / 2)
 
 
 def test_trained_discriminator_approaches_the_optimal_one():

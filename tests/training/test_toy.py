@@ -5,25 +5,24 @@ along (e_c, e_j), so that the words of all conditions form the same triangle, sh
 generator, whose noise and condition meet only in its linear output, can express no other shape.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.inference.words.ranking import Draws
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.game import Examples, TagGame
 from mmcgan.training.loop import Validation, fit
 from mmcgan.training.networks import build_networks
 from mmcgan.training.runs import RunDir
+from mmcgan.training.sampler import Examples
+from mmcgan.training.tag_task import TagTask
 from mmcgan.training.trainer import Trainer
 
 N_CONDITIONS, PROBABILITY = 8, np.array([0.5, 0.3, 0.2])
 N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
 
-CONFIG = TrainConfig(
+CONFIG = TrainConfig.from_options(
     batch_size=400,
     noise_size=8, noise_units=64, image_units=64, d_word_units=64, d_image_units=64,
     maxout_units=64, dropout=0.0, d_dropout=0.0, generator_init=0.2, discriminator_init=0.1,
@@ -57,7 +56,7 @@ def drawn_shares(generator, conditions, seed, n_draws=1000):
     noise = generator.noise(1, n_draws, torch.Generator().manual_seed(seed))
     with torch.inference_mode():
         samples = generator.eval().sample(noise, conditions).numpy()
-    nearest = rank_draws(samples, WordIndex(word_vectors()), CONFIG.ranking).draws.nearest
+    nearest = Draws.of(samples, WordIndex(word_vectors())).nearest
     return np.stack([np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws
                      for row in nearest])  # fmt: skip
 
@@ -81,7 +80,7 @@ def empirical(pairs):
 
 @pytest.fixture
 def one_thread():
-    """The order of sums, and so the course of the game, depends on the number of threads."""
+    """The order of sums, and so the course of the training, depends on the number of threads."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -98,7 +97,7 @@ def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(
         torch.from_numpy(word_vectors()),
         torch.from_numpy(exact_pairs()),
     )
-    config = replace(CONFIG, seed=seed)
+    config = CONFIG.with_options(seed=seed)
     vectors, frequency = examples.word_vectors, torch.ones(N_CONDITIONS * N_WORDS)
     networks = build_networks(N_CONDITIONS, vectors, frequency, SIZE, config)
     dev = empirical(draw_pairs(800, seed=1))
@@ -111,7 +110,7 @@ def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(
     run = RunDir(tmp_path)
     run.write_config({})
     before = total_variation(drawn_shares(networks[0], conditions, seed=5), truth())
-    best = fit(Trainer(TagGame(*networks, examples, config), config), validate, run)
+    best = fit(Trainer(TagTask.of(networks, examples, config), config), validate, run)
     networks[0].load_state_dict(best.networks["generator"])
     shares = drawn_shares(networks[0], conditions, seed=4)
     assert before > 0.7

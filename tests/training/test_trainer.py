@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.games import (
+from helpers.tasks import (
     N_PAIRS,
     SMALL,
     VECTOR_SIZE,
     assert_same,
+    losses_of,
     make_examples,
     make_photos,
     make_trainer,
@@ -19,10 +20,10 @@ from helpers.games import (
 
 from mmcgan.errors import TrainingError
 from mmcgan.training import trainer as trainer_module
-from mmcgan.training.adversarial import ADVERSARIAL
-from mmcgan.training.game import RETRIEVAL, without_mean
 from mmcgan.training.schedules import learning_rate, momentum
-from mmcgan.training.trainer import balance
+from mmcgan.training.terms.adversarial import ADVERSARIAL
+from mmcgan.training.terms.retrieval import Retrieval
+from mmcgan.training.trainer import balance, without_mean
 
 
 def test_schedules_reach_the_optimisers():
@@ -30,8 +31,10 @@ def test_schedules_reach_the_optimisers():
     trainer.update = 5  # one epoch of 20 pairs in batches of 4
     trainer.step()
     for optimizer in (trainer.optimizer_g, trainer.optimizer_d):
-        assert optimizer.param_groups[0]["lr"] == learning_rate(SMALL, 5, trainer.n_updates)
-        assert optimizer.param_groups[0]["momentum"] == momentum(SMALL, 1.0)
+        assert optimizer.param_groups[0]["lr"] == learning_rate(
+            SMALL.optimiser, 5, trainer.n_updates
+        )
+        assert optimizer.param_groups[0]["momentum"] == momentum(SMALL.optimiser, 1.0)
 
 
 def test_each_network_has_the_learning_rate_that_is_its_own():
@@ -54,7 +57,7 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
     trainer = make_trainer(examples=distinct)
     orders = []
     for epoch in range(2):
-        batches = [trainer._batch(epoch * 5 + i) for i in range(trainer.batches_per_epoch)]
+        batches = [trainer._batch(epoch * 5 + i).part() for i in range(trainer.batches_per_epoch)]
         # The real vector of a pair is that of its one word.
         words = [batch.sum_of(distinct.word_vectors) for batch in batches]
         orders.append([(int(f[0]), int(w[0])) for batch, real in zip(batches, words, strict=True)
@@ -67,7 +70,7 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
 
 def test_an_epoch_of_photos_meets_every_photo_once():
     trainer = make_trainer(modern(batch_size=2), make_photos())
-    assert (trainer.game.batch_size, trainer.batches_per_epoch) == (2, 2)
+    assert (trainer.task.batch_size, trainer.batches_per_epoch) == (2, 2)
     epochs = [[int(row) for i in range(2) for row in trainer._batch(2 * epoch + i).rows]
               for epoch in range(20)]  # fmt: skip
     # Whole batches alone: of five photos one is left out, not the same one every time.
@@ -79,7 +82,7 @@ def test_an_epoch_of_photos_meets_every_photo_once():
 def test_fewer_pairs_than_a_batch_still_make_one_batch():
     trainer = make_trainer(examples=make_examples(3))
     assert trainer.batches_per_epoch == 1
-    assert len(trainer._batch(0).images) == 3
+    assert len(trainer._batch(0)) == 3
 
 
 @pytest.mark.parametrize(
@@ -89,9 +92,9 @@ def test_few_photos_make_smaller_batches(n_photos, batch_size):
     # A fortieth of the photos, at least 16, at most --batch-size.
     pairs = torch.stack([torch.arange(n_photos), torch.zeros(n_photos, dtype=torch.long)], dim=1)
     examples = replace(make_photos(), pairs=pairs, image_features=torch.zeros(n_photos, 7))
-    assert make_trainer(modern(batch_size=256), examples).game.batch_size == batch_size
+    assert make_trainer(modern(batch_size=256), examples).task.batch_size == batch_size
     # Of pairs there are always enough.
-    assert make_trainer(replace(SMALL, batch_size=100), examples).game.batch_size == 100
+    assert make_trainer(SMALL.with_options(batch_size=100), examples).task.batch_size == 100
 
 
 # One step against an independent, plain implementation.
@@ -101,7 +104,7 @@ class PlainGan:
     """The same step in plain tensor algebra: explicit formulas, momentum and SGD by hand."""
 
     def __init__(self, trainer):
-        g, d = trainer.game.generator, trainer.discriminator
+        g, d = trainer.task.generator, trainer.discriminator
         self.g = {n: p.detach().clone().double().requires_grad_() for n, p in g.named_parameters()}
         self.d = {n: p.detach().clone().double().requires_grad_() for n, p in d.named_parameters()}
         self.velocity = {}
@@ -139,37 +142,37 @@ class PlainGan:
         real_term = torch.log(self.probability(words, images)).mean()
         fake_term = torch.log(1 - self.probability(fake, images)).mean()
         self.descend(self.d, -(real_term + fake_term), rate, momentum)
-        judged = self.probability(self.generate(noise_g, images), images)
+        found = self.probability(self.generate(noise_g, images), images)
         saturating = generator_loss == "saturating"
-        loss = torch.log(1 - judged).mean() if saturating else -torch.log(judged).mean()
+        loss = torch.log(1 - found).mean() if saturating else -torch.log(found).mean()
         self.descend(self.g, loss, rate, momentum)
 
 
 @pytest.mark.parametrize("generator_loss", ["saturating", "non-saturating"])
 def test_steps_equal_an_independent_plain_implementation(generator_loss):
     # Without dropout, whose masks have no independent source.
-    config = replace(SMALL, dropout=0.0, d_dropout=0.0, loss=generator_loss)
+    config = SMALL.with_options(dropout=0.0, d_dropout=0.0, loss=generator_loss)
     trainer = make_trainer(config)
-    word_vectors = trainer.game.examples.word_vectors
+    word_vectors = trainer.task.examples.word_vectors
     plain = PlainGan(trainer)
     for update in range(3):
-        batch = trainer._batch(update)
+        batch = trainer._batch(update).part()
         images, words = batch.images.double(), word_vectors[batch.words].double()
-        torch.manual_seed(trainer_module._mixed_seed(config.seed, update))
+        torch.manual_seed(trainer_module._mixed_seed(config.run.seed, update))
         noise_d, noise_g = torch.randn(4, 3).double(), torch.randn(4, 3).double()
         # lr 0.1 / 1.00004^t; momentum from .5 to .7 over 2 epochs of 5 updates
         plain.step(images, words, noise_d, noise_g, 0.1 / 1.00004**update,
                    0.5 + 0.2 * update / 10, generator_loss)  # fmt: skip
         trainer.step()
     for network, expected in (
-        (trainer.game.generator, plain.g), (trainer.discriminator, plain.d)
+        (trainer.task.generator, plain.g), (trainer.discriminator, plain.d)
     ):  # fmt: skip
         for name, parameter in network.named_parameters():
             assert torch.allclose(parameter.double(), expected[name], atol=1e-5), name
 
 
 def test_k_discriminator_steps_take_k_batches_before_one_generator_step(monkeypatch):
-    trainer = make_trainer(replace(SMALL, discriminator_steps=2))
+    trainer = make_trainer(SMALL.with_options(discriminator_steps=2))
     taken = []
     batch = trainer._batch
     monkeypatch.setattr(trainer, "_batch", lambda i: taken.append(i) or batch(i))
@@ -186,7 +189,7 @@ def test_generator_step_leaves_the_discriminator_alone(config):
     trainer = make_trainer(config)
     trainer.step()
     before = [p.clone() for p in trainer.discriminator.parameters()]
-    trainer._generator_step(trainer._batch(0))
+    trainer._generator_step(*batch_and_noise(trainer))
     assert_same(before, list(trainer.discriminator.parameters()))
     assert all(p.requires_grad for p in trainer.discriminator.parameters())
 
@@ -195,27 +198,27 @@ def test_generator_step_leaves_the_discriminator_alone(config):
 def test_discriminator_step_leaves_generator_and_words_alone(config):
     trainer = make_trainer(config)
     before = [p.detach().clone() for p in trainer.learners.parameters()]
-    judge = trainer.discriminator.output.weight.detach().clone()
+    output = trainer.discriminator.output.weight.detach().clone()
     trainer._set_schedules()
-    trainer._discriminator_step(trainer._batch(0))
+    trainer._discriminator_step(*batch_and_noise(trainer))
     assert_same(before, list(trainer.learners.parameters()))
-    assert not torch.equal(judge, trainer.discriminator.output.weight)
+    assert not torch.equal(output, trainer.discriminator.output.weight)
 
 
 def test_paper_never_moves_the_words():
     trainer = make_trainer()
-    given = trainer.game.examples.word_vectors.clone()
+    given = trainer.task.examples.word_vectors.clone()
     for _ in range(5):
         trainer.step()
-    assert torch.equal(trainer.game.words.vectors[0], given)
-    assert not trainer.game.words.bias.any()
+    assert torch.equal(trainer.task.words.vectors[0], given)
+    assert not trainer.task.words.bias.any()
 
 
 def test_modern_learns_the_words_with_the_generator():
     trainer = make_trainer(modern(), make_photos())
-    before = [p.detach().clone() for p in trainer.game.words.parameters()]
+    before = [p.detach().clone() for p in trainer.task.words.parameters()]
     trainer.step()
-    after = list(trainer.game.words.parameters())
+    after = list(trainer.task.words.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -244,6 +247,12 @@ def test_adversarial_gradient_share_is_the_one_asked_for():
     trainer = make_trainer(modern(adversarial_share=0.3), make_photos())
     shares = [float(trainer.step()["adversarial_gradient_share"]) for _ in range(5)]
     assert shares == pytest.approx([0.3] * 5, rel=1e-5)
+
+
+def batch_and_noise(trainer):
+    """What a step takes: the first mini-batch, and noise for all of its examples."""
+    whole = trainer._batch(0)
+    return whole.part(), trainer._noise(len(whole))
 
 
 # The weight of the adversarial term.
@@ -300,17 +309,18 @@ def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
         dropout=0.0, input_dropout=0.0, d_dropout=0.0, adversarial_share=0.3, moves=moves
     )
     trainer = make_trainer(config, make_photos())
-    batch = trainer._batch(0)
+    batch, noise = batch_and_noise(trainer)
 
     def losses(draws):
         """The terms at `draws`; where they move the spread, no location is in the others."""
         free = draws if moves == "draws" else draws - (means := means_of(draws)) + means.detach()
-        seen = {n: trainer.game.generator_losses(d, batch)
-                for n, d in (("all", draws), ("free", free))}  # fmt: skip
-        return {n: seen["all" if n == RETRIEVAL else "free"][n] for n in seen["all"]}
+        seen = {
+            name: losses_of(trainer.task, some, batch)
+            for name, some in (("all", draws), ("free", free))
+        }
+        return {n: seen["all" if n == Retrieval.name else "free"][n] for n in seen["all"]}
 
-    torch.manual_seed(4)
-    draws = trainer.game.draw_all(batch)
+    draws = trainer.task.draw(batch, noise)
     terms = losses(draws)
     at_draws = {n: torch.autograd.grad(loss, draws, retain_graph=True)[0]
                 for n, loss in terms.items()}  # fmt: skip
@@ -319,20 +329,19 @@ def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
     total = sum(loss * (weight if n == ADVERSARIAL else 1) for n, loss in terms.items())
     parameters = dict(trainer.learners.named_parameters())
     expected = torch.autograd.grad(total, list(parameters.values()))
-    torch.manual_seed(4)
-    trainer._generator_step(batch)
+    trainer._generator_step(batch, noise)
     for (name, parameter), gradient in zip(parameters.items(), expected, strict=True):
         assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6), name
 
 
-def means_of(draws, n_members=2):
-    """Each draw's mean over the draws of its member, (B, S, E)."""
+def means_of(draws, n_generators=2):
+    """Each draw's mean over the draws of its generator, (B, S, E)."""
     return torch.cat([part.mean(dim=1, keepdim=True).expand_as(part)
-                      for part in draws.chunk(n_members, dim=1)], dim=1)  # fmt: skip
+                      for part in draws.chunk(n_generators, dim=1)], dim=1)  # fmt: skip
 
 
-def test_without_mean_leaves_what_moves_a_members_draws_apart():
-    # Two members with two draws each: means 2 and 10.
+def test_without_mean_leaves_what_moves_a_generators_draws_apart():
+    # Two generators with two draws each: means 2 and 10.
     gradient = torch.tensor([[[1.0], [3.0], [10.0], [10.0]]])
     assert without_mean(gradient, 2).flatten().tolist() == [-1, 1, 0, 0]
     assert without_mean(gradient, 1).flatten().tolist() == [-5, -3, 4, 4]
@@ -344,8 +353,8 @@ def test_moving_the_spread_leaves_the_locations_to_the_retrieval_term():
     for likelihood in (0.0, 5.0):
         config = modern(likelihood=likelihood, **settings)
         trainer = make_trainer(config, make_photos())
-        trainer._generator_step(trainer._batch(0))
-        biases.append([m.trunk.bias.grad.clone() for m in trainer.game.generator.members])
+        trainer._generator_step(*batch_and_noise(trainer))
+        biases.append([m.trunk.bias.grad.clone() for m in trainer.task.generator.members])
     for without, with_likelihood in zip(*biases, strict=True):
         assert without.abs().max() > 1e-3
         assert torch.allclose(without, with_likelihood, atol=1e-5)
@@ -382,7 +391,7 @@ def test_copy_of_evaluated_stays_when_training_goes_on():
     kept = copied.clone()
     trainer.step()
     assert torch.equal(copied, kept)
-    assert not torch.equal(copied, trainer.game.generator.output.weight)
+    assert not torch.equal(copied, trainer.task.generator.output.weight)
 
 
 # States.
@@ -395,7 +404,7 @@ def test_state_goes_on_with_the_very_same_steps(config):
         whole.step()
         cut.step()
     state = cut.state_dict()
-    other = make_trainer(replace(config, seed=1))
+    other = make_trainer(config.with_options(seed=1))
     other.config = config
     other.load_state_dict(state)
     for _ in range(4):
@@ -407,7 +416,7 @@ def test_state_goes_on_with_the_very_same_steps(config):
 
 
 def test_divergence_before_any_evaluation_is_an_error_that_names_the_remedy():
-    trainer = make_trainer(replace(SMALL, learning_rate=1e30))
+    trainer = make_trainer(SMALL.with_options(learning_rate=1e30))
 
     def train():
         for _ in range(50):
@@ -433,7 +442,7 @@ def test_bfloat16_products_take_nearly_the_steps_of_float32(preset):
     examples = make_examples() if preset == "paper" else make_photos()
     runs = {}
     for precision in ("float32", "bfloat16"):
-        trainer = make_trainer(replace(config, precision=precision), examples)
+        trainer = make_trainer(config.with_options(precision=precision), examples)
         measures = [trainer.step() for _ in range(3)][-1]
         assert all(value.dtype != torch.bfloat16 for value in measures.values())
         parameters = [p for p in trainer.learners.parameters() if p.requires_grad]

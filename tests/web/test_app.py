@@ -20,21 +20,23 @@ from mmcgan.metadata.packet import Packet
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.web.app import create_app
 from mmcgan.web.limits import MAX_UPLOAD_BYTES
-from mmcgan.web.service import Desk
-from mmcgan.web.training_photos import Album
+from mmcgan.web.service import TaggingService
+from mmcgan.web.training_photos import TrainingPhotos
 
 HTML = "<img_src=x_onerror=alert(1)>"
 
 
 @pytest.fixture
-def desk(trained, stand_in):
+def service(trained, stand_in):
     tagger = Tagger.load(trained[1])
-    return Desk(tagger, "0001", Album.of(with_thumbnails(read_dataset(trained[0])), tagger.model))
+    return TaggingService(
+        tagger, "0001", TrainingPhotos.of(with_thumbnails(read_dataset(trained[0])), tagger.model)
+    )
 
 
 @pytest.fixture
-def client(desk):
-    return TestClient(create_app(desk, "127.0.0.1"), "http://127.0.0.1:8000")
+def client(service):
+    return TestClient(create_app(service, "127.0.0.1"), "http://127.0.0.1:8000")
 
 
 def send(client: TestClient, data: bytes, name: str = "photo.png", **query):
@@ -47,10 +49,12 @@ def tiff_with_broken_offset() -> bytes:
     return buffer.getvalue()[:60]
 
 
-def test_tag_answers_as_the_tagger_does(client, desk):
+def test_tag_answers_as_the_tagger_does(client, service):
     answer = send(client, make_photo("red"), k=4)
     assert answer.status_code == 200
-    tags = [{"word": tag.word, "score": tag.score} for tag in desk.tagger.tag(make_photo("red"), 4)]
+    tags = [
+        {"word": tag.word, "score": tag.score} for tag in service.tagger.tag(make_photo("red"), 4)
+    ]
     assert answer.json()["tags"] == tags
     least = tags[1]["score"]
     above = send(client, make_photo("red"), k=4, threshold=least).json()["tags"]
@@ -71,26 +75,35 @@ def test_page_has_all_it_needs_on_this_server(client):
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/app.py", "/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/..%2fapp.py",
-     "/assets//etc/passwd", "/static/index.html", "/docs", "/redoc", "/thumbnails/999999",
-     "/thumbnails/-1"],
-)  # fmt: skip
+    [
+        "/assets/app.py",
+        "/assets/../app.py",
+        "/assets/%2e%2e/app.py",
+        "/assets/..%2fapp.py",
+        "/assets//etc/passwd",
+        "/static/index.html",
+        "/docs",
+        "/redoc",
+        "/thumbnails/999999",
+        "/thumbnails/-1",
+    ],
+)
 def test_nothing_else_is_there(client, path):
     assert client.get(path).status_code == 404
 
 
-def test_looking_at_a_photo(client, desk):
+def test_looking_at_a_photo(client, service):
     key = send(client, make_photo("red")).json()["photo"]
     drawn = [client.get(f"/photos/{key}/draws", params={"seed": seed}).json() for seed in (0, 1)]
     assert [d["n_draws"] for d in drawn] == [100, 100]
     assert drawn[0]["words"] != drawn[1]["words"]
     assert drawn[0]["words"] == client.get(f"/photos/{key}/draws").json()["words"]
     near = client.get(f"/photos/{key}/near", params={"word": "sea"}).json()
-    assert near["words"][0]["word"] == desk.nearest_words("sea")[0].word
+    assert near["words"][0]["word"] == service.nearest_words("sea")[0].word
     assert all("sea" in photo["tags"] for photo in near["photos"])
     picture = client.get(near["photos"][0]["thumbnail"])
     assert picture.headers["content-type"] == "image/jpeg"
-    assert picture.content in desk.album.jpegs
+    assert picture.content in service.photos.jpegs
 
 
 def test_sidecar_is_a_download_with_the_tags(client):
@@ -110,9 +123,15 @@ def test_a_photo_that_is_not_held_is_404(client, what):
 
 @pytest.mark.parametrize(
     "query",
-    [{"k": 0}, {"k": 1001}, {"k": "x"}, {"threshold": -0.1}, {"threshold": 1.1},
-     {"threshold": "nan"}],
-)  # fmt: skip
+    [
+        {"k": 0},
+        {"k": 1001},
+        {"k": "x"},
+        {"threshold": -0.1},
+        {"threshold": 1.1},
+        {"threshold": "nan"},
+    ],
+)
 def test_wrong_values_are_422(client, query):
     assert send(client, make_photo("red"), **query).status_code == 422
 
@@ -146,13 +165,13 @@ def test_hostile_uploads_are_415_in_plain_words(client, data, detail):
     assert not any(leak in answer.text for leak in ("/", "Traceback", "0x", "passwd", "BytesIO"))
 
 
-def test_html_in_a_word_stays_json(desk):
-    vocabulary = desk.tagger.model.vocabulary
+def test_html_in_a_word_stays_json(service):
+    vocabulary = service.tagger.model.vocabulary
     words = (HTML, *vocabulary.words[1:])
     model = replace(
-        desk.tagger.model, vocabulary=Vocabulary(words, vocabulary.vectors, vocabulary.n_photos)
+        service.tagger.model, vocabulary=Vocabulary(words, vocabulary.vectors, vocabulary.n_photos)
     )
-    hostile = Desk(replace(desk.tagger, model=model), "0001")
+    hostile = TaggingService(replace(service.tagger, model=model), "0001")
     client = TestClient(create_app(hostile, "127.0.0.1"), "http://127.0.0.1")
     answer = send(client, make_photo("red"), k=1000)
     assert answer.headers["content-type"] == "application/json"
@@ -164,9 +183,9 @@ def test_html_in_a_word_stays_json(desk):
     assert HTML.replace("_", " ") in Packet.parse(sidecar, "sidecar").keywords()
 
 
-def test_a_fault_of_the_server_tells_nothing(desk, monkeypatch):
-    monkeypatch.setattr(desk, "tags", lambda *args: 1 / 0)
-    app = create_app(desk, "127.0.0.1")
+def test_a_fault_of_the_server_tells_nothing(service, monkeypatch):
+    monkeypatch.setattr(service, "tags", lambda *args: 1 / 0)
+    app = create_app(service, "127.0.0.1")
     client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
     answer = send(client, make_photo("red"))
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")

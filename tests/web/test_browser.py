@@ -192,10 +192,10 @@ def test_sheet_fits_a_phone(browser, sheet):
 
 
 @pytest.fixture
-def desk(trained, stand_in):
+def service(trained, stand_in):
     pytest.importorskip("fastapi", reason="needs the extra web")
-    from mmcgan.web.service import Desk
-    from mmcgan.web.training_photos import Album
+    from mmcgan.web.service import TaggingService
+    from mmcgan.web.training_photos import TrainingPhotos
 
     tagger = Tagger.load(trained[1])
     dataset = read_dataset(trained[0])
@@ -203,14 +203,14 @@ def desk(trained, stand_in):
     shown = replace(
         dataset, thumbnails=dict.fromkeys(with_thumbnails(dataset).thumbnails, jpegs[0])
     )
-    return Desk(tagger, "0001", Album.of(shown, tagger.model))
+    return TaggingService(tagger, "0001", TrainingPhotos.of(shown, tagger.model))
 
 
 @pytest.fixture
-def server(desk):
+def server(service):
     from mmcgan.web.app import create_app
 
-    with served(create_app(desk, "127.0.0.1")) as url:
+    with served(create_app(service, "127.0.0.1")) as url:
         yield url
 
 
@@ -232,15 +232,17 @@ def drop(browser, server, tmp_path):
 def set_slider(browser, name: str, value: int) -> None:
     browser.execute_script(
         "const s = document.getElementById(arguments[0]); s.value = arguments[1];"
-        "s.dispatchEvent(new Event('input'))", name, value,
-    )  # fmt: skip
+        "s.dispatchEvent(new Event('input'))",
+        name,
+        value,
+    )
 
 
-def test_page_shows_ranked_tags_and_the_sliders_cut_them(browser, drop, desk):
+def test_page_shows_ranked_tags_and_the_sliders_cut_them(browser, drop, service):
     drop(("red.png", make_photo("red")), ("blue.png", make_photo("blue")))
     assert texts(browser, ".name") == ["blue.png", "red.png"]
     assert texts(browser, "#status") == ["2 photos tagged"]
-    tags = desk.tagger.tag(make_photo("blue"), 10)
+    tags = service.tagger.tag(make_photo("blue"), 10)
     card = ".photo:first-child .tags"
     assert texts(browser, f"{card} bdi") == [tag.word.replace("_", " ") for tag in tags]
     widths = [bar.rect["width"] for bar in find(browser, f"{card} li")]
@@ -249,7 +251,7 @@ def test_page_shows_ranked_tags_and_the_sliders_cut_them(browser, drop, desk):
     assert len(texts(browser, f"{card} bdi")) == 3
     set_slider(browser, "threshold", 100)
     assert texts(browser, f"{card} bdi") == []
-    assert "No tag is so sure." in texts(browser, ".none")
+    assert "No tag reaches this score." in texts(browser, ".none")
 
 
 def test_photos_are_dropped_anywhere_on_the_page(browser, server):
@@ -275,26 +277,27 @@ def test_sliders_move_by_arrow_keys(browser, drop):
     assert texts(browser, "#threshold-shown") == ["1 %"]
 
 
-def test_draws_move_with_the_noise(browser, drop, desk):
+def test_draws_move_with_the_noise(browser, drop, service):
     drop(("red.png", make_photo("red")))
     seen = []
     for seed in (0, 1):
         focus(browser, ".draw")
         press(browser, ENTER)
         until(lambda seed=seed: any(f"seed {seed}," in text for text in texts(browser, ".draws p")))
-        seen.append(dict(zip(texts(browser, ".draws bdi"), texts(browser, ".draws .share"),
-                             strict=True)))  # fmt: skip
+        seen.append(
+            dict(zip(texts(browser, ".draws bdi"), texts(browser, ".draws .share"), strict=True))
+        )
     assert seen[0] != seen[1]
     assert texts(browser, ".draw") == ["Draw the noise again"]
 
 
-def test_a_tag_opens_its_nearest_words_and_similar_photos(browser, drop, desk):
+def test_a_tag_opens_its_nearest_words_and_similar_photos(browser, drop, service):
     drop(("red.png", make_photo("red")))
     focus(browser, '[data-word="sea"]')
     press(browser, ENTER)
     until(lambda: texts(browser, ".near h3"))
     assert texts(browser, ".near h3") == ["Near “sea”"]
-    nearest = [tag.word.replace("_", " ") for tag in desk.nearest_words("sea")]
+    nearest = [tag.word.replace("_", " ") for tag in service.nearest_words("sea")]
     assert texts(browser, ".words bdi") == nearest
     pictures = until(lambda: find(browser, ".similar img"))
     until(lambda: all(picture.get_property("naturalWidth") for picture in pictures))
@@ -303,13 +306,13 @@ def test_a_tag_opens_its_nearest_words_and_similar_photos(browser, drop, desk):
     assert texts(browser, ".near h3") == []
 
 
-def test_sidecar_is_saved_under_the_photos_name(browser, drop, desk, downloads):
+def test_sidecar_is_saved_under_the_photos_name(browser, drop, service, downloads):
     drop(("my photo.png", make_photo("red")))
     set_slider(browser, "k", 2)
     focus(browser, ".save")
     press(browser, ENTER)
     packet = Packet.parse(saved(downloads, "my photo.png.xmp").read_bytes(), "sidecar")
-    words = [tag.word.replace("_", " ") for tag in desk.tagger.tag(make_photo("red"), 2)]
+    words = [tag.word.replace("_", " ") for tag in service.tagger.tag(make_photo("red"), 2)]
     assert packet.keywords() == words
 
 
@@ -328,13 +331,13 @@ def test_hostile_uploads_are_named_and_the_others_tagged(browser, drop):
     assert browser.title == "mmcgan"
 
 
-def test_html_in_a_word_is_shown_as_text(browser, desk, tmp_path):
+def test_html_in_a_word_is_shown_as_text(browser, service, tmp_path):
     from mmcgan.web.app import create_app
 
-    old = desk.tagger.model.vocabulary
+    old = service.tagger.model.vocabulary
     words = Vocabulary((HOSTILE, *old.words[1:]), old.vectors, old.n_photos)
-    desk.tagger = replace(desk.tagger, model=replace(desk.tagger.model, vocabulary=words))
-    with served(create_app(desk, "127.0.0.1")) as url:
+    service.tagger = replace(service.tagger, model=replace(service.tagger.model, vocabulary=words))
+    with served(create_app(service, "127.0.0.1")) as url:
         browser.get(url)
         (tmp_path / "a.png").write_bytes(make_photo("red"))
         browser.find_element("id", "files").send_keys(str(tmp_path / "a.png"))
@@ -354,11 +357,11 @@ def noisy_photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_too_many_photos_wait_and_are_tagged(browser, desk, tmp_path):
+def test_too_many_photos_wait_and_are_tagged(browser, service, tmp_path):
     from mmcgan.web.app import create_app
     from mmcgan.web.limits import Rate
 
-    with served(create_app(desk, "127.0.0.1", Rate(1, seconds=2))) as url:
+    with served(create_app(service, "127.0.0.1", Rate(1, seconds=2))) as url:
         browser.get(url)
         paths = [tmp_path / "a.png", tmp_path / "b.png"]
         for path in paths:

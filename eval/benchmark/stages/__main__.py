@@ -21,7 +21,6 @@ from typing import Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 from gensim.models import KeyedVectors
 from PIL import Image
 
@@ -33,10 +32,11 @@ from data_prep.photos import Collection, Photo
 from data_prep.pipeline import build_dataset
 from eval.benchmark.scale import Cost
 from eval.benchmark.search import draws_of_photos, tree_of_words
+from mmcgan.arrays import IntArray
 from mmcgan.cli import run_command
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import rank_draws
+from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.training.prepared.dataset import FILE_NAME, read_dataset, write_dataset
 
 FEATURE_SIZE = 1280
@@ -47,9 +47,15 @@ MANY_WORDS = 10_000  # more than a small generator should learn a vector of its 
 CHUNK = 4096  # rows that are made at once
 FEATURES, VECTORS = "drawn.f32", "words.bin"
 
+# Options of `train`: sizes of small networks; a dictionary of few words, and of many.
+SMALL = {"epochs": 1, "image-units": 32, "noise-units": 16}
+SMALL |= {"d-word-units": 32, "d-image-units": 32, "maxout-units": 16}
+FEW = {"members": 2, "draws": 8, "vector-size": 32}
+MANY = {"preset": "paper", "batch-size": 1000}
+
 
 def draw(n_images: int, n_words: int, folder: Path) -> None:
-    """Write drawn features, and the vectors of words as a word2vec file."""
+    """Draw features, and word vectors into a word2vec file."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     features = np.memmap(folder / FEATURES, np.float32, "w+", 0, (n_images, FEATURE_SIZE))
@@ -63,7 +69,7 @@ def draw(n_images: int, n_words: int, folder: Path) -> None:
 
 
 def prepare(n_images: int, n_words: int, folder: Path) -> None:
-    """Write the prepared file of drawn photos and their features."""
+    """Write the prepared file of drawn photos with these features."""
     rows = np.arange(n_images)
     features = np.memmap(folder / FEATURES, np.float32, "r", 0, (n_images, FEATURE_SIZE))
     config = PrepareConfig(min_photos=1, vectors=folder / VECTORS, out=folder)
@@ -76,20 +82,16 @@ def prepare(n_images: int, n_words: int, folder: Path) -> None:
 def train(_: int, n_words: int, folder: Path) -> None:
     """Train small networks for an epoch on the prepared file in `folder`.
 
-    They are those of the paper, which take words as they are, where there are many.
+    Where there are many words, the preset is `paper`, which learns no vectors of words.
     """
-    options = {"data": folder, "out": folder / "run", "epochs": 1, "image-units": 32,
-               "noise-units": 16, "d-word-units": 32, "d-image-units": 32,
-               "maxout-units": 16}  # fmt: skip
-    if n_words > MANY_WORDS:
-        _call(mmcgan.train.main, **options, preset="paper", **{"batch-size": 1000})
-    else:
-        _call(mmcgan.train.main, **options, members=2, draws=8, **{"vector-size": 32})
+    of_preset = MANY if n_words > MANY_WORDS else FEW
+    _call(mmcgan.train.main, {"data": folder, "out": folder / "run"} | SMALL | of_preset)
 
 
 def evaluate(_: int, __: int, folder: Path) -> None:
-    """Measure the run and its rivals, and write the report."""
-    _call(mmcgan.evaluate.main, run=folder / "run", data=folder, out=folder / "report")
+    """Measure the run and its baselines, and write the report."""
+    options = {"run": folder / "run", "data": folder, "out": folder / "report"}
+    _call(mmcgan.evaluate.main, options)
 
 
 def tag(_: int, __: int, folder: Path) -> None:
@@ -104,16 +106,16 @@ def rank(_: int, n_words: int, __: Path) -> None:
     """Rank the words of a large dictionary for the draws of some photos."""
     random = np.random.default_rng(0)
     words = tree_of_words(n_words, random)
-    rank_draws(draws_of_photos(words, N_PHOTOS, random), WordIndex(words), "vote").rank(10)
+    draws = Draws.of(draws_of_photos(words, N_PHOTOS, random), WordIndex(words))
+    count_votes(draws).rank(10)
 
 
 STAGES: dict[str, Callable[[int, int, Path], None]] = {
-    "draw": draw, "prepare": prepare, "train": train, "evaluate": evaluate, "tag": tag,
-    "rank": rank,
-}  # fmt: skip
+    stage.__name__: stage for stage in (draw, prepare, train, evaluate, tag, rank)
+}
 
 
-def _call(command: click.Command, **options: Any) -> None:
+def _call(command: click.Command, options: dict[str, Any]) -> None:
     """Call a command as a user does; whatever goes wrong is raised."""
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     command.main(args=arguments, standalone_mode=False)
@@ -136,20 +138,14 @@ def _collection(n_images: int, n_words: int) -> Collection:
     picture = BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "JPEG")
     photos = (
-        Photo(
-            i,
-            str(i),
-            picture.getvalue,
-            splits[i],
-            tuple(dict.fromkeys(words[j] for j in tags[i])),
-        )
-        for i in range(n_images)
+        Photo(i, str(i), picture.getvalue, split, tuple(dict.fromkeys(words[j] for j in own)))
+        for i, (split, own) in enumerate(zip(splits, tags, strict=True))
     )
     return Collection("drawn", tuple(photos))
 
 
-def _tags(n_images: int, n_words: int) -> npt.NDArray[np.int64]:
-    """Draw tags (N, TAGS) with Zipf's frequencies; the first ones are each word once."""
+def _tags(n_images: int, n_words: int) -> IntArray:
+    """Draw tags (N, TAGS) with Zipf's frequencies; the first V of them are each word once."""
     random = np.random.default_rng(0)
     frequency = 1 / np.arange(1, n_words + 1)
     tags = random.choice(n_words, n_images * TAGS, p=frequency / frequency.sum())

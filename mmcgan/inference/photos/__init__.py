@@ -1,1 +1,1 @@
-"""From a photo, a file by anyone, to its features."""
+"""Photo → features; the photo is a file by anyone, and opened with care."""

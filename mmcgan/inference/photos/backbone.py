@@ -1,7 +1,8 @@
 """Photo → feature vector: frozen networks trained by others, behind one interface.
 
-A backbone is named on the command line; what it is in full, its `record`, is stored with the
-features it made, and `restore_backbone` builds the same one again, on whatever runs best here.
+The command line names a backbone. Its `record`, which says all about it, is stored with the
+features that it made; from it `restore_backbone` builds the same one again, on whatever runs best
+here.
 
     efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline
     efficientnet-lite0+efficientnet-lite2    the features of both, one after the other; so of all
@@ -18,9 +19,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.errors import OptionError, RunError
 from mmcgan.inference.photos.on_openvino import Runtime, read_kept_runtime
 
@@ -35,7 +36,7 @@ class Backbone:
     """A frozen network that turns photos into feature vectors of size D.
 
     `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, detail, mean,
-    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) uint8 to (B, D) float32.
+    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) to features (B, D).
     """
 
     def __init__(self, record: dict[str, Any], run: Runtime) -> None:
@@ -54,31 +55,31 @@ class Backbone:
 
     @property
     def detail(self) -> int | None:
-        """The side in pixels that the square of a larger photo is first reduced to, if any."""
+        """The side in pixels to which the square of a larger photo is reduced first, if any."""
         return self.record.get("detail")
 
     def with_detail(self, detail: int | None) -> Backbone:
         """Return this backbone with another `detail`."""
         return Backbone(self.record | {"detail": detail}, self._run)
 
-    def preprocess(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return pixels (H, W, 3) uint8: the centre square, resized to the network's size.
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """Return pixels (H, W, 3): the centre square, resized to the network's size.
 
-        A photo with more than `detail` pixels on its shorter side is first reduced to that, so
-        that the network sees no finer structures than those it was used on before.
+        A photo with more than `detail` pixels on its shorter side is first reduced to that: then
+        the network sees no finer structures than in the photos that its features were learnt from.
         """
         square = image.convert("RGB")
         if self.detail is not None and min(image.size) > self.detail:
             square = _centre_square(square, self.detail)
         return np.asarray(_centre_square(square, self.image_size), np.uint8)
 
-    def features(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+    def features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Return the features (B, D) of B images of any size."""
         if not len(images):
             return np.empty((0, self.feature_size), np.float32)
         return self.features_of_pixels(np.stack([self.preprocess(image) for image in images]))
 
-    def features_of_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def features_of_pixels(self, pixels: Pixels) -> FloatArray:
         """Return the features (B, D) of preprocessed pixels (B, H, W, 3)."""
         return self._run(pixels)
 
@@ -97,9 +98,9 @@ def load_backbone(name: str, runtime: str = "auto", precision: str = "float32") 
 def restore_backbone(record: dict[str, Any]) -> Backbone:
     """Load the backbone of `record` again: same weights, preprocessing and precision.
 
-    It runs on what is best here, which need not be what it ran on before; where its network was
-    converted before, neither torch nor the weights that are installed are needed. Raises `RunError`
-    if the record is broken or those weights are others.
+    The runtime is the best one here, which need not be the one it had before. A network that was
+    converted before needs neither torch nor its weights. Raises `RunError` if the record is broken
+    or other weights are installed.
     """
     facts, precision, detail = _read_record(record)
     run = read_kept_runtime(facts, precision)
@@ -109,13 +110,16 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
 
 
 def restore_network(record: dict[str, Any]) -> PixelNetwork:
-    """Load the network of `record` again as a torch module of pixels. Raises as above."""
+    """Load the network of `record` again as a torch module that takes pixels.
+
+    Raises as `restore_backbone` does.
+    """
     facts, _, _ = _read_record(record)
     return _restore_source(facts).on_pixels()
 
 
 def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:
-    """Return what a network is known by (`Source.facts`), its precision, and the `detail`."""
+    """Return the facts that identify a network (`Source.facts`), its precision and `detail`."""
     try:
         facts = {
             "name": str(record["name"]),
@@ -124,8 +128,9 @@ def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | Non
             "mean": list(record["mean"]),
             "std": list(record["std"]),
         }
-        precision, resize = str(record["precision"]), str(record["resize"])
-        detail = _detail_of(record)
+        precision, resize, detail = str(record["precision"]), record["resize"], record.get("detail")
+        if detail is not None and (type(detail) is not int or detail < 1):
+            raise ValueError(f"detail {detail!r} is no number of pixels")
     except (KeyError, TypeError, ValueError):
         raise RunError("the record of the backbone is broken; prepare the data again") from None
     if resize != RESIZE:
@@ -145,8 +150,8 @@ def _restore_source(facts: dict[str, Any]) -> Source:
 def _centre_square(image: Image.Image, size: int) -> Image.Image:
     """Return the centre square of an image as `size` × `size` pixels.
 
-    The same as resizing the shorter side and then cropping, without ever making the large image
-    that a long strip would become.
+    This equals resizing the shorter side and then cropping, without the large image in between that
+    a long strip would become.
     """
     width, height = image.size
     side = min(width, height)
@@ -159,13 +164,6 @@ def _centre_square(image: Image.Image, size: int) -> Image.Image:
     )
 
 
-def _detail_of(record: dict[str, Any]) -> int | None:
-    detail: int | None = record.get("detail")
-    if detail is not None and (type(detail) is not int or detail < 1):
-        raise ValueError(f"detail {detail!r} is no number of pixels")
-    return detail
-
-
 def _start(source: Source, runtime: str, precision: str) -> Backbone:
     from mmcgan.inference.photos.runtimes import build_runtime
 
@@ -175,7 +173,7 @@ def _start(source: Source, runtime: str, precision: str) -> Backbone:
 
 
 def _describe(facts: dict[str, Any], runtime: str, precision: str, run: Runtime) -> Backbone:
-    """Return the backbone of a network that runs; what it gives says the feature size."""
+    """Return the backbone of a network that runs; its output for one image has the feature size."""
     size = facts["image_size"]
     probe = run(np.zeros((1, size, size, 3), np.uint8))
     if probe.ndim != 2:

@@ -1,4 +1,4 @@
-"""Photos to features: decoded in threads ahead of the backbone, unless a cache has the features."""
+"""Photos → features: threads decode ahead of the backbone what the cache does not have."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.errors import PhotoError
 from mmcgan.files import read_file
 from mmcgan.inference.photos.backbone import Backbone
@@ -25,17 +25,15 @@ if TYPE_CHECKING:
 BATCHES_IN_FLIGHT = 3  # decoded ahead of the backbone; bounds the memory
 MAX_DECODERS = 8
 
-Pixels = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 Item = TypeVar("Item")
 Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) that were kept.
+    """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) from the cache.
 
-    `key` is what the features are kept under.
+    `key` is its key in the cache.
     """
 
     pixels: Pixels | None = None
@@ -46,7 +44,7 @@ class Seen:
 def look_at(
     photo: bytes | Path, backbone: Backbone, cache: FeatureCache | None, name: str | None = None
 ) -> Seen:
-    """Decode a photo, if its features are not in the cache; `PhotoError` if it is broken."""
+    """Decode a photo unless its features are in the cache; raise `PhotoError` if it is broken."""
     if cache is None or (isinstance(photo, Path) and not photo.is_file()):
         return Seen(decode_pixels(photo, backbone, name))
     if isinstance(photo, Path):
@@ -58,34 +56,35 @@ def look_at(
 
 
 def decode_pixels(photo: bytes | Path, backbone: Backbone, name: str | None = None) -> Pixels:
-    """Return what the backbone sees of an encoded photo, (H, W, 3); `PhotoError` if broken."""
+    """Return the pixels (H, W, 3) of a photo as the backbone takes them; raise `PhotoError`."""
     return backbone.preprocess(open_photo(photo, name, at_least=backbone.image_size))
 
 
 def compute_features(
     photos: Sequence[Seen], backbone: Backbone, cache: FeatureCache | None
 ) -> FloatArray:
-    """Return the features (B, D) of photos; those that are new are kept in the cache."""
-    new = [(i, photo.pixels) for i, photo in enumerate(photos) if photo.pixels is not None]
+    """Return the features (B, D) of photos, and put the new ones into the cache."""
     features = np.empty((len(photos), backbone.feature_size), np.float32)
-    for i, photo in enumerate(photos):
+    new: dict[int, Pixels] = {}
+    for row, photo in enumerate(photos):
         if photo.features is not None:
-            features[i] = photo.features
+            features[row] = photo.features
+        elif photo.pixels is not None:
+            new[row] = photo.pixels
     if new:
-        rows, pixels = zip(*new, strict=True)
-        features[list(rows)] = backbone.features_of_pixels(np.stack(pixels))
+        features[list(new)] = backbone.features_of_pixels(np.stack(list(new.values())))
         if cache is not None:
-            cache.put({photos[i].key: features[i] for i in rows})
+            cache.put({photos[row].key: features[row] for row in new})
     return features
 
 
 def decode_ahead(
     decode: Callable[[Item], Decoded], items: Iterable[Item], batch_size: int
 ) -> Iterator[list[Decoded]]:
-    """Yield what `decode` makes of the items, in their order, `batch_size` at a time.
+    """Yield the decoded items in their order, `batch_size` at a time.
 
-    It is made in threads, a few batches ahead of whoever takes them; a single item needs none.
-    What `decode` raises is raised in its place.
+    Threads decode a few batches ahead of the caller; a single item needs no thread. An error of
+    `decode` is raised when its item's turn comes.
     """
     waiting = iter(items)
     first = list(islice(waiting, 2))

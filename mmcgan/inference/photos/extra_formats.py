@@ -1,7 +1,7 @@
-"""HEIC and camera RAW, which take a package each: pip install 'mmcgan[heic]', 'mmcgan[raw]'.
+"""HEIC and camera RAW, each of which needs a package: pip install 'mmcgan[heic]', 'mmcgan[raw]'.
 
-Files are told by what is in them, as `images.py` does. Many RAW formats begin as a TIFF;
-their first picture is then of the sensor, or a small one beside it.
+As in `images.py`, the content of a file says what it is, not its name. Many RAW formats begin like
+a TIFF; their first picture is then the sensor's, or a small preview.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from mmcgan.errors import DependencyError
 
 Decoder = Callable[[IO[bytes]], Image.Image]
 
-MAX_SENSOR = 400_000_000  # places; the largest have 150,000,000
+MAX_SENSOR = 400_000_000  # pixels of a sensor; the largest have 150,000,000
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_CR3_START = b"ftypcrx "  # from byte 4
 _RAW_STARTS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 _SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 262, 50706
@@ -31,12 +32,17 @@ _OF_SENSOR = (32803, 34892)  # colour filter array, linear raw
 
 @dataclass(frozen=True)
 class Extra:
-    """A family of formats: the suffixes of its files, and the package that reads them."""
+    """A family of formats: the endings of its files' names, and the package that reads them."""
 
     what: str
-    suffixes: frozenset[str]
+    endings: str
     package: str
     extra: str
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes of its files: ".heic"."""
+        return frozenset(f".{ending}" for ending in self.endings.split())
 
     @property
     def is_installed(self) -> bool:
@@ -45,44 +51,36 @@ class Extra:
 
     @property
     def needed(self) -> str:
-        """What to do where it is not."""
+        """The end of a message that tells how to install the package."""
         return f"{self.what} files, which take: pip install 'mmcgan[{self.extra}]'"
 
     def load(self) -> Any:
-        """Return its package. Raises `DependencyError` that names the command without it."""
+        """Return its package; without it, raise a `DependencyError` that names the command."""
         try:
             return importlib.import_module(self.package)
         except ImportError:
             raise DependencyError(f"it is one of the {self.needed}") from None
 
 
-HEIC = Extra("HEIC", frozenset({".heic", ".heif"}), "pillow_heif", "heic")
-RAW = Extra(
-    "camera RAW",
-    frozenset({".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".srf", ".sr2", ".orf", ".rw2",
-               ".raf", ".pef", ".srw", ".rwl", ".mrw", ".x3f"}),
-    "rawpy",
-    "raw",
-)  # fmt: skip
+_RAW_ENDINGS = "dng nef nrw cr2 cr3 arw srf sr2 orf rw2 raf pef srw rwl mrw x3f"
+HEIC = Extra("HEIC", "heic heif", "pillow_heif", "heic")
+RAW = Extra("camera RAW", _RAW_ENDINGS, "rawpy", "raw")
 EXTRAS = (HEIC, RAW)
 
 
 def find_extra_decoder(stream: IO[bytes]) -> Decoder | None:
-    """Return what opens a photo of these formats, None if it is none; the stream stays at 0.
+    """Return the decoder of a photo of these formats, None for others. Leaves the stream at 0.
 
-    The decoder raises `DependencyError` where its package is missing.
+    The decoder raises `DependencyError` if its package is missing.
     """
     head = stream.read(16)
     stream.seek(0)
-    if head[4:8] == b"ftyp":
-        return _open_heic if head[8:12] in _HEIC_BRANDS else _open_raw if _is_cr3(head) else None
-    if head.startswith(_RAW_STARTS) or (head.startswith(_TIFF_STARTS) and _is_raw_tiff(stream)):
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return _open_heic
+    is_raw = head[4:12] == _CR3_START or head.startswith(_RAW_STARTS)
+    if is_raw or (head.startswith(_TIFF_STARTS) and _is_raw_tiff(stream)):
         return _open_raw
     return None
-
-
-def _is_cr3(head: bytes) -> bool:
-    return head[8:12] == b"crx "
 
 
 def _is_raw_tiff(stream: IO[bytes]) -> bool:
@@ -91,7 +89,7 @@ def _is_raw_tiff(stream: IO[bytes]) -> bool:
         stream.seek(directory.next)
         directory.load(stream)
         first = {tag: directory.get(tag) for tag in (_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION)}
-    except Exception:  # a broken TIFF is not for us to tell
+    except Exception:  # broken, which Pillow's own TIFF decoder will say
         return False
     finally:
         stream.seek(0)
@@ -103,14 +101,13 @@ def _is_raw_tiff(stream: IO[bytes]) -> bool:
 
 
 def _open_heic(stream: IO[bytes]) -> ImageFile.ImageFile:
-    image: ImageFile.ImageFile = HEIC.load().HeifImageFile(stream)  # upright already
-    return image
+    return HEIC.load().HeifImageFile(stream)  # upright already
 
 
 def _open_raw(stream: IO[bytes]) -> Image.Image:
-    """Develop a RAW to half its size, with the camera's white balance; it is upright then."""
+    """Develop a RAW to half its size, upright, with the camera's white balance."""
     with RAW.load().imread(stream) as raw:
         if raw.sizes.raw_width * raw.sizes.raw_height > MAX_SENSOR:
-            raise ValueError(f"its sensor has more than {MAX_SENSOR:,} places")
+            raise ValueError(f"its sensor has more than {MAX_SENSOR:,} pixels")
         pixels = raw.postprocess(half_size=True, use_camera_wb=True)
     return Image.fromarray(pixels)

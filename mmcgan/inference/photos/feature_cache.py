@@ -1,11 +1,11 @@
 """Features of photos, kept in the user's cache folder by the hash of their encoded pixels.
 
-In a JPEG or PNG, metadata are no part of the hash, but for the orientation: a photo that was
-moved, renamed or given keywords is neither decoded nor computed again. Of other formats it is the
-whole file that counts.
+Metadata of a JPEG or PNG are not hashed, except the orientation: a photo that was moved, renamed or
+given keywords is neither decoded nor computed again. Other formats are hashed as whole files.
 
-One SQLite file of at most about MAX_BYTES; the oldest features go first. It can be deleted at any
-time, and is when it is broken; whatever is wrong with it, features are computed as without it.
+The cache is one SQLite file of at most about MAX_BYTES; the oldest features are dropped first. It
+may be deleted at any time. A broken one is deleted, and whatever else is wrong with it, features
+are computed as if there were none.
 """
 
 from __future__ import annotations
@@ -16,29 +16,40 @@ import sqlite3
 import struct
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from mmcgan.errors import MetadataError, PhotoError
+from mmcgan.arrays import FloatArray
+from mmcgan.errors import PhotoError
 from mmcgan.files import user_cache
 from mmcgan.inference.photos.images import orientation_of
-from mmcgan.metadata.containers import JPEG_START, PNG_START, jpeg_segments, png_chunks
+from mmcgan.inference.photos.segments import pixel_parts
 
 MAX_BYTES = 2**30
 KEEP_SHARE = 0.9  # of MAX_BYTES, when the oldest go
 BUSY_SECONDS = 5.0  # to wait for another process
-VERSION = 1  # of what makes features of a photo; a new one when other features would come of it
+VERSION = 1  # of the way from photo to features; raise it when the same photo gives other features
 
-_METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
-FloatArray = npt.NDArray[np.float32]
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS features "
+    "(place INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE, value BLOB)"
+)
+_USED_BYTES = (
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
+_DROP_SHARE = (
+    "DELETE FROM features WHERE place <= "
+    "(SELECT MIN(place) + (MAX(place) - MIN(place)) * ? FROM features)"
+)
 
 
 def cache_path() -> Path:
-    """Return the file of what is kept."""
+    """Return the file of the cache."""
     return user_cache("features.sqlite")
 
 
@@ -46,7 +57,7 @@ class FeatureCache:
     """The features that one backbone made; safe to use from several threads and processes."""
 
     def __init__(self, backbone: Mapping[str, Any], path: Path | None = None):
-        """Open the cache for the features of a backbone's record, at `path` if not the usual."""
+        """Open the cache for a backbone's record, at `path` or in the user's cache folder."""
         facts = json.dumps({**backbone, "cache": VERSION}, sort_keys=True)
         self._prefix = hashlib.sha256(facts.encode()).digest()
         self._size = int(backbone["feature_size"])
@@ -55,12 +66,11 @@ class FeatureCache:
         self._database = self._open()
 
     def key(self, data: bytes) -> bytes:
-        """Return what an encoded photo is kept under."""
+        """Return the key of an encoded photo: a hash of its pixels, orientation and backbone."""
         digest = hashlib.sha256(self._prefix)
-        try:
+        orientation = None
+        with suppress(PhotoError):
             orientation = orientation_of(data)
-        except PhotoError:
-            orientation = None
         digest.update(repr(orientation).encode())
         for part in pixel_parts(data):
             digest.update(part)
@@ -88,16 +98,9 @@ class FeatureCache:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        ((n_bytes,),) = self._run(
-            "SELECT (page_count - freelist_count) * page_size "
-            "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        ) or [(0,)]
+        ((n_bytes,),) = self._run(_USED_BYTES) or [(0,)]
         if n_bytes > MAX_BYTES:
-            share = 1 - KEEP_SHARE * MAX_BYTES / n_bytes
-            self._run(
-                "DELETE FROM features WHERE place <= (SELECT MIN(place) + (MAX(place) - MIN(place))"
-                " * ? FROM features)", (share,),
-            )  # fmt: skip
+            self._run(_DROP_SHARE, (1 - KEEP_SHARE * MAX_BYTES / n_bytes,))
 
     def _run(self, statement: str, *rows: tuple[Any, ...]) -> list[Any]:
         """Run a statement for each of `rows`, or once, in one transaction; [] if that fails."""
@@ -123,39 +126,10 @@ class FeatureCache:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 database = sqlite3.connect(self._path, BUSY_SECONDS, check_same_thread=False)
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS features "
-                    "(place INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE, value BLOB)"
-                )
+                database.execute(_CREATE)
                 return database
-            except sqlite3.OperationalError:
+            except (OSError, sqlite3.OperationalError):  # no folder, or locked by another process
                 return None
-            except sqlite3.DatabaseError:  # it is none
+            except sqlite3.DatabaseError:  # not a database: begin anew, once
                 self._path.unlink(missing_ok=True)
-            except OSError:
-                return None
         return None
-
-
-def pixel_parts(data: bytes) -> Iterator[bytes]:
-    """Yield the parts of an encoded photo that its pixels depend on."""
-    try:
-        yield from list(_parts(data))
-    except (MetadataError, struct.error, IndexError):  # broken, or not as expected
-        yield data
-
-
-def _parts(data: bytes) -> Iterator[bytes]:
-    if data.startswith(JPEG_START):
-        end = 2
-        for start, end, marker in jpeg_segments(data, ""):
-            is_metadata = 0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)
-            if not is_metadata:  # E0 and EE say what the colours are
-                yield data[start:end]
-        yield data[end:]
-    elif data.startswith(PNG_START):
-        for start, end, kind in png_chunks(data):
-            if kind not in _METADATA_CHUNKS:
-                yield data[start:end]
-    else:
-        yield data

@@ -1,8 +1,8 @@
-"""Open a photo safely: whatever the file holds, an upright RGB image or one `PhotoError`.
+"""Open a photo safely: whatever the file holds, return an upright RGB image or raise `PhotoError`.
 
-Only formats of photos are tried, each with its own decoder, and the size is read from the
-header and checked before any pixel is decoded. Pillow's own limit on pixels is below what
-today's phones take and is a setting of the whole process, so it is neither used nor changed.
+Only formats of photos are tried, each with its own decoder, and the size is read from the header
+and checked before any pixel is decoded. Pillow's own limit on pixels is lower than the photos of
+today's phones and is a setting of the whole process, so it is neither used nor changed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mmcgan.errors import DependencyError, PhotoError
+from mmcgan.errors import DependencyError, PhotoError, one_line
 from mmcgan.inference.photos.extra_formats import find_extra_decoder
+from mmcgan.inference.photos.segments import JPEG_START, PNG_START
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
 
 _DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] = (
-    (b"\xff\xd8\xff", JpegImageFile),  # of an MPO, the first picture
-    (b"\x89PNG\r\n\x1a\n", PngImageFile),
+    (JPEG_START, JpegImageFile),  # of an MPO, the first picture
+    (PNG_START, PngImageFile),
     (b"RIFF", WebPImageFile),
     (b"GIF8", GifImageFile),
     (b"BM", BmpImageFile),
@@ -57,15 +58,15 @@ _BITS_PER_SAMPLE_TAG = 258
 def open_photo(
     data: bytes | Path, name: str | None = None, at_least: int | None = None
 ) -> Image.Image:
-    """Decode the encoded photo `data`, or the file at that path: RGB, upright by its EXIF.
+    """Decode the encoded photo `data`, or the file at that path, as RGB, upright by its EXIF.
 
-    Alpha is laid on white, of an animation the first frame is taken, deeper samples are scaled
-    to 8 bits. `name` is what the error calls the photo. With `at_least`, a large JPEG may be
-    decoded to a half, a quarter or an eighth, whose sides are at least twice `at_least`; shrunk
-    to `at_least` or less it looks the same, and decodes several times as fast.
+    Alpha is laid on white, of an animation the first frame is taken, and deeper samples are scaled
+    to 8 bits. With `at_least`, a large JPEG may be decoded to a half, a quarter or an eighth, whose
+    sides are at least twice `at_least`: shrunk to `at_least` or less it looks the same, and it
+    decodes several times as fast.
 
-    Raises `PhotoError`, one line, if there is no such file, it is no photo of a known format,
-    it is broken, or it has more than `MAX_PIXELS` pixels.
+    Raises `PhotoError`, one line that calls the photo `name`, if there is no such file, it is no
+    photo of a known format, it is broken, or it has more than `MAX_PIXELS` pixels.
     """
     with open_header(data, name) as image:
         if at_least is not None:
@@ -77,39 +78,39 @@ def open_photo(
 def shorter_side(data: bytes | Path, name: str | None = None) -> int:
     """Return the shorter side of the encoded photo in pixels; only its header is decoded.
 
-    Raises `PhotoError` as `open_photo` does, but for pixels that are broken.
+    Raises `PhotoError` as `open_photo` does, except for broken pixels, which it does not see.
     """
     with open_header(data, name) as image:
         return min(image.size)
 
 
-def orientation_of(data: bytes | Path, name: str | None = None) -> int | None:
-    """Return the EXIF orientation of the encoded photo; raises as `shorter_side`."""
-    with open_header(data, name) as image:
+def orientation_of(data: bytes) -> int | None:
+    """Return the EXIF orientation of the encoded photo; raises as `shorter_side` does."""
+    with open_header(data) as image:
         return _orientation(image)
 
 
 @contextmanager
 def open_header(data: bytes | Path, name: str | None = None) -> Iterator[Image.Image]:
-    """Give a photo whose pixels are yet to be decoded; what fails then is a `PhotoError` too.
+    """Give a photo with its pixels not yet decoded; an error in the block becomes a `PhotoError`.
 
-    `name` is what errors call the photo.
+    Errors call the photo `name`.
     """
     name = name or (str(data) if isinstance(data, Path) else "the photo")
     with _open_stream(data, name) as stream:
         try:
             decoder = find_extra_decoder(stream) or _find_decoder(stream, name)
             image = decoder(stream)
-            _check_size(image, name)
+            check_size(image, name, MAX_PIXELS)
             yield image
         except PhotoError:
             raise
         except DependencyError as reason:
             raise PhotoError(f"{name} cannot be opened: {reason}") from None
         except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles
-            raise PhotoError(f"{name} has too many pixels: {_one_line(reason)}") from None
+            raise PhotoError(f"{name} has too many pixels: {one_line(reason)}") from None
         except Exception as reason:  # broken data makes decoders raise nearly anything
-            raise PhotoError(f"{name} is broken or cut short: {_one_line(reason)}") from None
+            raise PhotoError(f"{name} is broken or cut short: {one_line(reason)}") from None
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def _file_size(path: Path, name: str) -> int:
     except FileNotFoundError:
         raise PhotoError(f"{name}: there is no such file") from None
     except (OSError, ValueError) as reason:  # ValueError: a zero byte in the path
-        raise PhotoError(f"{name} cannot be read: {_one_line(reason)}") from None
+        raise PhotoError(f"{name} cannot be read: {one_line(reason)}") from None
 
 
 def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
@@ -154,12 +155,13 @@ def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFi
     raise PhotoError(f"{name} is not a photo of a known format ({_KNOWN_FORMATS})")
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    """Raise `PhotoError` if a photo has more than `max_pixels`; its header is enough to tell."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise PhotoError(
             f"{name} has {width:,} × {height:,} pixels, more than the limit of "
-            f"{MAX_PIXELS // 10**6} megapixels"
+            f"{max_pixels // 10**6} megapixels"
         )
 
 
@@ -182,7 +184,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _sample_range(image: Image.Image, low: float, high: float) -> tuple[float, float]:
-    """Return the values that stand for black and white; `low` and `high` are the extremes."""
+    """Return the values of black and white, from the least and greatest sample `low` and `high`."""
     if image.mode != "F" and low >= 0 and high <= 65535:
         bits = image.tag_v2.get(_BITS_PER_SAMPLE_TAG) if isinstance(image, TiffImageFile) else None
         return (0, 4095) if bits == (12,) else (0, 65535)
@@ -202,7 +204,3 @@ def _orientation(image: Image.Image) -> int | None:
     except Exception:  # a broken EXIF block is no reason to refuse whole pixels
         return None
     return orientation if isinstance(orientation, int) else None
-
-
-def _one_line(reason: Exception) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__

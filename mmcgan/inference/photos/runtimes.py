@@ -1,8 +1,8 @@
-"""What runs a backbone's network: OpenVINO or torch, behind one function of pixels.
+"""Make a backbone's torch network run, on OpenVINO or on torch, as one function of pixels.
 
-A `Runtime` maps pixels (B, H, W, 3) uint8 to features (B, D) float32. Both runtimes are made
-from the same torch module and in the precision that is asked for, never in a faster one that
-the library would choose by itself.
+A `Runtime` maps pixels (B, H, W, 3) uint8 to features (B, D) float32. Both runtimes are made from
+the same torch module, in the precision that is asked for, never in a faster one that the library
+would choose by itself.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from mmcgan.errors import OptionError
-from mmcgan.inference.photos.converted import read_or_convert
+from mmcgan.arrays import FloatArray, Pixels
+from mmcgan.errors import OptionError, one_line
 from mmcgan.inference.photos.on_openvino import (
     Runtime,
     check_precision,
     compile_runtime,
     has_openvino,
     import_openvino,
+    read_or_convert,
 )
 
 RuntimeName = Literal["openvino", "torch"]
@@ -50,7 +50,7 @@ class PixelNetwork(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the features (B, D) of pixels (B, H, W, 3) uint8."""
         images = pixels.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
-        return self.network((images - self.mean) / self.std)  # type: ignore[no-any-return]
+        return self.network((images - self.mean) / self.std)
 
 
 def build_runtime(
@@ -60,13 +60,13 @@ def build_runtime(
     precision: str,
     facts: dict[str, Any] | None = None,
 ) -> tuple[RuntimeName, Runtime]:
-    """Make `module` run on square pixels of side `image_size`; return what runs it, and how.
+    """Make `module` run on square images of side `image_size`; return the runtime's name and it.
 
     `runtime` is "openvino", "torch" or "auto": torch on a CUDA GPU, else OpenVINO where it is
-    installed and can run this network in this precision, else torch. What OpenVINO makes of a
-    module that `facts` (JSON) say all about is kept for the next time. Raises `OptionError` for
-    another value, and `DependencyError` or `OptionError` where OpenVINO is asked for and missing
-    or unfit.
+    installed and can run this network in this precision, else torch. With `facts` (JSON) that
+    identify the module, the network that OpenVINO makes of it is kept for the next time. Raises
+    `OptionError` for another value, and `DependencyError` or `OptionError` where OpenVINO is asked
+    for and missing or unfit.
     """
     _check_choice("--runtime", runtime, ("auto", "openvino", "torch"))
     _check_choice("--precision", precision, ("float32", "bfloat16"))
@@ -87,14 +87,14 @@ def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
 
 
 def _torch_runtime(module: PixelNetwork, precision: str) -> Runtime:
-    """Run the module eagerly, on the GPU if there is one."""
+    """Run the module as it is, on the GPU if there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = module.to(device)
     if device.type == "cuda":
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     is_bfloat16 = precision == "bfloat16"
 
-    def run(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def run(pixels: Pixels) -> FloatArray:
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
         # TF32 convolutions, cuDNN's default, would not be the float32 that is recorded.
         with (
@@ -111,7 +111,7 @@ def _torch_runtime(module: PixelNetwork, precision: str) -> Runtime:
 def _openvino_runtime(
     module: PixelNetwork, image_size: int, precision: str, facts: dict[str, Any] | None
 ) -> Runtime:
-    """Convert the module, or read what it came to before, and compile it for the CPU."""
+    """Convert the module, or read it if it was converted before, and compile it for the CPU."""
     ov = import_openvino()
     check_precision(ov, precision)
     convert = partial(_convert, ov, module, image_size)
@@ -120,7 +120,7 @@ def _openvino_runtime(
 
 
 def _convert(ov: ModuleType, module: PixelNetwork, image_size: int) -> Any:
-    """Convert the torch module to OpenVINO's form. Raises `OptionError` if it cannot be."""
+    """Convert the torch module to OpenVINO's form; raise `OptionError` if that fails."""
     shape = [image_size, image_size, 3]
     try:
         with warnings.catch_warnings(), torch.inference_mode():
@@ -137,9 +137,3 @@ def _convert(ov: ModuleType, module: PixelNetwork, image_size: int) -> Any:
             "use --runtime torch"
         ) from None
     return model
-
-
-def one_line(reason: Exception, length: int = 200) -> str:
-    """Return what another library says, cut to one line."""
-    text = " ".join(str(reason).split()) or type(reason).__name__
-    return text if len(text) <= length else text[:length] + "…"

@@ -1,4 +1,4 @@
-"""Networks that others trained, as torch modules; `backbone.py` lists their names."""
+"""Networks trained by others, loaded as torch modules; `backbone.py` lists their names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmcgan.errors import DependencyError, OptionError, RunError
-from mmcgan.inference.photos.runtimes import PixelNetwork, one_line
+from mmcgan.errors import DependencyError, OptionError, RunError, one_line
+from mmcgan.inference.photos.runtimes import PixelNetwork
 
 _BUILT_IN = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
 _EXPECTED = (
@@ -25,7 +25,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Source:
-    """A network (B, 3, H, W) → (B, D) and what it wants to be fed; mean and std of 0…1."""
+    """A network (B, 3, H, W) → (B, D), the side of its images, and their mean and std (of 0…1)."""
 
     name: str
     network: nn.Module
@@ -35,7 +35,7 @@ class Source:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the network on pixels is known by, as plain JSON."""
+        """The facts that identify the network on pixels, as plain JSON."""
         return {
             "name": self.name,
             "weights_sha256": hash_weights(self.network),
@@ -45,23 +45,26 @@ class Source:
         }
 
     def on_pixels(self) -> PixelNetwork:
-        """Return the network with the normalisation before it."""
+        """Return the network with the normalisation of pixels as its first step."""
         return PixelNetwork(self.network, self.mean, self.std)
 
 
 def load_source(name: str) -> Source:
-    """Load a network. Raises `OptionError` for an unknown one, `DependencyError` without it."""
+    """Load a network.
+
+    Raises `OptionError` for an unknown name, `DependencyError` if its package is not installed.
+    """
     kind, _, model = name.partition(":")
     parts = name.split("+")
     is_built_in = all(part in _BUILT_IN for part in parts) and len(set(parts)) == len(parts)
     if not is_built_in and (kind not in _LOADERS or not model):
         raise OptionError(f"--backbone: {name!r} is not one of {_EXPECTED}")
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then replaced
+    with torch.random.fork_rng(devices=[]):  # libraries draw weights before they load them
         return _load_efficientnets(name, parts) if is_built_in else _LOADERS[kind](model)
 
 
 def restore_source(facts: dict[str, Any]) -> Source:
-    """Load the network of `facts` again; `RunError` if the weights installed here are others."""
+    """Load the network of `facts` again; raise `RunError` if other weights are installed here."""
     name = facts["name"]
     network = load_source(name).network
     if hash_weights(network) != facts["weights_sha256"]:
@@ -73,7 +76,7 @@ def restore_source(facts: dict[str, Any]) -> Source:
 
 
 def hash_weights(network: nn.Module) -> str:
-    """SHA-256 of a network's weights: names, types, shapes and values, in order of name."""
+    """Return the SHA-256 of a network's weights: names, types, shapes and values, by name."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -90,7 +93,7 @@ class _PooledFeatures(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network.extract_features(images).mean((2, 3))  # type: ignore[no-any-return]
+        return self.network.extract_features(images).mean((2, 3))
 
 
 class _Joined(nn.Module):
@@ -107,8 +110,8 @@ class _Joined(nn.Module):
 def _load_efficientnets(name: str, parts: Sequence[str]) -> Source:
     """Load a network of the PyPI packages, or join several at the largest of their sizes.
 
-    Trained by Google with (x - 127) / 128; the ImageNet mean and std in the package's examples
-    are those of the other EfficientNets, and recognise fewer of MIRFLICKR's dogs and birds.
+    Google trained them with (x - 127) / 128. The ImageNet mean and std in the package's examples
+    belong to other EfficientNets; with them, fewer of MIRFLICKR's dogs and birds are recognised.
     """
     networks = [_load_efficientnet(part) for part in parts]
     network = networks[0] if len(networks) == 1 else _Joined(networks)
@@ -140,7 +143,7 @@ def _load_timm(model: str) -> Source:
 
 
 class _ImageEncoder(nn.Module):
-    """The image side of a CLIP model; some give their tokens beside the feature vector."""
+    """The image side of a CLIP model, without the tokens that some return beside the features."""
 
     def __init__(self, visual: nn.Module) -> None:
         super().__init__()
@@ -148,7 +151,7 @@ class _ImageEncoder(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         output = self.visual(images)
-        return output[0] if isinstance(output, tuple) else output  # type: ignore[no-any-return]
+        return output[0] if isinstance(output, tuple) else output
 
 
 def _load_open_clip(model: str) -> Source:
@@ -172,7 +175,7 @@ def _load_open_clip(model: str) -> Source:
 def _create_clip(open_clip: ModuleType, architecture: str, weights: str) -> Any:
     """Create a CLIP model with the activation that its weights were trained with.
 
-    open_clip only warns where the name's activation is another, and the features suffer.
+    Where the architecture has another activation, open_clip only warns, and the features suffer.
     """
     trained = open_clip.get_pretrained_cfg(architecture, weights) or {}
     return open_clip.create_model_and_transforms(
@@ -198,7 +201,7 @@ def _load_torchvision(model: str) -> Source:
 
 
 def _remove_classes(network: nn.Module, name: str) -> None:
-    """Take away the last fully connected layer, the one that gives the classes."""
+    """Remove the last fully connected layer, whose output are the classes."""
     for attribute in ("fc", "classifier", "heads", "head"):
         head = getattr(network, attribute, None)
         if isinstance(head, nn.Linear):
@@ -208,8 +211,8 @@ def _remove_classes(network: nn.Module, name: str) -> None:
             head[-1] = nn.Identity()
             return
     raise OptionError(
-        f"--backbone {name}: ends in no fully connected layer, which is what is taken away to "
-        "get features; choose another model"
+        f"--backbone {name}: ends in no fully connected layer that could be removed to get "
+        "features; choose another model"
     )
 
 
@@ -231,7 +234,7 @@ def _import(module: str, backbone: str, package: str) -> ModuleType:
 
 
 def _create(name: str, create: Callable[[], Any], known: Callable[[], Iterable[str]]) -> Any:
-    """Create a pretrained model of another library; what fails there is one line here."""
+    """Create a pretrained model of another library; turn its errors into `OptionError`."""
     try:
         return create()
     except Exception as reason:  # unknown names, no weights, no network: each has its own error

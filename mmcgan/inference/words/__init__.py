@@ -1,1 +1,1 @@
-"""The words: their spelling and vectors, the search among them, and how draws rank them."""
+"""The words: their spelling and vectors, the search among them, and their ranking by draws."""

@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray
 from mmcgan.inference.words.index import WordIndex
 
 if TYPE_CHECKING:
     from scipy import sparse
-
-FloatArray = npt.NDArray[np.float32]
 
 N_NEIGHBOURS = 20  # words that each generated vector votes for
 
 
 def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Return 1 / (1 + exp(-logits)), by hand: to import scipy.special takes long."""
-    probability: npt.NDArray[np.float64] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
-    return probability
+    return np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,15 @@ class Draws:
     queries: FloatArray
     index: WordIndex
 
+    @classmethod
+    def of(cls, vectors: FloatArray, index: WordIndex) -> Draws:
+        """Return the draws of generated vectors (N, S, E)."""
+        return cls(index.queries(vectors), index)
+
     @cached_property
     def nearest(self) -> npt.NDArray[np.int64]:
         """(N, S): the row of each draw's nearest word."""
         return self.neighbours(1)[..., 0]
-
-    @cached_property
-    def mean_queries(self) -> FloatArray:
-        """(N, E'): the mean of an image's draws, whose score of a word is its draws' mean score."""
-        mean: FloatArray = self.queries.mean(axis=1)
-        return mean
 
     def neighbours(self, k: int) -> npt.NDArray[np.int64]:
         """Return the rows (N, S, min(k, V)) of each draw's k best words, best first."""
@@ -105,21 +102,14 @@ class Draws:
         _, rows = self.index.search(self.queries.reshape(-1, size), k)
         return rows.reshape(n_images, n_draws, rows.shape[1])
 
-    def mean_scores(self, rows: npt.NDArray[np.integer]) -> FloatArray:
-        """Return the mean score over the draws of the words `rows`, (C,) or (N, C): (N, C)."""
-        words = self.index.table[rows]
-        scores: FloatArray = np.einsum(
-            "...ce,...e->...c", words, self.mean_queries, dtype=np.float32
-        )
-        return scores
+    @property
+    def means(self) -> Means:
+        """The words by their mean score over an image's draws."""
+        return Means(self.queries.mean(axis=1), self.index)
 
 
 class Ranked(Protocol):
-    """What a rule of ranking makes of an image's draws, for N images."""
-
-    @property
-    def draws(self) -> Draws:
-        """The draws that are ranked."""
+    """What a rule of ranking makes of N images."""
 
     def rank(self, depth: int) -> Ranking:
         """Return the words ranked to depth min(depth, V)."""
@@ -130,18 +120,19 @@ class Ranked(Protocol):
 
 @dataclass(frozen=True)
 class Means:
-    """The words by their mean score over the draws: those of the mean draw.
+    """The words by their mean score over an image's draws, which is that of the mean of `queries`.
 
     The score of a word is sigmoid(⟨mean draw, word⟩ + bias), the model's probability that the
-    photo carries it; where there is no bias, its mean cosine.
+    photo carries it; where there is no bias, its mean cosine. `queries` are (N, E').
     """
 
-    draws: Draws
+    queries: FloatArray
+    index: WordIndex
 
     def rank(self, depth: int) -> Ranking:
         """Rank the words: by score, then dictionary order."""
-        _, rows = self.draws.index.search(self.draws.mean_queries, depth)
-        scores = self._squashed(self.draws.mean_scores(rows))
+        _, rows = self.index.search(self.queries, depth)
+        scores = self._squashed(self.logits(rows))
         order = np.lexsort((rows, -scores), axis=-1)
         best = np.take_along_axis(scores, order, axis=1)
         return Ranking(
@@ -150,23 +141,27 @@ class Means:
 
     def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return the scores and the tie breaks, all 0, (N, C) of the C words in `rows`."""
-        scores = self._squashed(self.draws.mean_scores(rows))
+        scores = self._squashed(self.logits(rows))
         return scores, np.zeros_like(scores)
 
-    def _squashed(self, scores: FloatArray) -> FloatArray:
-        if not self.draws.index.has_bias:
-            return scores
-        return sigmoid(scores).astype(np.float32)
+    def logits(self, rows: npt.NDArray[np.integer]) -> FloatArray:
+        """Return the mean scores, before they are squashed, of `rows`, (C,) or (N, C): (N, C)."""
+        words = self.index.table[rows]
+        return np.einsum("...ce,...e->...c", words, self.queries, dtype=np.float32)
+
+    def _squashed(self, logits: FloatArray) -> FloatArray:
+        return sigmoid(logits).astype(np.float32) if self.index.has_bias else logits
 
 
 @dataclass(frozen=True)
 class Votes:
     """The nearest words of an image's draws, counted: the paper's rule.
 
-    `shares` (N, V) csr float32 is each word's share of an image's votes.
+    `shares` (N, V) csr float32 is each word's share of an image's votes; `means` breaks ties and
+    says which words follow.
     """
 
-    draws: Draws
+    means: Means
     shares: sparse.csr_array
 
     def rank(self, depth: int) -> Ranking:
@@ -174,8 +169,9 @@ class Votes:
 
         Words without a vote follow with score 0. The result has depth min(depth, V).
         """
-        depth = min(depth, len(self.draws.index))
-        _, fillers = self.draws.index.search(self.draws.mean_queries, depth)
+        index = self.means.index
+        depth = min(depth, len(index))
+        _, fillers = index.search(self.means.queries, depth)
         ranked = [self._rank_one(i, fillers[i], depth) for i in range(len(fillers))]
         rows, scores, ties = (np.stack(column) for column in zip(*ranked, strict=True))
         return Ranking(rows, scores, ties)
@@ -187,37 +183,35 @@ class Votes:
         words = np.concatenate([voted, np.setdiff1d(fillers, voted)]).astype(np.int32)
         scores = np.zeros(len(words), np.float32)
         scores[: len(voted)] = self.shares.data[row]
-        ties = self.draws.index.table[words] @ self.draws.mean_queries[image]
+        ties = self.means.index.table[words] @ self.means.queries[image]
         best = np.lexsort((words, -ties, -scores))[:depth]
         return words[best], scores[best], ties[best]
 
     def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return the shares and the mean scores (N, C) of the C words in `rows`."""
-        ties = self.draws.mean_queries @ self.draws.index.table[rows].T
+        ties = self.means.queries @ self.means.index.table[rows].T
         return self.shares[:, rows].toarray(), ties
 
 
-def rank_draws(samples: FloatArray, index: WordIndex, rule: str) -> Ranked:
-    """Rank the words for images with generated vectors `samples` (N, S, E) by "vote" or "mean"."""
-    draws = Draws(index.queries(samples), index)
-    return Means(draws) if rule == "mean" else count_votes(draws, draws.neighbours(N_NEIGHBOURS))
+def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64] | None = None) -> Votes:
+    """Let each draw of N images vote: for its `neighbours` (N, S, n), its nearest words.
+
+    Without them they are the 20 nearest, as in the paper.
+    """
+    from scipy import sparse  # takes long to import, and the mean draw does without
+
+    neighbours = draws.neighbours(N_NEIGHBOURS) if neighbours is None else neighbours
+    n_images = len(neighbours)
+    per_image = neighbours.shape[1] * neighbours.shape[2]
+    images = np.repeat(np.arange(n_images), per_image)
+    one_vote = np.full(images.shape, 1 / per_image, np.float64)
+    shape = n_images, len(draws.index)
+    votes = sparse.csr_array((one_vote, (images, neighbours.ravel())), shape)
+    votes.sum_duplicates()
+    return Votes(draws.means, votes.astype(np.float32))
 
 
 def count_distinct(nearest: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Return how many different words are the nearest (N, S) of an image's draws, (N,)."""
     ordered = np.sort(nearest, axis=1)
-    distinct: npt.NDArray[np.int64] = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
-    return distinct
-
-
-def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64]) -> Votes:
-    """Let each draw of N images vote for its `neighbours` (N, S, n)."""
-    from scipy import sparse  # takes long to import, and the mean draw does without
-
-    n_images = len(neighbours)
-    per_image = neighbours.shape[1] * neighbours.shape[2]
-    images = np.repeat(np.arange(n_images), per_image)
-    one_vote = np.full(images.shape, 1 / per_image, np.float64)
-    votes = sparse.csr_array((one_vote, (images, neighbours.ravel())), (n_images, len(draws.index)))
-    votes.sum_duplicates()
-    return Votes(draws, votes.astype(np.float32))
+    return 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)

@@ -11,6 +11,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray, IntArray
+
 MAX_TAG_LENGTH = 100  # characters; longer lines are text that was never meant as a tag
 
 # The power to which the singular values of the centred word table are taken.
@@ -20,12 +22,12 @@ _SPACES = re.compile(r"[\s_]+")
 
 
 def normalize_tag(text: str) -> str | None:
-    """Return the one spelling under which a tag is kept, or None if nothing is left of it.
+    """Return the one spelling that a tag is stored under, or None if nothing is left of it.
 
     Unicode NFKC, case folded, control characters dropped, inner spaces and underscores made into
     one underscore: "Plant Life" and "plant_life" are the same token.
     """
-    # Words recur; a text that is no word is not worth keeping.
+    # The cache is for words, which recur; a text too long for a word would only fill it.
     return _normalize_word(text) if len(text) <= MAX_TAG_LENGTH else _normalize(text)
 
 
@@ -45,17 +47,14 @@ def printed(word: str) -> str:
     return word.replace("_", " ")
 
 
-def unit_rows(vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def unit_rows(vectors: npt.ArrayLike) -> FloatArray:
     """Return `vectors` (N, E) with each row divided by its own norm; zero rows stay zero."""
     table = np.asarray(vectors, np.float32)
     norms = np.linalg.norm(table, axis=-1, keepdims=True)
-    unit: npt.NDArray[np.float32] = np.divide(
-        table, norms, out=np.zeros_like(table), where=norms > 0
-    )
-    return unit
+    return np.divide(table, norms, out=np.zeros_like(table), where=norms > 0)
 
 
-def transform_words(word_vectors: npt.NDArray[np.float32], space: str) -> npt.NDArray[np.float32]:
+def transform_words(word_vectors: FloatArray, space: str) -> FloatArray:
     """Return unit rows of the table (V, E) "as given" or in one of the spaces of WORD_POWERS.
 
     Evening out the singular values keeps a few words from being near everything.
@@ -63,7 +62,7 @@ def transform_words(word_vectors: npt.NDArray[np.float32], space: str) -> npt.ND
     if space == "as given":
         return unit_rows(word_vectors)
     mean = word_vectors.mean(axis=0, dtype=np.float64)
-    # By the eigenvectors of the squares (E, E), which takes no second table of many words.
+    # The eigenvectors of the squares (E, E) do without a second table of many words, as SVD needs.
     squares = np.zeros((len(mean), len(mean)))
     for part in np.array_split(word_vectors, len(word_vectors) // 2**14 + 1):
         centred = part - mean
@@ -79,15 +78,15 @@ def transform_words(word_vectors: npt.NDArray[np.float32], space: str) -> npt.ND
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words a system may answer with, in dictionary order, which says nothing of frequency.
+    """The words a system may answer with, in dictionary order, which tells nothing of frequency.
 
-    `words` has V entries; `vectors` is (V, E) float32 of unit rows; `n_photos` is (V,) int64, how
-    many photos of train + dev carry each word.
+    `words` has V entries; `vectors` is (V, E) float32 of unit rows; `n_photos` (V,) int64 counts
+    the photos of train + dev that carry each word.
     """
 
     words: tuple[str, ...]
-    vectors: npt.NDArray[np.float32]
-    n_photos: npt.NDArray[np.int64]
+    vectors: FloatArray
+    n_photos: IntArray
 
     def __len__(self) -> int:
         return len(self.words)

@@ -49,6 +49,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from mmcgan.errors import DataError
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training.config import TagSource
@@ -64,13 +65,14 @@ TAG_SOURCES: tuple[TagSource, ...] = get_args(TagSource)
 # What is measured on: of more photos, or more scores of words, a seeded choice is as good.
 MAX_MEASURED, MAX_MEASURED_SCORES = 10_000, 2**31
 
+JSON_ATTRIBUTES = ("config", "backbone", "counts", "versions")
 _AGAIN = "delete it and run python -m mmcgan.prepare again"
 _TEXT = h5py.string_dtype("utf-8")
 
 
 @dataclass(frozen=True)
 class TagTable:
-    """Which image carries which words: `words` (U,) and a 0/1 matrix (N, U) in compressed rows."""
+    """The tags of N images: `words` (U,), and a 0/1 matrix (N, U) in compressed rows."""
 
     words: tuple[str, ...]
     matrix: sparse.csr_array
@@ -85,13 +87,8 @@ class TagTable:
         column_of = {word: j for j, word in enumerate(columns)}
         indices = [column_of[w] for tags in rows for w in tags]
         indptr = np.concatenate([[0], np.cumsum([len(tags) for tags in rows])]).astype(np.int64)
-        data = np.ones(len(indices), np.float32)
-        return cls(
-            columns,
-            sparse.csr_array(
-                (data, np.asarray(indices, np.int32), indptr), shape=(len(rows), len(columns))
-            ),
-        )
+        parts = np.ones(len(indices), np.float32), np.asarray(indices, np.int32), indptr
+        return cls(columns, sparse.csr_array(parts, shape=(len(rows), len(columns))))
 
     def of(self, row: int) -> list[str]:
         """Return the words of image `row`, in the order in which they were written."""
@@ -103,10 +100,8 @@ class TagTable:
         column_of = {word: j for j, word in enumerate(words)}
         pairs = [(u, column_of[w]) for u, w in enumerate(self.words) if w in column_of]
         u, v = np.array(pairs, np.int64).reshape(-1, 2).T
-        select = sparse.csr_array(
-            (np.ones(len(u), np.float32), (u, v)), shape=(len(self.words), len(words))
-        )
-        return sparse.csr_array(self.matrix @ select)
+        ones, shape = np.ones(len(u), np.float32), (len(self.words), len(words))
+        return sparse.csr_array(self.matrix @ sparse.csr_array((ones, (u, v)), shape=shape))
 
 
 @dataclass(frozen=True)
@@ -118,12 +113,12 @@ class Truth:
     scene); all are independent given the scene.
     """
 
-    scene: npt.NDArray[np.int64]
+    scene: IntArray
     words: tuple[str, ...]
-    probability: npt.NDArray[np.float64]
-    annotation_probability: npt.NDArray[np.float64]
+    probability: DoubleArray
+    annotation_probability: DoubleArray
 
-    def of(self, source: TagSource) -> npt.NDArray[np.float64]:
+    def of(self, source: TagSource) -> DoubleArray:
         """Return p(tag | scene) (C, W) for a kind of tags that can be learnt."""
         if source == "user":
             return self.probability
@@ -137,7 +132,7 @@ class Dataset:
     name: str
     image_ids: npt.NDArray[Any]
     split: npt.NDArray[np.uint8]
-    features: npt.NDArray[np.float32]
+    features: FloatArray
     tags: dict[str, TagTable]
     vocabularies: dict[str, Vocabulary]
     thumbnails: dict[int, bytes]
@@ -177,7 +172,7 @@ class Dataset:
         return sparse.csr_array(matrix.maximum(self.tags["annotations"].in_vocabulary(words)))
 
     @cached_property
-    def is_tagged(self) -> npt.NDArray[np.bool_]:
+    def is_tagged(self) -> BoolArray:
         """(N,): whether an image has at least one user tag in the vocabulary of user tags.
 
         Only these are examples to learn from, and only these are evaluated.
@@ -238,10 +233,7 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
             format_version=FORMAT_VERSION,
             name=dataset.name,
             dataset_id=dataset.dataset_id,
-            config=json.dumps(dataset.config),
-            backbone=json.dumps(dataset.backbone),
-            counts=json.dumps(dataset.counts),
-            versions=json.dumps(dataset.versions),
+            **{key: json.dumps(getattr(dataset, key)) for key in JSON_ATTRIBUTES},
             command=dataset.command,
         )
         _write_array(file, "image_id", dataset.image_ids)
@@ -321,9 +313,7 @@ def _check_format(file: h5py.File, path: Path) -> None:
 
 def _read(file: h5py.File) -> Dataset:
     n_images = len(file["split"])
-    meta = {
-        name: json.loads(file.attrs[name]) for name in ("config", "backbone", "counts", "versions")
-    }
+    meta = {key: json.loads(file.attrs[key]) for key in JSON_ATTRIBUTES}
     thumbnails = zip(file["thumbnails/row"][:], file["thumbnails/jpeg"][:], strict=True)
     return Dataset(
         name=str(file.attrs["name"]),
@@ -350,10 +340,8 @@ def _read_array(stored: h5py.Dataset) -> npt.NDArray[Any]:
 
 def _read_tags(group: h5py.Group, n_images: int) -> TagTable:
     words, indices = tuple(_read_array(group["words"])), group["indices"][:]
-    matrix = sparse.csr_array(
-        (np.ones(len(indices), np.float32), indices, group["indptr"][:]),
-        shape=(n_images, len(words)),
-    )
+    parts = np.ones(len(indices), np.float32), indices, group["indptr"][:]
+    matrix = sparse.csr_array(parts, shape=(n_images, len(words)))
     matrix.check_format(full_check=True)
     return TagTable(words, matrix)
 

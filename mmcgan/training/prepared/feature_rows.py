@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.inference.standardizer import Standardizer
 
 if TYPE_CHECKING:  # tagging standardises without torch, which takes long to import
     import torch
     from torch import Tensor
 
 CHUNK_BYTES = 2**24  # of the rows that are in memory at once
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def chunks(n_rows: int, row_bytes: int) -> Iterator[slice]:
@@ -38,29 +38,14 @@ def some_rows(n_rows: int, most: int, seed: int = 0) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False))
 
 
-@dataclass(frozen=True)
-class Standardizer:
-    """Features with mean 0 and variance 1 over the photos that it was fitted on.
-
-    `mean` and `scale` are (D,) float32; a feature that never varies is only centred.
-    """
-
-    mean: FloatArray
-    scale: FloatArray
-
-    @classmethod
-    def fit(cls, features: FloatArray, rows: npt.NDArray[np.int64]) -> Standardizer:
-        """Fit on the chosen `rows` (N,) of `features` (M, D)."""
-        parts = [rows[part] for part in chunks(len(rows), features[:1].nbytes)]
-        mean = sum(features[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
-        squares = sum(((features[part] - mean) ** 2).sum(axis=0) for part in parts)
-        deviation = np.sqrt(squares / len(rows))
-        scale = np.where(deviation > 1e-6, deviation, 1.0)
-        return cls(np.asarray(mean, np.float32), scale.astype(np.float32))
-
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """Standardise `features` (N, D)."""
-        return (features - self.mean) / self.scale
+def fit_standardizer(features: FloatArray, rows: IntArray) -> Standardizer:
+    """Fit the standardizer of `features` (M, D) on the chosen `rows` (N,) of them."""
+    parts = [rows[part] for part in chunks(len(rows), features[:1].nbytes)]
+    mean = sum(features[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
+    squares = sum(((features[part] - mean) ** 2).sum(axis=0) for part in parts)
+    deviation = np.sqrt(squares / len(rows))
+    scale = np.where(deviation > 1e-6, deviation, 1.0)
+    return Standardizer(np.asarray(mean, np.float32), scale.astype(np.float32))
 
 
 class Rows(Protocol):
@@ -86,11 +71,7 @@ class StandardizedRows:
     """
 
     def __init__(
-        self,
-        features: FloatArray,
-        rows: npt.NDArray[np.int64],
-        standardizer: Standardizer,
-        device: torch.device,
+        self, features: FloatArray, rows: IntArray, standardizer: Standardizer, device: torch.device
     ):
         self.features, self.rows = features, rows
         self.standardizer, self.device = standardizer, device
@@ -103,7 +84,7 @@ class StandardizedRows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, chosen: Tensor | npt.NDArray[np.int64] | slice) -> Tensor:
+    def __getitem__(self, chosen: Tensor | IntArray | slice) -> Tensor:
         """Return the rows `chosen` (B,), places among those that are seen: (B, D)."""
         import torch
 

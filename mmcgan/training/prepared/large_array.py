@@ -65,13 +65,8 @@ class _Around(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go to a place of the whole file."""
         end = len(self.inner.getbuffer())
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position,
-                io.SEEK_END: end + (self.size if end > self.start else 0)}[whence]  # fmt: skip
-        self.position = base + offset
-        return self.position
-
-    def tell(self) -> int:
-        """Return the place in the whole file."""
+        end += self.size if end > self.start else 0
+        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position}.get(whence, end)
         return self.position
 
     def readinto(self, buffer: Any, /) -> int:

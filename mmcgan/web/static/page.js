@@ -33,7 +33,7 @@ function show(card, problem) {
 async function send(file, card) {
   const most = Number(byId("files").dataset.maxBytes);
   if (file.size > most) {
-    show(card, new Error(`the photo is larger than ${most / 2 ** 20} MiB, the most that is taken`));
+    show(card, new Error(`the photo is larger than the limit of ${most / 2 ** 20} MiB`));
     return null;
   }
   const form = new FormData();

@@ -8,7 +8,7 @@ import torch
 
 from eval.baselines.nearest import find_nearest
 from mmcgan.inference.words.vocabulary import unit_rows
-from mmcgan.training.prepared.feature_rows import StandardizedRows, Standardizer
+from mmcgan.training.prepared.feature_rows import StandardizedRows, fit_standardizer
 
 
 def drawn(n_photos: int, seed: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_nearest_are_those_of_all_cosines(monkeypatch, rows_at_once, k):
 
 def test_training_photos_may_be_on_disk_and_standardised_when_read():
     raw, rows = 5 + 3 * drawn(30, 2), np.arange(3, 30, 2)
-    standardizer = Standardizer.fit(raw, rows)
+    standardizer = fit_standardizer(raw, rows)
     lazy = StandardizedRows(raw, rows, standardizer, torch.device("cpu"))
     photos = drawn(4, 3)
     found, plain = (find_nearest(photos, t, 3) for t in (lazy, standardizer(raw[rows])))

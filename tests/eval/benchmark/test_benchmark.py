@@ -11,15 +11,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.games import SMALL
+from helpers.tasks import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
 from data_prep.config import PrepareConfig
-from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark import __main__ as benchmark
 from eval.benchmark import features, search, tagging, timing, training, vectors
 from eval.benchmark.metadata import write_metadata
-from eval.benchmark.photos import write_photos
+from eval.benchmark.photos import extract, write_photos
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
@@ -44,9 +43,14 @@ def test_ratio_is_larger_where_ours_is_better():
 
 def test_row_says_why_only_where_it_is_short():
     assert FAST.as_json() == {
-        "what": "fast", "against": "slow", "ours": 10.0, "rival": 5.0, "unit": "photos/s",
-        "ratio": 2.0, "target": 1.5,
-    }  # fmt: skip
+        "what": "fast",
+        "against": "slow",
+        "ours": 10.0,
+        "rival": 5.0,
+        "unit": "photos/s",
+        "ratio": 2.0,
+        "target": 1.5,
+    }
     assert SLOW.as_json()["why"] == "it waits"
     text = as_markdown([FAST, SLOW])
     assert "| `fast` | 10 photos/s | slow | 5 photos/s | 2 | 1.5 |" in text
@@ -110,7 +114,7 @@ def test_plain_features_are_ours(tmp_path):
 def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     paths = write_photos(tmp_path / "photos", 3)
     backbone = load_backbone("efficientnet-lite0")
-    benchmark.extract(paths, backbone, tmp_path / "work")
+    extract(paths, backbone, tmp_path / "work")
     stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
     expected = backbone.features([open_photo(path) for path in paths])
     assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
@@ -123,7 +127,7 @@ def test_metadata_is_read_whole_and_its_words_are_as_frequent_as_real_ones(tmp_p
         lines = file.readlines()
     assert {len(line.split("\t")) for line in lines} == {25}
     assert "%C3%A9" in lines[0] + lines[1]  # é
-    corpus = benchmark.read_corpus(path, tmp_path / "cleaned")
+    corpus = vectors.read_corpus(path, tmp_path / "cleaned")
     documents = list(corpus)
     assert not corpus.skipped()
     assert len(documents) > 1990  # a few photos have no text at all
@@ -144,15 +148,14 @@ def test_metadata_is_the_same_every_time(tmp_path):
 
 def test_plain_training_has_our_losses():
     # Without dropout, whose masks are drawn in another order, and without schedules.
-    config = replace(
-        TINY, dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_end=0.5
-    )  # fmt: skip
+    config = replace(TINY, dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_end=0.5)
     examples = training.make_examples(n_photos=5, n_words=4)
     trainer = training.build_trainer(examples, config)
     plain = PlainGan(training.FEATURE_SIZE, training.VECTOR_SIZE, config)
     for network, ours in (
-        (plain.generator, trainer.game.generator), (plain.discriminator, trainer.discriminator)
-    ):  # fmt: skip
+        (plain.generator, trainer.game.generator),
+        (plain.discriminator, trainer.discriminator),
+    ):
         for parameter, our in zip(network.parameters(), ours.parameters(), strict=True):
             parameter.data.copy_(our)
     for update in range(4):
@@ -195,51 +198,41 @@ def test_operations_of_the_paper_worked_out_by_hand():
 
 def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "N_PHOTOS", 2)
-    monkeypatch.setattr(search, "N_SPREAD", 2)
+    monkeypatch.setattr(search, "N_LARGE_PHOTOS", 2)
     monkeypatch.setattr(training, "N_PHOTOS", 3)
     monkeypatch.setattr(training, "MATRIX_SIZE", 4)
+    words = PrepareConfig(word_size=4, word_epochs=2, min_count=1)
     few = {
-        "features": lambda: features.feature_rows(benchmark.extract, n_photos=2, repeats=1),
-        "vectors": lambda: vectors.vector_rows(
-            benchmark.read_corpus,
-            train_word_vectors,
-            skip_gram,
-            40,
-            PrepareConfig(word_size=4, word_epochs=2, min_count=1),
-            repeats=1,
-        ),
+        "features": lambda: features.feature_rows(n_photos=2, repeats=1),
+        "vectors": lambda: vectors.vector_rows(40, words, repeats=1),
         "training": lambda: training.training_rows(TINY, n_updates=2, repeats=1),
         "search": lambda: search.search_rows(n_words=50, n_large=600, repeats=1),
-        "tagging": lambda: tagging.tagging_rows(benchmark.extract, n_photos=2, repeats=1),
+        "tagging": lambda: tagging.tagging_rows(n_photos=2, repeats=1),
     }
     monkeypatch.setattr(benchmark, "GROUPS", few)
     monkeypatch.setattr(benchmark, "in_own_process", benchmark.measure)
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     rows = json.loads(out.read_text())
-    names = [
-        "features_plain", "features_bare", "corpus", "train_plain", "train_peak", "exact_one",
-        "exact_batch", "search_speed", "search_agreement", "import", "first_tag", "tag_one",
-        "tag_1000",
-    ]  # fmt: skip
-    targets = [8, 0.9, 0.9, 4, 0.5, 0.95, 0.95, 10, 0.99, 1, 1, 1, 0.8]
-    assert [row["target"] for row in rows] == targets
-    assert [row["what"] for row in rows] == names
+    targets = {"features_plain": 8, "features_bare": 0.9, "corpus": 0.9}
+    targets |= {"train_plain": 4, "train_peak": 0.5, "exact_one": 0.95, "exact_batch": 0.95}
+    targets |= {"search_speed": 10, "search_agreement": 0.99}
+    targets |= {"import": 1, "first_tag": 1, "tag_one": 1, "tag_1000": 0.8}
+    assert [(row["what"], row["target"]) for row in rows] == list(targets.items())
     for row in rows:
-        assert row.keys() - {"why"} == {
-            "what", "against", "ours", "rival", "unit", "ratio", "target",
-        }  # fmt: skip
+        assert row.keys() - {"why"} == FAST.as_json().keys()
         assert 0 < row["ours"] < np.inf
         assert 0 < row["rival"] < np.inf
         assert ("why" in row) == (row["ratio"] < row["target"])
-    assert all(f"`{name}`" in capsys.readouterr().out for name in names[:1])
+    printed = capsys.readouterr().out
+    assert all(f"`{name}`" in printed for name in targets)
 
 
 def test_large_dictionary_is_clustered_and_its_tags_are_the_same(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clusters, "MIN_WORDS", 3000)
     monkeypatch.setattr(search, "TREE", ((10, 0.12), (60, 0.22), (400, 0.4)))
-    monkeypatch.setattr(search, "N_SPREAD", 3)
+    monkeypatch.setattr(search, "N_LARGE_PHOTOS", 3)
     speed, agreement = search._clustered_rows(4000, repeats=1)
     assert len(list(clusters.cache_folder().iterdir())) == 1
     assert (speed.what, speed.target) == ("search_speed", 10)

@@ -16,14 +16,14 @@ from eval.digits.__main__ import load_data, main
 from eval.digits.classifier import Recognised
 from eval.digits.config import PRESETS, DigitsConfig
 from eval.digits.data import N_CLASSES
-from eval.digits.game import WIDTH, LabelledGame
 from eval.digits.networks import build_networks
 from eval.digits.parzen import SIGMAS, log_densities, parzen_log_likelihood
+from eval.digits.task import WIDTH, LabelledTask
 from mmcgan.cli import run_command
 from mmcgan.errors import DataError, OptionError, RunError
 from mmcgan.files import read_json
 from mmcgan.training.losses import sample_likelihood
-from mmcgan.training.trainer import Trainer
+from mmcgan.training.trainer import Trainer, term_losses
 
 SMALL = {"noise_units": 8, "label_units": 8, "joint_units": 16, "d_image_units": 8,
          "d_label_units": 4, "d_joint_units": 8}  # fmt: skip
@@ -112,7 +112,7 @@ def test_noise_is_of_its_kind(kind, low, high, variance):
     ],
 )
 def test_few_digits_are_met_more_often(n_examples, settings, epochs):
-    assert DigitsConfig(**settings).settled(n_examples).epochs == epochs
+    assert DigitsConfig.from_options(**settings).settled(n_examples).run.epochs == epochs
 
 
 # The data.
@@ -142,7 +142,7 @@ def write_mnist(folder: Path, n_train: int, n_test: int = 20, size: int = 8) -> 
 
 def test_last_10000_training_images_are_for_validation(tmp_path):
     write_mnist(tmp_path, 10_300)
-    data = load_data(DigitsConfig(data=tmp_path))
+    data = load_data(DigitsConfig.from_options(data=tmp_path))
     assert [len(part) for part in (data.train, data.validation, data.test)] == [300, 10_000, 20]
     assert (data.name, data.height, data.width) == ("mnist", 8, 8)
     assert float(data.train.images.max()) == 1.0
@@ -152,12 +152,12 @@ def test_last_10000_training_images_are_for_validation(tmp_path):
 def test_data_without_enough_for_validation_is_refused(tmp_path):
     write_mnist(tmp_path, 10_000)
     with pytest.raises(DataError, match="10000 training images"):
-        load_data(DigitsConfig(data=tmp_path))
+        load_data(DigitsConfig.from_options(data=tmp_path))
 
 
 def test_download_needs_a_folder():
     with pytest.raises(OptionError, match="--data"):
-        load_data(DigitsConfig(download=True))
+        load_data(DigitsConfig.from_options(download=True))
 
 
 # The Parzen window.
@@ -247,7 +247,7 @@ def test_classifier_knows_the_embedded_digits(monkeypatch):
     assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(360), abs=1e-5)
 
 
-# The game and the command.
+# The training and the command.
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -257,7 +257,7 @@ def test_every_preset_takes_steps_in_the_projects_trainer(preset, kind):
     data, config = load_data(DigitsConfig()), small(preset=preset, **first)
     networks = build_networks(64, kind, config)
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    trainer = Trainer(LabelledGame(*networks, images, labels, config), config)
+    trainer = Trainer(LabelledTask(*networks, images, labels, config), config)
     # Biases may stay: where logits are compared, that of the last layer has no gradient.
     before = [p.detach().clone() for n in networks for p in n.parameters() if p.ndim == 2]
     for _ in range(5):
@@ -270,10 +270,10 @@ def test_every_preset_takes_steps_in_the_projects_trainer(preset, kind):
 def test_likelihood_of_the_samples_is_one_more_term_of_the_generator():
     data, config = load_data(DigitsConfig()), small(preset="likelihood")
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    game = LabelledGame(*build_networks(64, "cgan", config), images, labels, config, 2.0)
-    batch = game.batch(torch.arange(20))
-    draws = game.draw_all(batch)
-    losses = game.generator_losses(draws, batch)
+    task = LabelledTask(*build_networks(64, "cgan", config), images, labels, config, 2.0)
+    batch = task.batch(torch.arange(20), torch.default_generator)
+    draws = task.draw(batch, task.noise(20, torch.default_generator))
+    losses = {name: mean.value for name, mean in term_losses(task, draws, batch).items()}
     same = batch.labels.unsqueeze(1) == batch.labels
     expected = 2 * sample_likelihood(draws[:, 0], batch.real[:, 0], same, WIDTH)
     assert set(losses) == {"loss_g_adversarial", "loss_g_likelihood"}
@@ -322,7 +322,7 @@ def test_call_on_a_finished_run_measures_it_again(run, capsys):
 
 @pytest.mark.parametrize(
     ("options", "kind", "named"),
-    [(["--noise-size", "5"], "cgan", "--noise-size"), ([], "gan", "what")],
+    [(["--noise-size", "5"], "cgan", "--noise-size"), ([], "gan", "gan: ")],
 )
 def test_other_settings_than_the_runs_are_refused(run, capsys, options, kind, named):
     assert call(run, *options, kind=kind) == 2

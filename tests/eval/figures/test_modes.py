@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval.digits.ring import DEVIATION, N_MODES, centres, modes_of, play
+from eval.digits.ring import DEVIATION, N_MODES, centres, modes_of, train_on_ring
 from eval.figures.modes import Modes
 
 
@@ -41,8 +41,8 @@ def test_points_belong_to_the_bump_that_they_lie_in():
 
 
 def test_ring_is_covered_by_a_generator_that_learns_and_not_by_one_that_does_not():
-    learnt = play({"loss": "relativistic", "gradient_penalty": 0.1, "epochs": 6}, seed=0)
+    learnt = train_on_ring({"loss": "relativistic", "gradient_penalty": 0.1, "epochs": 6}, seed=0)
     assert learnt.n_covered == N_MODES
     assert learnt.entropy > 0.9
-    idle = play({"loss": "relativistic", "learning_rate": 0.0, "epochs": 1}, seed=0)
+    idle = train_on_ring({"loss": "relativistic", "learning_rate": 0.0, "epochs": 1}, seed=0)
     assert idle.n_covered < N_MODES / 2

@@ -56,7 +56,7 @@ def test_with_few_tags_can_be_stored_and_is_other_data(make_dataset, tmp_path):
 
 
 def test_rows_differ_in_the_untagged_photos_alone():
-    with_them, without = (TrainConfig.of("modern", **row).to_json() for row in ROWS.values())
+    with_them, without = (TrainConfig.of("modern", **row).options() for row in ROWS.values())
     assert {k for k in without if without[k] != with_them[k]} == {"untagged"}
     assert without["untagged"] == 0 < with_them["untagged"]
 

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.special import logit
 
 from eval.baselines.fitting import FitData, Try
+from eval.studies.comparison import train_run
 from eval.studies.open_vocabulary import (
     Words,
     choose_on_seen,
@@ -21,7 +22,6 @@ from eval.studies.open_vocabulary import (
     photos_of,
     with_withheld,
 )
-from eval.studies.study import train_run
 from eval.studies.unseen import MEASURES
 from mmcgan.cli import run_command
 from mmcgan.errors import DataError, RunError
@@ -42,8 +42,10 @@ LEARNT = TrainConfig.of(
 def withhold(dataset: Dataset) -> Dataset:
     """Take a word of each topic from train and dev; the vectors of a topic's words are near."""
     table, is_learnt = dataset.tags["user"], dataset.split < 2
-    lists = [[w for w in table.of(row) if not (is_learnt[row] and w in TAKEN)]
-             for row in range(len(is_learnt))]  # fmt: skip
+    lists = [
+        [w for w in table.of(row) if not (is_learnt[row] and w in TAKEN)]
+        for row in range(len(is_learnt))
+    ]
     every = dataset.vocabularies["user"]
     random = np.random.default_rng(0)
     centres = 3 * random.normal(size=(len(TOPICS), 6))
@@ -69,7 +71,7 @@ def study(tmp_path_factory, make_dataset):
     folder = tmp_path_factory.mktemp("open")
     dataset = withhold(make_dataset(n_images=400))
     write_dataset(dataset, folder / "data" / FILE_NAME)
-    train_run(dataset, replace(LEARNT, tags="user"), RunDir(folder / "run"))
+    train_run(dataset, LEARNT.with_options(tags="user"), RunDir(folder / "run"))
     assert call(folder / "data", folder / "run", folder / "out") == 0
     return folder / "data", folder / "run", folder / "out"
 
@@ -132,8 +134,12 @@ def test_call_writes_a_table(study):
     assert lines[2] == "| | " + " | ".join(MEASURES) + " |"
     rows = [line for line in lines[4:] if line.startswith("|")]
     assert [row.split(" | ")[0] for row in rows] == [
-        "| cgan", "| regression", "| conse", "| frequency", "| chance"
-    ]  # fmt: skip
+        "| cgan",
+        "| regression",
+        "| conse",
+        "| frequency",
+        "| chance",
+    ]
     assert "- conse: ConSE (Norouzi et al. 2014)" in "\n".join(lines)
 
 
@@ -154,7 +160,7 @@ def test_data_without_withheld_words_are_refused(trained, tmp_path, capsys):
 
 def test_run_of_the_preset_paper_is_refused(study, tmp_path, capsys, make_dataset):
     dataset = withhold(make_dataset(n_images=400))
-    train_run(dataset, TrainConfig(**SMALL, tags="user"), RunDir(tmp_path / "paper"))
+    train_run(dataset, TrainConfig.from_options(**SMALL, tags="user"), RunDir(tmp_path / "paper"))
     assert call(study[0], tmp_path / "paper", tmp_path / "out") == 1
     assert "preset paper" in capsys.readouterr().err
 

@@ -96,8 +96,10 @@ def test_joined_backbones_give_the_features_of_each_one_after_the_other():
 
 def test_load_backbone_describes_itself(lite0):
     for name, size in (
-        ("efficientnet-lite0", 224), ("efficientnet-lite1", 240), ("efficientnet-lite2", 260),
-    ):  # fmt: skip
+        ("efficientnet-lite0", 224),
+        ("efficientnet-lite1", 240),
+        ("efficientnet-lite2", 260),
+    ):
         backbone = lite0 if name == "efficientnet-lite0" else load_backbone(name, "torch")
         assert json.loads(json.dumps(backbone.record)) == backbone.record
         assert len(backbone.record["weights_sha256"]) == 64

@@ -161,7 +161,7 @@ def test_threads_share_it(path):
 
 def test_a_photo_that_was_renamed_and_given_keywords_is_not_computed_again(
     trained, stand_in, path, tmp_path, monkeypatch
-):  # fmt: skip
+):
     plain = Tagger.load(trained[1])
     record = plain.model.backbone
     photos = [tmp_path / f"{colour}.png" for colour in ("red", "blue")]

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from mmcgan.errors import MmcganError, RunError
-from mmcgan.inference.model import load_model
+from mmcgan.inference.model import read_model
 from mmcgan.inference.photos import on_openvino
 from mmcgan.inference.photos.backbone import restore_backbone
 from mmcgan.inference.photos.on_openvino import read_kept_runtime
@@ -121,7 +120,7 @@ def test_a_kept_network_in_no_known_precision_is_refused(keep):
 
 def test_tagging_with_a_kept_network_loads_no_torch(trained_modern, keep, tmp_path):
     run = trained_modern[1]
-    model = load_model(RunDir(run))
+    model = read_model(RunDir(run))
     size, n_features = model.backbone["image_size"], len(model.standardizer.mean)
     module = PixelNetwork(MeanColour(n_features // 3), model.backbone["mean"], (0.5,) * 3)
     facts = {k: model.backbone[k] for k in ("name", "weights_sha256", "image_size", "mean", "std")}
@@ -142,7 +141,6 @@ def test_tagging_with_a_kept_network_loads_no_torch(trained_modern, keep, tmp_pa
     assert loaded == []
 
     pixels = np.full((1, size, size, 3), (200, 90, 20), np.uint8)
-    on_torch = Tagger(replace(model, mean_draw=None))
-    (expected,) = on_torch.tag_features(run_network(pixels), 4)
+    (expected,) = Tagger(model).tag_features(run_network(pixels), 4)
     assert [word for word, _ in tags] == [tag.word for tag in expected]
     assert [score for _, score in tags] == pytest.approx([t.score for t in expected], abs=1e-5)

@@ -14,7 +14,6 @@ from mmcgan.inference.words.ranking import (
     Votes,
     count_distinct,
     count_votes,
-    rank_draws,
     rank_scores,
 )
 from mmcgan.inference.words.vocabulary import unit_rows
@@ -32,7 +31,7 @@ def cos(degrees: float) -> float:
 
 def votes_of(samples: np.ndarray, index: WordIndex, n_neighbours: int = N_NEIGHBOURS) -> Votes:
     """The votes of `samples` (N, S, E)."""
-    draws = Draws(index.queries(samples), index)
+    draws = Draws.of(samples, index)
     return count_votes(draws, draws.neighbours(n_neighbours))
 
 
@@ -59,8 +58,10 @@ def plain_ranking(
         if bias is None:
             scores = plain_cosines(sample, words)
         else:
-            scores = [sum(float(a) * float(b) for a, b in zip(sample, w, strict=True)) + float(c)
-                      for w, c in zip(words, bias, strict=True)]  # fmt: skip
+            scores = [
+                sum(float(a) * float(b) for a, b in zip(sample, w, strict=True)) + float(c)
+                for w, c in zip(words, bias, strict=True)
+            ]
         for row in sorted(range(n_words), key=lambda j: -scores[j])[:n_neighbours]:
             votes[row] += 1
         sums = [total + score for total, score in zip(sums, scores, strict=True)]
@@ -172,8 +173,8 @@ def test_votes_of_an_image_do_not_depend_on_the_others():
 def test_count_distinct_counts_the_nearest_words_of_an_image():
     words = WordIndex(at(0, 90, 180))
     samples = np.stack([at(1, 2, 3), at(1, 91, 2), at(1, 91, 181)])
-    assert count_distinct(votes_of(samples, words, 2).draws.nearest).tolist() == [1, 2, 3]
-    assert count_distinct(votes_of(samples[:, :1], words, 2).draws.nearest).tolist() == [1, 1, 1]
+    assert count_distinct(Draws.of(samples, words).nearest).tolist() == [1, 2, 3]
+    assert count_distinct(Draws.of(samples[:, :1], words).nearest).tolist() == [1, 1, 1]
 
 
 def test_scores_of_gives_shares_and_mean_cosines_of_chosen_words():
@@ -199,12 +200,12 @@ def test_mean_scores_are_those_of_each_draw_on_average():
     words, bias = random.normal(size=(30, 4)), random.normal(size=30)
     samples = random.normal(size=(5, 7, 4)).astype(np.float32)
     index = WordIndex(words.astype(np.float32), bias.astype(np.float32))
-    draws = Draws(index.queries(samples), index)
+    draws = Draws.of(samples, index)
     dense = (samples @ words.T + bias).mean(axis=1)
-    assert np.allclose(draws.mean_scores(np.arange(30)), dense, atol=1e-5)
+    assert np.allclose(draws.means.logits(np.arange(30)), dense, atol=1e-5)
     rows = random.integers(30, size=(5, 6))
     expected = np.take_along_axis(dense, rows, axis=1)
-    assert np.allclose(draws.mean_scores(rows), expected, atol=1e-5)
+    assert np.allclose(draws.means.logits(rows), expected, atol=1e-5)
 
 
 def test_bias_changes_which_word_is_nearest():
@@ -212,14 +213,14 @@ def test_bias_changes_which_word_is_nearest():
     words = at(0, 90)
     for bias, nearest in (([0, 0], 0), ([0, 2], 1)):
         index = WordIndex(words, np.array(bias, np.float32))
-        assert Draws(index.queries(samples), index).nearest.tolist() == [[nearest]]
+        assert Draws.of(samples, index).nearest.tolist() == [[nearest]]
 
 
 # The words of the mean draw.
 
 
 def means_of(samples: np.ndarray, index: WordIndex) -> Means:
-    return Means(Draws(index.queries(samples), index))
+    return Draws.of(samples, index).means
 
 
 def test_means_worked_out_by_hand():
@@ -279,8 +280,8 @@ def test_means_give_no_more_than_all_words():
 @pytest.mark.parametrize("bias", [None, np.array([0.5, -1, 0, 2], np.float32)])
 def test_scores_of_chosen_words_are_those_of_the_ranking(bias):
     samples = np.stack([at(10, 80), at(200, 300)])
-    for rule in ("mean", "vote"):
-        ranked = rank_draws(samples, WordIndex(at(0, 90, 180, 270), bias), rule)
+    draws = Draws.of(samples, WordIndex(at(0, 90, 180, 270), bias))
+    for ranked in (draws.means, count_votes(draws)):
         ranking, rows = ranked.rank(4), np.array([2, 0, 3])
         scores, ties = ranked.scores_of(rows)
         for image in range(2):
@@ -300,16 +301,12 @@ def test_means_of_an_image_do_not_depend_on_the_others():
     assert np.allclose(together.scores, alone.scores, atol=1e-6)
 
 
-def test_rank_draws_takes_the_rule_that_is_named():
+def test_vote_and_mean_may_differ():
     # Two of three draws vote for the first word; the mean lies nearest to the second.
     words, samples = at(0, 60, 180), at(10, 10, 120)[None]
     index = WordIndex(words)
-    vote, mean = (rank_draws(samples, index, rule) for rule in ("vote", "mean"))
-    assert (type(vote), type(mean)) == (Votes, Means)
-    single = votes_of(samples, index, 1).rank(1)
-    assert single.rows.tolist() == [[0]]
-    assert mean.rank(1).rows.tolist() == [[1]]
-    assert np.array_equal(vote.draws.queries, mean.draws.queries)
+    assert votes_of(samples, index, 1).rank(1).rows.tolist() == [[0]]
+    assert means_of(samples, index).rank(1).rows.tolist() == [[1]]
 
 
 # Ranking of dense scores.

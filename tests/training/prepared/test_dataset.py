@@ -175,21 +175,35 @@ def photos(
     n_images, n_words = len(lists), len(vocabulary)
     words = Vocabulary(vocabulary, np.ones((n_words, 1), np.float32), np.ones(n_words, np.int64))
     return Dataset(
-        name="few", image_ids=np.arange(n_images), split=np.zeros(n_images, np.uint8),
-        features=np.zeros((n_images, 2), np.float32), tags=tags, vocabularies={"user": words},
-        thumbnails={}, truth=None, config={}, backbone={}, counts={}, versions={}, command="",
-    )  # fmt: skip
+        name="few",
+        image_ids=np.arange(n_images),
+        split=np.zeros(n_images, np.uint8),
+        features=np.zeros((n_images, 2), np.float32),
+        tags=tags,
+        vocabularies={"user": words},
+        thumbnails={},
+        truth=None,
+        config={},
+        backbone={},
+        counts={},
+        versions={},
+        command="",
+    )
 
 
 def test_tag_matrix_joins_annotations_to_the_users_tags():
     dataset = photos([["sea"], ["cat"], []], [["sea"], ["sky"], ["cat"]], ("cat", "sea"))
     words = ["cat", "sea", "sky"]
     assert dataset.tag_matrix("user", words).toarray().tolist() == [
-        [0, 1, 0], [1, 0, 0], [0, 0, 0],
-    ]  # fmt: skip
+        [0, 1, 0],
+        [1, 0, 0],
+        [0, 0, 0],
+    ]
     assert dataset.tag_matrix("user+annotations", words).toarray().tolist() == [
-        [0, 1, 0], [1, 0, 1], [1, 0, 0],
-    ]  # fmt: skip
+        [0, 1, 0],
+        [1, 0, 1],
+        [1, 0, 0],
+    ]
 
 
 def test_tag_matrix_says_that_there_are_no_annotations():

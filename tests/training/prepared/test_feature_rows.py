@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from mmcgan.inference.standardizer import Standardizer
 from mmcgan.training.prepared import feature_rows
-from mmcgan.training.prepared.feature_rows import StandardizedRows, Standardizer, chunks, chunks_of
+from mmcgan.training.prepared.feature_rows import (
+    StandardizedRows,
+    chunks,
+    chunks_of,
+    fit_standardizer,
+)
 
 
 def fit(features: np.ndarray) -> Standardizer:
-    return Standardizer.fit(features, np.arange(len(features)))
+    return fit_standardizer(features, np.arange(len(features)))
 
 
 def drawn(n_rows: int = 50) -> np.ndarray:
@@ -67,7 +73,7 @@ def test_standardizer_of_one_photo_stays_finite():
 
 def test_standardizer_sees_only_its_rows(small_chunks):
     features, rows = drawn(), np.array([3, 40, 7, 9, 22])
-    own, few = Standardizer.fit(features, rows), fit(features[rows])
+    own, few = fit_standardizer(features, rows), fit(features[rows])
     assert np.array_equal(own.mean, few.mean)
     assert np.array_equal(own.scale, few.scale)
     assert not np.allclose(own.mean, fit(features).mean)

@@ -1,0 +1,94 @@
+"""Where models lie: the files of one, the newest one under ./runs, the one that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from mmcgan.errors import RunError
+from mmcgan.files import atomic_path
+
+RUNS = Path("runs")
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the model that ships with mmcgan
+
+
+class ModelDir:
+    """A folder with a model: a finished run, or the one that ships."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    def weights_path(self) -> Path:
+        """The weights, written last: with them the model is whole, and its run finished."""
+        return self.path / "model.safetensors"
+
+    @property
+    def model_path(self) -> Path:
+        """The description of the model."""
+        return self.path / "model.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the folder holds a whole model."""
+        return self.weights_path.is_file()
+
+    def write_weights(self, weights: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write the weights by name, which makes the model whole."""
+        from safetensors.numpy import save
+
+        # Through memory, so that a full disk is an OSError like anywhere else.
+        data = save(dict(weights))
+        with atomic_path(self.weights_path) as partial:
+            partial.write_bytes(data)
+
+
+def newest_finished_run(parent: Path = RUNS) -> Path:
+    """Return the finished run folder under `parent` whose model is the newest.
+
+    Raises `RunError` if there is none.
+    """
+    newest = _newest_finished(parent)
+    if newest is None:
+        raise RunError(
+            f"no finished run under {parent}/; train one with python -m mmcgan.train, or name "
+            "one with --run"
+        )
+    return newest
+
+
+def default_model(parent: Path = RUNS) -> Path:
+    """Return the newest finished run folder under `parent`, without one the packaged model.
+
+    Raises `RunError` if that is missing too.
+    """
+    newest = _newest_finished(parent)
+    if newest is not None:
+        return newest
+    if not ModelDir(PRETRAINED).is_finished:
+        raise RunError(
+            f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
+            f"(no {ModelDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
+            "name one with --run, or install mmcgan with its model"
+        )
+    return PRETRAINED
+
+
+def describe_model(run: Path) -> str:
+    """Say in a few words which model is taken."""
+    return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"
+
+
+def model_name(run: Path) -> str:
+    """Return the name that keywords written by a model carry: that of its run."""
+    return "mmcgan" if run == PRETRAINED else run.resolve().name
+
+
+def _newest_finished(parent: Path) -> Path | None:
+    found = [path for path in parent.glob("*/") if ModelDir(path).is_finished]
+    return max(
+        found, key=lambda p: (ModelDir(p).weights_path.stat().st_mtime_ns, p.name), default=None
+    )

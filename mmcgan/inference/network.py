@@ -1,0 +1,213 @@
+"""The generator as it answers: from standardised features and noise to vectors, in NumPy.
+
+A model file names the kind of the network and its sizes (`NetworkRecord`) and holds its weights by
+name. The networks that learn are torch modules (`mmcgan.training.networks`); a test holds both to
+the same vectors.
+
+Shapes: N images, S draws, K generators, D feature size, E vector size, Z noise size, U units after
+the noise, H units after the image.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mmcgan.arrays import FloatArray
+from mmcgan.inference.mean_draw import MeanDraw
+from mmcgan.inference.noise import gaussian_noise
+
+Kind = Literal["linear", "mixture"]
+Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]  # by name, in half or single precision
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """The kind and the sizes of a generator, as the model file names them.
+
+    `noise_scale` is how far the noise of a mixture reaches when tagging.
+    """
+
+    kind: Kind
+    generators: int
+    feature_size: int
+    vector_size: int
+    noise_size: int
+    noise_units: int
+    image_units: int
+    noise_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a kind that there is not, or a size below 1."""
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"no network is of the kind {self.kind!r}")
+        sizes = [value for name, value in vars(self).items() if name not in ("kind", "noise_scale")]
+        if any(type(size) is not int or size < 1 for size in sizes):
+            raise ValueError(f"no network has the sizes {sizes}")
+        if not 0 <= self.noise_scale < np.inf:
+            raise ValueError(f"no noise has the scale {self.noise_scale!r}")
+
+
+@dataclass(frozen=True)
+class Network(ABC):
+    """A generator: its record and its weights, of which no name or shape may differ.
+
+    Raises `KeyError` where a weight is missing, `ValueError` where one has another shape.
+    """
+
+    record: NetworkRecord
+    weights: Weights
+
+    def __post_init__(self) -> None:
+        """Check the weights against the record."""
+        for name, shape in self.shapes(self.record).items():
+            if self.weights[name].shape != shape:
+                raise ValueError(
+                    f"size mismatch: {name} is {self.weights[name].shape}, and should be {shape}"
+                )
+
+    @staticmethod
+    @abstractmethod
+    def shapes(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight by name."""
+
+    @abstractmethod
+    def draws(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map standardised features (N, D) to vectors (N, S, E) with the noise of `seed`.
+
+        Every image meets the same draws of noise, so that its vectors do not depend on the images
+        beside it. Of `n_draws`, as many are made as the generators can share.
+        """
+
+    @abstractmethod
+    def centres(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to vectors (N, C, E), no more than it takes for the draws' mean."""
+
+    def mean_draw(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to the mean of their draws, (N, E)."""
+        return self.centres(features, n_draws, seed).mean(axis=1)
+
+    @cached_property
+    def _weights(self) -> dict[str, FloatArray]:
+        """The weights in single precision."""
+        return {name: self.weights[name].astype(np.float32) for name in self.shapes(self.record)}
+
+
+class LinearNetwork(Network):
+    """The generator of arXiv 1411.1784, section 4.2: noise and image meet in the linear output."""
+
+    @staticmethod
+    def shapes(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight by name."""
+        joined = record.noise_units + record.image_units
+        return {
+            "noise_layer.weight": (record.noise_units, record.noise_size),
+            "noise_layer.bias": (record.noise_units,),
+            "condition_layer.weight": (record.image_units, record.feature_size),
+            "condition_layer.bias": (record.image_units,),
+            "output.weight": (record.vector_size, joined),
+            "output.bias": (record.vector_size,),
+        }
+
+    def draws(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to vectors (N, S, E): each layer runs once a draw or an image."""
+        noise = gaussian_noise(seed, n_draws, self.record.noise_size)
+        from_noise = self._hidden("noise_layer", noise)  # (S, U)
+        from_image = self._hidden("condition_layer", features)  # (N, H)
+        of_noise, of_image = np.split(self._weights["output.weight"], [from_noise.shape[1]], axis=1)
+        cloud = from_noise @ of_noise.T + self._weights["output.bias"]
+        return cloud + (from_image @ of_image.T)[:, np.newaxis]
+
+    def centres(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Return all draws: their mean is not known without them."""
+        return self.draws(features, n_draws, seed)
+
+    def _hidden(self, layer: str, inputs: FloatArray) -> FloatArray:
+        weights = self._weights
+        return np.maximum(inputs @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"], 0)
+
+
+class MixtureNetwork(Network):
+    """K generators that share an image's draws (`mmcgan.training.networks.MixtureGenerator`)."""
+
+    @staticmethod
+    def shapes(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight by name."""
+        shared = {
+            "noise_layer.weight": (record.noise_units, record.noise_size),
+            "reach.weight": (record.image_units, record.noise_units),
+        }
+        own = {
+            "trunk.weight": (record.image_units, record.feature_size),
+            "trunk.bias": (record.image_units,),
+            "gate.weight": (record.noise_units, record.image_units),
+            "gate.bias": (record.noise_units,),
+            "output.weight": (record.vector_size, record.image_units),
+        }
+        numbers = range(record.generators)
+        return shared | {f"members.{k}.{n}": shape for k in numbers for n, shape in own.items()}
+
+    def draws(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to vectors (N, S, E); those of a generator follow each other."""
+        directions = self._noise(n_draws, seed) @ self._weights["noise_layer.weight"].T  # (K, n, U)
+        made = [self._draws_of(k, features, own) for k, own in enumerate(directions)]
+        return np.concatenate(made, axis=1)
+
+    def centres(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to the mean (N, K, E) of each generator's draws, without noise."""
+        numbers = range(self.record.generators)
+        centres = [self._location(k, features) @ self._output(k).T for k in numbers]
+        return np.stack(centres, axis=1)
+
+    def mean_draw(self, features: FloatArray, n_draws: int, seed: int) -> FloatArray:
+        """Map features (N, D) to the mean of their draws, (N, E), which no noise changes."""
+        return self._mean_draw(features)
+
+    @cached_property
+    def _mean_draw(self) -> MeanDraw:
+        numbers = range(self.record.generators)
+        trunks, biases, outputs = (
+            [self.weights[f"members.{k}.{name}"] for k in numbers]
+            for name in ("trunk.weight", "trunk.bias", "output.weight")
+        )
+        return MeanDraw(
+            np.concatenate(trunks), np.concatenate(biases), np.concatenate(outputs, 1), len(numbers)
+        )
+
+    def _draws_of(self, k: int, features: FloatArray, directions: FloatArray) -> FloatArray:
+        """Return the draws (N, n, E) of generator k with the noise `directions` (n, U)."""
+        location = self._location(k, features)  # (N, H)
+        weight, bias = (self._weights[f"members.{k}.gate.{part}"] for part in ("weight", "bias"))
+        gate = np.logaddexp(0, location @ weight.T + bias)  # (N, U)
+        reach = (directions * gate[:, np.newaxis]) @ self._weights["reach.weight"].T  # (N, n, H)
+        scale = np.float32(self.record.noise_scale)
+        return (location[:, np.newaxis] + scale * reach) @ self._output(k).T
+
+    def _location(self, k: int, features: FloatArray) -> FloatArray:
+        weight, bias = (self._weights[f"members.{k}.trunk.{part}"] for part in ("weight", "bias"))
+        return np.maximum(features @ weight.T + bias, 0)
+
+    def _output(self, k: int) -> FloatArray:
+        return self._weights[f"members.{k}.output.weight"]
+
+    def _noise(self, n_draws: int, seed: int) -> FloatArray:
+        """Return noise (K, n, Z) in pairs z, -z; of an odd number n the last one is 0."""
+        k, size = self.record.generators, self.record.noise_size
+        n = n_draws // k
+        half = gaussian_noise(seed, k, n // 2, size)
+        rest = np.zeros((k, n % 2, size), np.float32)
+        return np.concatenate([half, -half, rest], axis=1)
+
+
+def build_network(record: NetworkRecord, weights: Weights) -> Network:
+    """Return the network of a record.
+
+    Raises `KeyError` where a weight is missing, `ValueError` where one has another shape.
+    """
+    return {"linear": LinearNetwork, "mixture": MixtureNetwork}[record.kind](record, weights)
