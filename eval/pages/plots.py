@@ -36,7 +36,7 @@ class Line:
 
 def system_lines(roles: Mapping[str, str]) -> dict[str, Line]:
     """Return the line of each system, given its role: the cgan stands out, controls fade."""
-    rivals = [name for name, role in roles.items() if role == "rival" and name != "frequency"]
+    baselines = [name for name, role in roles.items() if role == "rival" and name != "frequency"]
     variants = [name for name, role in roles.items() if role == "variant"]
     lines = {}
     for name, role in roles.items():
@@ -47,7 +47,7 @@ def system_lines(roles: Mapping[str, str]) -> dict[str, Line]:
         elif role == "control" or name == "frequency":
             lines[name] = Line("frequency", (1, 1.2) if role == "control" else (4, 1.6))
         else:
-            place = rivals.index(name)
+            place = baselines.index(name)
             lines[name] = Line(f"series-{place % 5 + 1}", ((), (5, 1.5), (2, 1.2))[place // 5 % 3])
     return lines
 

@@ -1,7 +1,7 @@
 """python -m eval.studies.ablation: from the preset `paper` to `modern`, one change a row.
 
 Each row is a few seeds of one set of values, trained on train into OUT/runs and measured on a
-split. The last rows take single parts out of `modern`. The strongest rival, the MLP with the
+split. The last rows take single parts out of `modern`. The strongest baseline, the MLP with the
 settings that dev chose, is fitted with as many seeds; ratios are bootstrapped over seeds and
 images. A call that was cut short goes on with the next run when it is made again.
 """

@@ -129,8 +129,8 @@ def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: i
     fitted = fit_biased_mlp(data, settings)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
     concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    rival = Baseline("mlp", {}, fitted.score)
-    answered = ask_baseline(rival, features, concept_rows, len(setting.vocabulary))
+    baseline = Baseline("mlp", {}, fitted.score)
+    answered = ask_baseline(baseline, features, concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 
 

@@ -42,7 +42,7 @@ from mmcgan.options import Config, option
 from mmcgan.training.prepared.dataset import SPLITS, Dataset, newest_data, read_dataset
 
 WITHHELD = "withheld"  # the vocabulary of the prepared file
-SEED = 0  # of the folds of the map, the rivals and the bootstrap
+SEED = 0  # of the folds of the map, the baselines and the bootstrap
 CONSE_TRIES = (1, 5, 10, 50, None)  # best seen words that are combined; None is all
 SYSTEMS = {
     "cgan": "The run, with every word put into its table by the kernel ridge map.",
@@ -95,7 +95,7 @@ class Words:
 @click.command("eval.studies.open_vocabulary")
 @config_options(OpenVocabularyConfig)
 def main(**options: Any) -> None:
-    """Measure how a run and its rivals tag with words that no photo has shown them."""
+    """Measure how a run and its baselines tag with words that no photo has shown them."""
     config = OpenVocabularyConfig(**given(options))
     run, data_dir = config.run or newest_finished_run(), config.data or newest_data()
     click.echo(f"run: {run}, data: {data_dir}, split: {config.split} → {config.out}")
@@ -115,11 +115,11 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     setting = Setting(dataset, split, "user", words.seen)
     learnt = learnt_by(tagger, setting, SEED)
     word_map = map_words(tagger, dataset.features[setting.measured_rows("dev")], words)
-    rivals, tuning = fit_baselines(learnt, words)
+    baselines, tuning = fit_baselines(learnt, words)
     raw, n_seen = dataset.features[rows], len(words.seen)
     features = tagger.model.standardizer(raw)
     answers = {"cgan": ask_run(tagger, word_map, words, raw)}
-    answers |= {r.name: rank_words(r.score(features), n_seen) for r in rivals}
+    answers |= {r.name: rank_words(r.score(features), n_seen) for r in baselines}
     answers["frequency"] = rank_words(np.tile(words.n_photos, (len(rows), 1)), n_seen)
     values = {name: values_of(a, relevant, n_seen) for name, a in answers.items()}
     values["chance"] = chance_values(relevant, n_seen)
@@ -214,11 +214,11 @@ def fit_baselines(learnt: FitData, words: Words) -> tuple[list[Baseline], dict[s
     `learnt` is of the seen words. Returns the first two, and how all three were tuned.
     """
     mlp = choose("mlp", mlp_tries(learnt), learnt)
-    rivals = [
+    baselines = [
         choose_on_seen("regression", regression_tries(with_withheld(learnt, words)), learnt),
         choose_on_seen("conse", conse_tries(mlp.score, words), learnt),
     ]
-    return rivals, {rival.name: rival.tuning for rival in (mlp, *rivals)}
+    return baselines, {baseline.name: baseline.tuning for baseline in (mlp, *baselines)}
 
 
 def with_withheld(learnt: FitData, words: Words) -> FitData:
