@@ -82,8 +82,11 @@ def without_spaces(text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "args", "expected"),
     [
-        ("prepare", ["--dataset", "flickr"],
-         ["--dataset", "'flickr'", "'sample', 'folder', 'mirflickr'"]),
+        (
+            "prepare",
+            ["--dataset", "flickr"],
+            ["--dataset", "'flickr'", "'sample', 'folder', 'mirflickr'"],
+        ),
         ("prepare", ["--word-size", "many"], ["--word-size", "'many'", "integer"]),
         ("prepare", ["--word-size", "0"], ["--word-size", "0", "at least 1"]),
         ("prepare", ["--max-failed", "2"], ["--max-failed", "2.0", "at most 1"]),
@@ -97,7 +100,7 @@ def without_spaces(text: str) -> str:
         ("tagging", [], ["PHOTO"]),
         ("tagging", ["a.jpg", "--k", "0"], ["--k", "0", "at least 1"]),
     ],
-)  # fmt: skip
+)
 def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_command(command(name), args) == 2
@@ -110,10 +113,15 @@ def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (OptionError, 2), (DataError, 1), (PhotoError, 1), (RunError, 1), (TrainingError, 1),
-        (DependencyError, 1), (MmcganError, 1),
+        (OptionError, 2),
+        (DataError, 1),
+        (PhotoError, 1),
+        (RunError, 1),
+        (TrainingError, 1),
+        (DependencyError, 1),
+        (MmcganError, 1),
     ],
-)  # fmt: skip
+)
 def test_run_command_turns_an_error_into_its_status(error, status, capsys):
     assert run_command(raising(error("what was wrong\n  and more")), []) == status
     assert capsys.readouterr().err == "toy: error: what was wrong and more\n"
@@ -161,7 +169,10 @@ def test_config_options_leave_out_what_was_not_given():
     args = ["--corpus", "a", "--corpus", "b", "--download", "--seed", "0", "--out", "o"]
     assert run_command(toy, [*args, "--dataset", "folder"]) == 0
     assert seen == {
-        "corpus": (Path("a"), Path("b")), "download": True, "seed": 0, "out": Path("o"),
+        "corpus": (Path("a"), Path("b")),
+        "download": True,
+        "seed": 0,
+        "out": Path("o"),
         "dataset": "folder",
-    }  # fmt: skip
+    }
     assert PrepareConfig(**seen).seed == 0

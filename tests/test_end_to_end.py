@@ -1,6 +1,7 @@
 """The documented path with a real backbone, on a folder of drawn photos."""
 
 import json
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,9 +18,10 @@ from mmcgan.inference.words.vocabulary import printed
 from mmcgan.training.prepared.dataset import read_dataset
 
 N_PHOTOS = 90
-PREPARE = ["--dataset", "folder", "--root", "photos", "--out", "data/mine", "--backbone",
-           "efficientnet-lite0", "--word-epochs", "2", "--word-size", "8",
-           "--min-photos", "3"]  # fmt: skip
+PREPARE = shlex.split(
+    "--dataset folder --root photos --out data/mine --backbone efficientnet-lite0 "
+    "--word-epochs 2 --word-size 8 --min-photos 3"
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +105,8 @@ def test_a_library_is_tagged_seen_by_other_software_and_as_before_in_the_end(
     before = {path: path.read_bytes() for path in new.rglob("*.jpg")}
     assert run_command(tagging.main, [str(new), "--json", "--write", place]) == 0
     lines = capsys.readouterr().out.splitlines()
-    tags = {line["path"]: [printed(tag["word"]) for tag in line["tags"]]
-            for line in map(json.loads, lines)}  # fmt: skip
+    answers = [json.loads(line) for line in lines]
+    tags = {a["path"]: [printed(tag["word"]) for tag in a["tags"]] for a in answers}
     assert tags.keys() == {str(path) for path in before}
     assert all(1 <= len(words) <= 10 for words in tags.values())
     if shutil.which("exiftool"):
@@ -112,8 +114,10 @@ def test_a_library_is_tagged_seen_by_other_software_and_as_before_in_the_end(
             seen = Path(f"{path}.xmp" if place == "sidecar" else path)
             found = subprocess.run(
                 ["exiftool", "-j", "-XMP:Subject", "-sep", "|", seen],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             assert json.loads(found.stdout)[0]["Subject"].split("|") == words
     assert run_command(tagging.main, [str(new), "--remove"]) == 0
     assert {path: path.read_bytes() for path in new.rglob("*") if path.is_file()} == before
@@ -130,8 +134,9 @@ def test_prepare_names_what_is_wrong_with_a_collection(tmp_path, capsys):
     assert status == 1
     assert "none" in line
     assert error("--dataset", "folder") == (
-        2, "mmcgan.prepare: error: --root: --dataset folder needs the folder of its photos",
-    )  # fmt: skip
+        2,
+        "mmcgan.prepare: error: --root: --dataset folder needs the folder of its photos",
+    )
     (tmp_path / "one").mkdir()
     shutil.copy("photos/im1.jpg", tmp_path / "one")
     status, line = error("--dataset", "folder", "--root", tmp_path / "one")
@@ -151,9 +156,10 @@ def test_prepare_goes_on_with_a_higher_max_failed_as_its_error_advises(tmp_path,
         shutil.copy(f"photos/im{i}.jpg", tmp_path / f"{i}.jpg")
         (tmp_path / f"{i}.txt").write_text("sea")
     (tmp_path / "broken.jpg").write_bytes(b"not a photo")
-    options = ["--dataset", "folder", "--root", str(tmp_path), "--out", str(tmp_path / "out"),
-               "--backbone", "efficientnet-lite0", "--min-photos", "1",
-               "--word-epochs", "1"]  # fmt: skip
+    options = shlex.split(
+        "--dataset folder --backbone efficientnet-lite0 --min-photos 1 --word-epochs 1"
+    )
+    options += ["--root", str(tmp_path), "--out", str(tmp_path / "out")]
     assert run_command(prepare.main, options) == 1
     assert "--max-failed" in capsys.readouterr().err
     assert run_command(prepare.main, [*options, "--max-failed", "0.5"]) == 0

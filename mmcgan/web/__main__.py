@@ -19,7 +19,14 @@ from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
 from mmcgan.training.prepared.dataset import read_dataset
 
-MAX_CONNECTIONS = 64
+# Of the HTTP server: no log, no name of its own, no web sockets, so many connections at once.
+SETTINGS: dict[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "ws": "none",
+    "limit_concurrency": 64,
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,7 @@ def main(**options: Any) -> None:
         ) from None
     with listen(config.host, config.port) as listening:
         app = create_app(load_service(config), config.host)
-        settings = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
-                                  ws="none", limit_concurrency=MAX_CONNECTIONS)  # fmt: skip
+        settings = uvicorn.Config(app, **SETTINGS)
         click.echo(f"{address(listening)}  (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt):
             uvicorn.Server(settings).run(sockets=[listening])

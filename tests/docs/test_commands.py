@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -100,22 +98,17 @@ def check_arguments(typed: str, words: list[str]) -> None:
 def settings_of(module: object, options: set[str]) -> type[Config] | None:
     """The class of settings in a module that these options make; the fullest where one is part."""
     classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Config)]
-    fitting = [c for c in classes if names_of(c) <= options]
+    fitting = [c for c in classes if c is not Config and names_of(c) <= options]
     return max(fitting, key=lambda c: len(names_of(c)), default=None)
 
 
 def names_of(config_class: type[Config]) -> set[str]:
-    """The names of the options, whether they are in groups or not."""
-    if config_class is Config:
-        return set()
-    grouped = getattr(config_class, "all_options", partial(fields, config_class))
-    return {option.name for option in grouped()}
+    return {option.name for option in config_class.all_options()}
 
 
 def make(config_class: type[Config], values: dict[str, object]) -> Config:
     """Make the settings as the command does: from a preset where there are some."""
-    by_name = getattr(config_class, "from_options", config_class)
-    return getattr(config_class, "of", by_name)(**values)
+    return getattr(config_class, "of", config_class.from_options)(**values)
 
 
 def check_extras(words: list[str]) -> None:

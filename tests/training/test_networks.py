@@ -345,20 +345,20 @@ def test_mixture_makes_as_many_draws_as_are_a_multiple_of_its_members(asked, mad
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.5, 4.0])
-def test_spread_scales_the_distances_from_the_location(scale):
+def test_noise_scale_multiplies_the_distances_from_the_location(scale):
     generator, features = make_mixture(), torch.randn(4, 7)
     noise, centres = generator.noise(4, 12), generator.centres(features).unsqueeze(2)
     before = generator(noise, features).unflatten(1, (3, 4)) - centres
-    generator.spread.fill_(scale)
+    generator.noise_scale = scale
     after = generator(noise, features).unflatten(1, (3, 4)) - centres
     assert torch.allclose(after, scale * before, atol=1e-5)
     assert float(before.abs().max()) > 0.1
 
 
-def test_spread_is_saved_with_the_weights_and_not_learnt():
+def test_noise_scale_is_none_of_the_weights():
     generator = make_mixture()
-    assert generator.state_dict()["spread"] == 1
-    assert "spread" not in dict(generator.named_parameters())
+    assert generator.noise_scale == 1
+    assert generator.state_dict().keys() == dict(generator.named_parameters()).keys()
 
 
 def test_mixture_sample_equals_forward_with_the_same_noise_for_all():

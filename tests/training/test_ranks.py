@@ -251,9 +251,12 @@ def test_rank_that_dies_ends_the_job_which_resumes_to_the_model_of_one_process(t
     assert {p.name for p in cut.iterdir()} == {p.name for p in whole.iterdir()}
     assert_same_log(cut, whole)
     features = read_dataset(data).features
-    scores = [np.concatenate([ranked.draws.mean_scores(np.arange(17))
-                              for ranked in Tagger.load(run).ranked(features)])
-              for run in (cut, whole)]  # fmt: skip
+    scores = [
+        np.concatenate(
+            [draws.means.logits(np.arange(17)) for draws in Tagger.load(run).draws(features)]
+        )
+        for run in (cut, whole)
+    ]
     # Weights are stored in half precision.
     assert np.allclose(*scores, atol=2e-3)
     facts = [json.loads((run / "model.json").read_text())["facts"] for run in (cut, whole)]

@@ -6,7 +6,6 @@ import bz2
 import json
 import subprocess
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ from mmcgan.training.trainer import _mixed_seed
 
 FAST = Row("fast", "slow", 10.0, 5.0, "photos/s", "more", 1.5, "never said")
 # Weights that suit features of the benchmark's size.
-TINY = replace(SMALL, generator_init=0.1, discriminator_init=0.2, learning_rate=0.01)
+TINY = SMALL.with_options(generator_init=0.1, discriminator_init=0.2, learning_rate=0.01)
 SLOW = Row("slow", "the limit", 4.0, 2.0, "s", "less", 1, "it waits")
 
 
@@ -148,19 +147,21 @@ def test_metadata_is_the_same_every_time(tmp_path):
 
 def test_plain_training_has_our_losses():
     # Without dropout, whose masks are drawn in another order, and without schedules.
-    config = replace(TINY, dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_end=0.5)
+    config = TINY.with_options(
+        dropout=0.0, d_dropout=0.0, learning_rate_decay=1.0, momentum_epochs=10**9
+    )
     examples = training.make_examples(n_photos=5, n_words=4)
     trainer = training.build_trainer(examples, config)
     plain = PlainGan(training.FEATURE_SIZE, training.VECTOR_SIZE, config)
     for network, ours in (
-        (plain.generator, trainer.game.generator),
+        (plain.generator, trainer.task.generator),
         (plain.discriminator, trainer.discriminator),
     ):
         for parameter, our in zip(network.parameters(), ours.parameters(), strict=True):
             parameter.data.copy_(our)
     for update in range(4):
-        batch = trainer._batch(update)
-        torch.manual_seed(_mixed_seed(config.seed, update))
+        batch = trainer._batch(update).part()
+        torch.manual_seed(_mixed_seed(config.run.seed, update))
         losses = plain.step(batch.images, examples.word_vectors[batch.words])
         measures = trainer.step()
         names = ("loss_d_real", "loss_d_fake", "loss_g_adversarial")
@@ -185,8 +186,9 @@ def test_operations_are_those_that_torch_counts():
         trainer.step()
     needed = training.operations_a_pair(training.FEATURE_SIZE, training.VECTOR_SIZE, SMALL)
     # What autograd takes beyond it: back from D's maxout to the image, which nobody asks for.
-    beyond = 2 * SMALL.d_image_units * SMALL.maxout_units * SMALL.maxout_pieces
-    assert counter.get_total_flops() == SMALL.batch_size * (needed + beyond)
+    sizes = SMALL.discriminator
+    beyond = 2 * sizes.image_units * sizes.maxout_units * sizes.maxout_pieces
+    assert counter.get_total_flops() == SMALL.optimiser.batch_size * (needed + beyond)
 
 
 def test_operations_of_the_paper_worked_out_by_hand():
