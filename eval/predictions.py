@@ -26,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.files import atomic_path
 from mmcgan.inference.words.ranking import Ranking
@@ -34,7 +35,6 @@ PREDICTIONS = "predictions.parquet"
 CONCEPT_SCORES = "concept_scores.parquet"
 
 Role = Literal["cgan", "rival", "variant", "control"]
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from tqdm import tqdm
 
@@ -27,13 +26,13 @@ from eval.baselines.nearest import Nearest, find_nearest
 from eval.baselines.ridge import NormalEquations
 from eval.baselines.scoring import Score, TwoSteps, score_in_parts
 from eval.figures.metrics import CUT, mean_precision
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.words.ranking import Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import transform_words, unit_rows
 from mmcgan.training.bias import few_enough, fit_bias
 from mmcgan.training.prepared.feature_rows import Features
 
-FloatArray = npt.NDArray[np.float32]
 Params = dict[str, Any]
 
 N_TRIES = 6
@@ -209,8 +208,7 @@ def _knn_score(data: FitData, params: Params, nearest: Nearest) -> FloatArray:
         (n_images, len(data.train_features)),
     )
     shares = (votes @ data.train_tags).toarray()
-    scores: FloatArray = shares - np.float32(params["prior"]) * data.frequency
-    return scores
+    return shares - np.float32(params["prior"]) * data.frequency
 
 
 def _weights(cosines: FloatArray, kind: str) -> FloatArray:
@@ -219,8 +217,7 @@ def _weights(cosines: FloatArray, kind: str) -> FloatArray:
         weights = np.exp((cosines - cosines[:, :1]) / KNN_TEMPERATURE)
     else:
         weights = np.maximum(cosines, 1e-6)
-    normed: FloatArray = weights / weights.sum(axis=1, keepdims=True)
-    return normed
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def regression_tries(data: FitData) -> Iterator[Try]:
@@ -243,8 +240,7 @@ def _mean_words(tags: sparse.csr_array, table: FloatArray, images: slice) -> Flo
 
 
 def _cosines(predict: Score, table: FloatArray, features: FloatArray) -> FloatArray:
-    cosines: FloatArray = unit_rows(predict(features)) @ table.T
-    return cosines
+    return unit_rows(predict(features)) @ table.T
 
 
 def ridge_tries(data: FitData) -> Iterator[Try]:

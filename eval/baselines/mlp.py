@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import sparse
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from eval.baselines.scoring import Score
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.training.prepared.feature_rows import Features
-
-FloatArray = npt.NDArray[np.float32]
 
 MAX_BATCH_SIZE = 256
 MIN_BATCH_SIZE = 16  # where there are few images; between the two, forty batches an epoch
@@ -115,7 +113,7 @@ def _frequency(tags: sparse.csr_array) -> Tensor:
     return torch.tensor((tags.sum(axis=0) + 1) / (n_images + 2), dtype=torch.float32)
 
 
-def _batches(n_images: int) -> Iterator[npt.NDArray[np.int64]]:
+def _batches(n_images: int) -> Iterator[IntArray]:
     """Yield rows of mini-batches for ever, each image once an epoch."""
     size = min(max(n_images // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
     while True:

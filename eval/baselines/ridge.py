@@ -12,11 +12,10 @@ import numpy.typing as npt
 from scipy import linalg, sparse
 
 from eval.baselines.scoring import Score
+from mmcgan.arrays import DoubleArray, FloatArray
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.feature_rows import Features, chunks
 
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
 # A slice of the images → what is to be predicted of them, (B, T).
 Targets: TypeAlias = Callable[[slice], FloatArray | sparse.csr_array]
 
@@ -71,8 +70,7 @@ def _predict(
     constant: FloatArray,
     features: FloatArray,
 ) -> FloatArray:
-    predicted: FloatArray = scale(features) @ weights + constant
-    return predicted
+    return scale(features) @ weights + constant
 
 
 def _to_equal_norm(features: npt.ArrayLike) -> FloatArray:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from mmcgan.arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 Score = Callable[[FloatArray], FloatArray]  # standardised features (N, D) → scores (N, V)
 
 MAX_SCORES = 2**23  # that are in memory at once

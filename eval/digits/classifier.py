@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import trange
 
 from eval.digits.data import N_CLASSES, DigitData
+from mmcgan.arrays import FloatArray, IntArray
 
 N_FEATURES = 64
 BATCH_SIZE, LEARNING_RATE = 128, 2e-3
 N_UPDATES = 1500  # about four passes over MNIST
 SEED = 0  # the same judge for every run on the same data
 CHUNK = 1000
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class Classifier(nn.Module):
@@ -51,10 +48,9 @@ class Recognised:
     probabilities: FloatArray
 
     @property
-    def labels(self) -> npt.NDArray[np.int64]:
+    def labels(self) -> IntArray:
         """The most likely class of each image, (N,)."""
-        labels: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return labels
+        return self.probabilities.argmax(axis=1)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import DataError
 
 N_CLASSES = 10
 N_VALIDATION = 10_000  # the last of MNIST's training images (arXiv 1406.2661)
-LabelledBytes = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+LabelledBytes = tuple[npt.NDArray[np.uint8], IntArray]
 
 SKLEARN_SHARE = 0.2  # of scikit-learn's 1,797 digits, for validation and for test each
 
@@ -22,8 +23,8 @@ SKLEARN_SHARE = 0.2  # of scikit-learn's 1,797 digits, for validation and for te
 class Digits:
     """N grey images of H x W pixels in [0, 1] as rows (N, HW) float32, and their labels (N,)."""
 
-    images: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
+    images: FloatArray
+    labels: IntArray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,7 +63,7 @@ def mnist(training: LabelledBytes, test: LabelledBytes) -> DigitData:
     )  # fmt: skip
 
 
-def _rows(digits: LabelledBytes) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def _rows(digits: LabelledBytes) -> tuple[FloatArray, IntArray]:
     images, labels = digits
     flat = images.reshape(len(images), -1)
     return np.divide(flat, 255, dtype=np.float32), labels
@@ -78,8 +79,6 @@ def embedded_digits() -> DigitData:
     return DigitData("scikit-learn digits", 8, 8, *parts)
 
 
-def _split(
-    rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], share: float
-) -> list[npt.NDArray[np.int64]]:
+def _split(rows: IntArray, labels: IntArray, share: float) -> list[IntArray]:
     """Split rows in two of which the second has `share`, each class in proportion."""
     return list(train_test_split(rows, test_size=share, random_state=0, stratify=labels[rows]))

@@ -6,7 +6,6 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from prdc import compute_prdc
 
 from eval.digits.classifier import DigitClassifier, Recognised
@@ -14,9 +13,8 @@ from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.parzen import parzen_log_likelihood
 from eval.figures.modes import Modes
+from mmcgan.arrays import BoolArray, FloatArray, IntArray
 from mmcgan.inference.words.index import import_faiss
-
-FloatArray = npt.NDArray[np.float32]
 
 NEAREST = 5  # neighbours that make the manifold of precision, recall, density and coverage
 MAX_COMPARED = 5000  # samples and images whose distances to each other are in memory at once
@@ -25,7 +23,7 @@ N_NEAREST = 2000  # samples whose nearest training image is looked for
 
 def measure_samples(
     samples: FloatArray,
-    labels: npt.NDArray[np.int64],
+    labels: IntArray,
     data: DigitData,
     judge: DigitClassifier,
     kind: Kind,
@@ -97,9 +95,7 @@ def nearness(samples: FloatArray, data: DigitData) -> dict[str, float]:
     }
 
 
-def nearest_training(
-    images: FloatArray, data: DigitData
-) -> tuple[npt.NDArray[np.int64], FloatArray]:
+def nearest_training(images: FloatArray, data: DigitData) -> tuple[IntArray, FloatArray]:
     """Return the row of the nearest training image of each of `images` (N, P), and how far."""
     index = import_faiss().IndexFlatL2(data.train.images.shape[1])
     index.add(data.train.images)
@@ -113,5 +109,5 @@ def _thinned(rows: FloatArray, most: int = MAX_COMPARED) -> FloatArray:
     return np.ascontiguousarray(rows[::step])
 
 
-def _share(right: npt.NDArray[np.bool_]) -> float:
+def _share(right: BoolArray) -> float:
     return float(right.mean())

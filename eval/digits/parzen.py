@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from mmcgan.arrays import DoubleArray, FloatArray
 
 SIGMAS: tuple[float, ...] = tuple(np.logspace(-1, 0, 10).tolist())
 CHUNK = 500  # images whose distances to all samples are in memory at once
-
-FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ def parzen_log_likelihood(
     return LogLikelihood(float(values.mean()), deviation / len(values) ** 0.5, sigma, means)
 
 
-def log_densities(
-    samples: FloatArray, images: FloatArray, sigmas: Sequence[float]
-) -> npt.NDArray[np.float64]:
+def log_densities(samples: FloatArray, images: FloatArray, sigmas: Sequence[float]) -> DoubleArray:
     """Return the log density of each of `images` (N, P) for each sigma: (len(sigmas), N).
 
     In double precision, so that it is exact; squared distances, which all sigmas share, are one

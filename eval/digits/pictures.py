@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from mmcgan.arrays import FloatArray
 
 MIN_HEIGHT = 28  # pixels that a digit is shown with, at least
 GAP_GREY = 64  # apart from the black around a digit, and not glaring on a dark page
 
 
-def grid(images: npt.NDArray[np.float32], gap: int = 2) -> bytes:
+def grid(images: FloatArray, gap: int = 2) -> bytes:
     """Return `images` (R, C, H, W) in [0, 1] as the PNG of one grey picture, `gap` pixels apart.
 
     Low images are enlarged, each pixel to a square of them, to MIN_HEIGHT or more. Values outside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,8 +11,7 @@ from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.measures import nearest_training
 from eval.digits.networks import DigitGenerator
 from eval.digits.pictures import grid
-
-FloatArray = npt.NDArray[np.float32]
+from mmcgan.arrays import FloatArray
 
 N_PER_CLASS = 1000  # samples that are measured (arXiv 1411.1784, section 4.1)
 SEED = 1  # of the noise that is measured and shown; training has its own

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.arrays import DoubleArray
+
 N_RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
 
-FloatArray = npt.NDArray[np.float64]
 Figure = dict[str, float]
 
 
@@ -24,7 +25,7 @@ def resample_counts(
     return counts.reshape(n_images, n_resamples).astype(np.int32)
 
 
-def mean_figure(values: FloatArray, counts: npt.NDArray[np.int32]) -> Figure | None:
+def mean_figure(values: DoubleArray, counts: npt.NDArray[np.int32]) -> Figure | None:
     """Return the mean of an image's `values` (N,) and its interval; None if no image has one.
 
     NaN marks an image without a value: it is left out of the mean and of every resample.
@@ -38,7 +39,7 @@ def mean_figure(values: FloatArray, counts: npt.NDArray[np.int32]) -> Figure | N
     return figure(float(values[known].mean()), means)
 
 
-def ratio_figure(ours: FloatArray, theirs: FloatArray, seed: int) -> Figure:
+def ratio_figure(ours: DoubleArray, theirs: DoubleArray, seed: int) -> Figure:
     """Return mean(ours) / mean(theirs) with its interval over seeds and images.
 
     `ours` (S, N) and `theirs` (T, N) are values of the same N images by runs of different seeds;
@@ -57,7 +58,7 @@ def ratio_figure(ours: FloatArray, theirs: FloatArray, seed: int) -> Figure:
     return {"value": value, "low": float(low), "high": float(high)}
 
 
-def figure(value: float, resampled: FloatArray) -> Figure | None:
+def figure(value: float, resampled: DoubleArray) -> Figure | None:
     """Return `value` with the interval of its `resampled` values (B,); None if it is NaN."""
     if math.isnan(value):
         return None

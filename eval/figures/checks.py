@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from mmcgan.arrays import IntArray
 from mmcgan.inference.words.ranking import Ranking
 from mmcgan.training.validation import Check, generator_checks, mean_precision, run_checks
 
@@ -24,7 +24,7 @@ def shuffled_precision(ranking: Ranking, relevant: sparse.csr_array, seed: int) 
     return mean_precision(ranking, sparse.csr_array(relevant[derangement(n_images, seed)]))
 
 
-def derangement(n: int, seed: int) -> npt.NDArray[np.int64]:
+def derangement(n: int, seed: int) -> IntArray:
     """Return a seeded permutation of n ≥ 2 places, a single round, that leaves none in place."""
     order = np.random.default_rng(seed).permutation(n)
     other = np.empty(n, np.int64)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from eval.figures.metrics import CUT, RankingWithTruth
 from eval.figures.modes import Modes
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.words.ranking import Ranking
 from mmcgan.inference.words.vocabulary import Vocabulary
 
@@ -24,7 +24,7 @@ def sorted_counts(ranking: Ranking, n_words: int) -> list[int]:
     return counts[counts > 0].tolist()
 
 
-def hit_counts(ranked: RankingWithTruth) -> npt.NDArray[np.int64]:
+def hit_counts(ranked: RankingWithTruth) -> IntArray:
     """Return (V,): in how many images' top ten each word is, and is relevant."""
     best = ranked.ranking.rows[:, :CUT]
     return np.bincount(best[ranked.hits[:, :CUT]], minlength=ranked.relevant.shape[1])
@@ -45,14 +45,14 @@ def coverage(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def skewness(counts: npt.NDArray[np.int64]) -> float | None:
+def skewness(counts: IntArray) -> float | None:
     """Return the skewness of `counts`, the mean cube of the standard scores; None if all equal."""
     deviation = counts - counts.mean()
     spread = np.sqrt((deviation**2).mean())
     return float((deviation**3).mean() / spread**3) if spread > 0 else None
 
 
-def diversity(ranking: Ranking, word_vectors: npt.NDArray[np.float32]) -> float | None:
+def diversity(ranking: Ranking, word_vectors: FloatArray) -> float | None:
     """Return the mean cosine distance of two words in the same top ten; None for single words.
 
     With unit vectors v of k words, the cosines of all pairs add up to (|Σv|² - Σ|v|²) / 2.

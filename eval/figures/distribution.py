@@ -16,6 +16,7 @@ from scipy import sparse, special
 
 from eval.figures.bootstrap import mean_figure, resample_counts
 from eval.figures.reliability import Reliability
+from mmcgan.arrays import DoubleArray, IntArray
 
 BLOCK, MAX_CELLS = 256, 2**22  # images, and images × words, that are in memory at once
 NUMBERS_OF_DRAWS = (100, 1000)  # measured beside all draws
@@ -45,11 +46,9 @@ TARGET = (
     "0 on all other words."
 )
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.integer]
 Params = dict[str, Any]
 Logits = Callable[[slice | IntArray], npt.NDArray[np.floating]]  # B of the images → (B, V)
-LogP = Callable[[slice], FloatArray]  # a block of B images → the log p of their words, (B, V)
+LogP = Callable[[slice], DoubleArray]  # a block of B images → the log p of their words, (B, V)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Base:
     """A distribution before the prior is mixed in, for any photos, and its settings."""
 
     params: Params
-    log_p: Callable[[Photos, slice], FloatArray]
+    log_p: Callable[[Photos, slice], DoubleArray]
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Mix:
     """A prior, log of (V,), that is mixed in with `weight` in [0, 1], and its settings."""
 
     params: Params
-    log_prior: FloatArray
+    log_prior: DoubleArray
     weight: float
 
 
@@ -162,7 +161,7 @@ def distribution(
     }
 
 
-def make_log_priors(train_tags: sparse.csr_array) -> dict[str, FloatArray]:
+def make_log_priors(train_tags: sparse.csr_array) -> dict[str, DoubleArray]:
     """Return log p (V,) of each prior: uniform, and how often the words are tags in train."""
     n_words = train_tags.shape[1]
     carried = np.maximum(np.asarray(train_tags.sum(axis=0), np.float64), UNSEEN)
@@ -170,7 +169,7 @@ def make_log_priors(train_tags: sparse.csr_array) -> dict[str, FloatArray]:
 
 
 def draw_grid(
-    n_draws: int, log_priors: Mapping[str, FloatArray]
+    n_draws: int, log_priors: Mapping[str, DoubleArray]
 ) -> tuple[Sequence[Base], Sequence[Mix]]:
     """Return the shares of the first S draws, and all smoothings of them.
 
@@ -178,7 +177,7 @@ def draw_grid(
     prior's weight alpha V / (S + alpha V).
     """
 
-    def log_p(photos: Photos, block: slice) -> FloatArray:
+    def log_p(photos: Photos, block: slice) -> DoubleArray:
         return log_shares(photos.draws[block, :n_draws], photos.tags.shape[1])
 
     n_words = len(log_priors["uniform"])
@@ -191,7 +190,7 @@ def draw_grid(
     return [Base({}, log_p)], mixes
 
 
-def baseline_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
+def baseline_grid(log_priors: Mapping[str, DoubleArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
     """Return the softmax of the baseline's logits at each temperature, and all mixtures with it."""
     mixes = [
         Mix({"epsilon": weight, "prior": prior if weight else "none"}, log_prior, weight)
@@ -202,10 +201,10 @@ def baseline_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base],
     return [_softmax(temperature) for temperature in TEMPERATURES], mixes
 
 
-def frequency_grid(log_priors: Mapping[str, FloatArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
+def frequency_grid(log_priors: Mapping[str, DoubleArray]) -> tuple[Sequence[Base], Sequence[Mix]]:
     """Return nothing but the training prior: what is known without a photo."""
 
-    def log_p(photos: Photos, block: slice) -> FloatArray:
+    def log_p(photos: Photos, block: slice) -> DoubleArray:
         return np.tile(log_priors["uniform"], (len(photos.draws[block]), 1))
 
     return [Base({}, log_p)], [Mix({}, log_priors["train"], 1.0)]
@@ -225,23 +224,22 @@ def choose(bases: Sequence[Base], mixes: Sequence[Mix], dev: Photos) -> Chosen:
     return best
 
 
-def image_cross_entropies(chosen: Chosen, photos: Photos) -> FloatArray:
+def image_cross_entropies(chosen: Chosen, photos: Photos) -> DoubleArray:
     """Return the cross-entropy of each of `photos`, (N,)."""
     return cross_entropies(log_p_at_tags(chosen.log_p(photos), photos.tags), photos.tags)
 
 
-def cross_entropies(log_p: FloatArray, tags: sparse.csr_array) -> FloatArray:
+def cross_entropies(log_p: DoubleArray, tags: sparse.csr_array) -> DoubleArray:
     """Return -Σ q log p (N,) from the log p of each tag of each image, in the order of `tags`.
 
     As q is 1 / n on the n tags of an image, that is the mean of -log p over its tags.
     """
     n_tags = np.diff(tags.indptr)
     image = np.repeat(np.arange(len(n_tags)), n_tags)
-    means: FloatArray = -np.bincount(image, log_p, len(n_tags)) / n_tags
-    return means
+    return -np.bincount(image, log_p, len(n_tags)) / n_tags
 
 
-def log_p_at_tags(log_p: LogP, tags: sparse.csr_array) -> FloatArray:
+def log_p_at_tags(log_p: LogP, tags: sparse.csr_array) -> DoubleArray:
     """Return the log p of each tag of each image, in the order of `tags` (N, V)."""
     parts = []
     for block in blocks(*tags.shape):
@@ -251,21 +249,17 @@ def log_p_at_tags(log_p: LogP, tags: sparse.csr_array) -> FloatArray:
     return np.concatenate(parts)
 
 
-def log_shares(draws: IntArray, n_words: int) -> FloatArray:
+def log_shares(draws: IntArray, n_words: int) -> DoubleArray:
     """Return the log of each word's share of the draws (B, S), (B, V); -inf where never drawn."""
     n_images, n_draws = draws.shape
     cells = np.arange(n_images)[:, None] * n_words + draws
     counts = np.bincount(cells.ravel(), minlength=n_images * n_words)
-    shares: FloatArray = _log(counts.reshape(n_images, n_words) / n_draws)
-    return shares
+    return _log(counts.reshape(n_images, n_words) / n_draws)
 
 
-def mixed(log_p: FloatArray, log_prior: FloatArray, weight: float) -> FloatArray:
+def mixed(log_p: DoubleArray, log_prior: DoubleArray, weight: float) -> DoubleArray:
     """Return log((1 - weight) p + weight prior) of log p (…, V) and the log prior (V,)."""
-    mixture: FloatArray = np.logaddexp(
-        _log(np.float64(1 - weight)) + log_p, _log(np.float64(weight)) + log_prior
-    )
-    return mixture
+    return np.logaddexp(_log(np.float64(1 - weight)) + log_p, _log(np.float64(weight)) + log_prior)
 
 
 def reliability(log_p: LogP, tags: sparse.csr_array) -> list[dict[str, Any]]:
@@ -289,7 +283,7 @@ def blocks(n_images: int, n_words: int) -> Iterator[slice]:
 
 
 def _softmax(temperature: float) -> Base:
-    def log_p(photos: Photos, block: slice) -> FloatArray:
+    def log_p(photos: Photos, block: slice) -> DoubleArray:
         scaled = photos.logits(block).astype(np.float64) / temperature
         return np.asarray(special.log_softmax(scaled, axis=1), np.float64)
 

@@ -67,14 +67,12 @@ class Metric:
 
 def precision_at(ranked: RankingWithTruth, k: int) -> DoubleArray:
     """Hits among the first k words, divided by k even where the vocabulary is smaller."""
-    precision: DoubleArray = ranked.hits[:, :k].sum(axis=1) / k
-    return precision
+    return ranked.hits[:, :k].sum(axis=1) / k
 
 
 def recall_at(ranked: RankingWithTruth, k: int) -> DoubleArray:
     """Hits among the first k words, divided by the number of relevant words."""
-    recall: DoubleArray = ranked.hits[:, :k].sum(axis=1) / np.maximum(ranked.n_relevant, 1)
-    return recall
+    return ranked.hits[:, :k].sum(axis=1) / np.maximum(ranked.n_relevant, 1)
 
 
 def average_precision(ranked: RankingWithTruth) -> DoubleArray:
@@ -107,8 +105,7 @@ def semantic_precision(ranked: RankingWithTruth) -> DoubleArray:
             values[i, : len(rows)] = (unit[rows] @ unit[right].T).max(axis=1)
     found = ranked.hits[:, :CUT]
     values[:, : found.shape[1]][found] = 1
-    precision: DoubleArray = np.clip(values, 0, 1).sum(axis=1) / CUT
-    return precision
+    return np.clip(values, 0, 1).sum(axis=1) / CUT
 
 
 def expected_precisions(
@@ -132,8 +129,7 @@ def expected_precisions(
     others = (n_hits - 1) / np.maximum(size - 1, 1)
     first_hit = (hits_before + 1) * delta
     rest = others * (size - (n_before + 1) * delta)
-    expected: DoubleArray = n_hits / np.maximum(size, 1) * (first_hit + rest)
-    return expected
+    return n_hits / np.maximum(size, 1) * (first_hit + rest)
 
 
 def expected_average_precision(

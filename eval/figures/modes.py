@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from mmcgan.arrays import IntArray
 
 
 @dataclass(frozen=True)
 class Modes:
     """How often each of M modes was generated: `counts` (M,)."""
 
-    counts: npt.NDArray[np.int64]
+    counts: IntArray
 
     @classmethod
-    def of(cls, generated: npt.NDArray[np.integer], n_modes: int) -> Modes:
+    def of(cls, generated: IntArray, n_modes: int) -> Modes:
         """Count `generated` modes, an array of any shape of 0 … n_modes - 1."""
         return cls(np.bincount(np.ravel(generated), minlength=n_modes).astype(np.int64))
 

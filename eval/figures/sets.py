@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from eval.figures.bootstrap import Figure, figure, mean_figure, resample_counts
+from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 
 CUT = 10  # words of a set
 MIN_PHOTOS = 50  # training photos with a word, from which on missing pairs say something
@@ -46,8 +47,6 @@ MEASURES = {
     "be told apart, 1 that they always can.",
 }
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.integer]
 Counts = npt.NDArray[np.int32]
 
 
@@ -72,15 +71,14 @@ class Cooccurrence:
         counts = np.asarray(self.pairs[left.ravel(), right.ravel()])
         return counts.reshape(left.shape)
 
-    def log_lift(self, left: IntArray, right: IntArray) -> FloatArray:
+    def log_lift(self, left: IntArray, right: IntArray) -> DoubleArray:
         """Return log((n + 1) / (e + 1)) for pairs of words of one shape.
 
         n is the number of photos with both, e = n_left n_right / M the number that chance would
         give; the photo that is added to both keeps rare pairs from saying much.
         """
         expected = self.n_photos[left] / max(self.n_images, 1) * self.n_photos[right]
-        lift: FloatArray = np.log((self.together(left, right) + 1) / (expected + 1))
-        return lift
+        return np.log((self.together(left, right) + 1) / (expected + 1))
 
 
 def tag_sets(
@@ -88,7 +86,7 @@ def tag_sets(
     ranking: IntArray,
     tags: sparse.csr_array,
     train_tags: sparse.csr_array,
-    word_vectors: npt.NDArray[np.float32],
+    word_vectors: FloatArray,
     seed: int,
 ) -> dict[str, Any] | None:
     """Return the `sets` part of a report; what is not defined is left out, None without a draw.
@@ -178,8 +176,8 @@ def never_together(
 
 
 def energy_scores(
-    sets: IntArray, real: IntArray, word_vectors: npt.NDArray[np.float32], certain: bool = False
-) -> FloatArray:
+    sets: IntArray, real: IntArray, word_vectors: FloatArray, certain: bool = False
+) -> DoubleArray:
     """Return the energy score of `sets` (N, R, K) given `real` ones (N, K), (N,); lower is better.
 
     (1/R) Σ_r |f_r - y| - 1/(2 R (R - 1)) Σ_{r ≠ s} |f_r - f_s|, with y the mean vector of an
@@ -205,7 +203,7 @@ def realism(
     real: IntArray,
     sets: IntArray,
     train: Cooccurrence,
-    word_vectors: npt.NDArray[np.float32],
+    word_vectors: FloatArray,
     counts: Counts,
     seed: int,
 ) -> Figure | None:
@@ -237,9 +235,7 @@ def realism(
     return figure(float(np.mean(aucs)), np.mean(resampled, axis=0))
 
 
-def set_features(
-    sets: IntArray, train: Cooccurrence, word_vectors: npt.NDArray[np.float32]
-) -> FloatArray:
+def set_features(sets: IntArray, train: Cooccurrence, word_vectors: FloatArray) -> DoubleArray:
     """Return what describes each of `sets` (n, K) of two words or more, (n, 7).
 
     Mean, lowest and highest cosine of two of its words, mean log lift of a pair, mean and
@@ -288,7 +284,7 @@ def _dealt(sets: IntArray) -> IntArray:
     return dealt
 
 
-def _mean_distance(f: FloatArray) -> float:
+def _mean_distance(f: DoubleArray) -> float:
     """Return the mean distance of two different rows of f (R ≥ 2, E)."""
     squares = (f**2).sum(axis=1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * f @ f.T, 0))
@@ -296,7 +292,7 @@ def _mean_distance(f: FloatArray) -> float:
     return float(distances.sum() / (len(f) * (len(f) - 1)))
 
 
-def _wins(real: FloatArray, made: FloatArray, held: npt.NDArray[np.bool_], seed: int) -> FloatArray:
+def _wins(real: DoubleArray, made: DoubleArray, held: BoolArray, seed: int) -> DoubleArray:
     """Fit on the sets that are not `held` (n,); compare the scores of those that are.
 
     `real` and `made` (n, 7) are the features of both sets of each image. In the result (h, h),
@@ -309,11 +305,9 @@ def _wins(real: FloatArray, made: FloatArray, held: npt.NDArray[np.bool_], seed:
     model.fit(np.concatenate([real[~held], made[~held]]), is_real)
     scores = [model.decision_function(features[held]) for features in (real, made)]
     margin = scores[0][:, None] - scores[1]
-    wins: FloatArray = (np.sign(margin) + 1) / 2
-    return wins
+    return (np.sign(margin) + 1) / 2
 
 
-def _divided(sums: FloatArray, counts: FloatArray) -> FloatArray:
+def _divided(sums: DoubleArray, counts: DoubleArray) -> DoubleArray:
     """Return sums / counts, NaN where the count is 0."""
-    quotient: FloatArray = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    return quotient
+    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mmcgan.arrays import DoubleArray, IntArray
 from mmcgan.training.config import TagSource
 from mmcgan.training.prepared.dataset import Truth
 
@@ -23,9 +23,6 @@ DESCRIPTION = (
     f"with q ≥ {MODE_PROBABILITY} that get at least {MODE_SHARE:g} of the draws that q expects, "
     "averaged over scenes."
 )
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.integer]
 
 
 def distance_from_truth(
@@ -54,7 +51,7 @@ def distance_from_truth(
     }
 
 
-def true_distribution(truth: Truth, tags: TagSource, words: Sequence[str]) -> FloatArray:
+def true_distribution(truth: Truth, tags: TagSource, words: Sequence[str]) -> DoubleArray:
     """Return q (C, V), the truth restricted to `words`; a row of zeros where nothing is left."""
     known = truth.of(tags)
     column_of = {word: j for j, word in enumerate(truth.words)}
@@ -65,13 +62,12 @@ def true_distribution(truth: Truth, tags: TagSource, words: Sequence[str]) -> Fl
     return _shares(target)
 
 
-def total_variation(p: FloatArray, q: FloatArray) -> FloatArray:
+def total_variation(p: DoubleArray, q: DoubleArray) -> DoubleArray:
     """Return ½ Σ |p - q| for each pair of rows."""
-    distance: FloatArray = np.abs(p - q).sum(axis=-1) / 2
-    return distance
+    return np.abs(p - q).sum(axis=-1) / 2
 
 
-def mode_coverage(counts: FloatArray, target: FloatArray) -> float | None:
+def mode_coverage(counts: DoubleArray, target: DoubleArray) -> float | None:
     """Return the share of modes with enough of the draws, averaged over scenes that have both.
 
     `counts` (C, V) are the draws of each scene, `target` (C, V) the true distribution; None if
@@ -86,15 +82,14 @@ def mode_coverage(counts: FloatArray, target: FloatArray) -> float | None:
     return float((covered.sum(axis=1)[judged] / modes.sum(axis=1)[judged]).mean())
 
 
-def _histograms(draws: IntArray, group: IntArray, shape: tuple[int, ...]) -> FloatArray:
+def _histograms(draws: IntArray, group: IntArray, shape: tuple[int, ...]) -> DoubleArray:
     """Count the words (N, S) drawn by each group of images (N,)."""
     cells = group[:, None] * shape[1] + draws
     counts = np.bincount(cells.ravel(), minlength=shape[0] * shape[1])
     return counts.reshape(shape).astype(np.float64)
 
 
-def _shares(counts: FloatArray) -> FloatArray:
+def _shares(counts: DoubleArray) -> DoubleArray:
     """Divide each row by its sum; rows of zeros stay."""
     total = counts.sum(axis=1, keepdims=True)
-    shares: FloatArray = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    return shares
+    return np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
