@@ -73,8 +73,7 @@ FORMAT_VERSION = 1
 
 _AGAIN = "evaluate again"
 _TEXT = h5py.string_dtype("utf-8")
-_NAMED = ("split", "tags", "seed", "concepts", "n_outside", "n_skipped", "n_left_out", "tuning",
-          "baselines_left_out", "facts")  # fmt: skip
+_RECORD = "split tags seed concepts n_outside n_skipped n_left_out tuning baselines_left_out facts"
 
 
 def write_store(out_dir: Path, answers: Answers) -> None:
@@ -151,7 +150,7 @@ def _write(file: h5py.File, answers: Answers) -> None:
 def _record(answers: Answers) -> dict[str, Any]:
     scores = answers.scores
     calibration = None if scores.calibration is None else asdict(scores.calibration)
-    return {name: getattr(answers, name) for name in _NAMED} | {
+    return {name: getattr(answers, name) for name in _RECORD.split()} | {
         "checks": answers.drawn.checks,
         "scores": {"are_probabilities": scores.are_probabilities, "calibration": calibration},
     }

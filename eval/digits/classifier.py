@@ -18,7 +18,7 @@ from mmcgan.arrays import FloatArray, IntArray
 N_FEATURES = 64
 BATCH_SIZE, LEARNING_RATE = 128, 2e-3
 N_UPDATES = 1500  # about four passes over MNIST
-SEED = 0  # the same judge for every run on the same data
+SEED = 0  # the same classifier for every run on the same data
 CHUNK = 1000
 
 
@@ -27,11 +27,10 @@ class Classifier(nn.Module):
 
     def __init__(self, height: int, width: int):
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-            nn.Linear(32 * (height // 4) * (width // 4), N_FEATURES), nn.ReLU(),
-        )  # fmt: skip
+        first = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        second = [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+        last = [nn.Linear(32 * (height // 4) * (width // 4), N_FEATURES), nn.ReLU()]
+        self.body = nn.Sequential(*first, *second, *last)
         self.output = nn.Linear(N_FEATURES, N_CLASSES)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,16 +80,16 @@ def train_classifier(data: DigitData) -> DigitClassifier:
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        judge = DigitClassifier(Classifier(data.height, data.width), data.height, data.width)
-        optimizer = torch.optim.Adam(judge.network.parameters(), LEARNING_RATE)
+        found = DigitClassifier(Classifier(data.height, data.width), data.height, data.width)
+        optimizer = torch.optim.Adam(found.network.parameters(), LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_UPDATES)
         for _ in trange(N_UPDATES, desc="classifier", unit="update", disable=None):
             chosen = torch.randint(len(labels), (BATCH_SIZE,))
-            _, logits = judge.network(judge.shaped(images[chosen]))
+            _, logits = found.network(found.shaped(images[chosen]))
             loss = nn.functional.cross_entropy(logits, labels[chosen])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    judge.network.eval()
-    return judge
+    found.network.eval()
+    return found

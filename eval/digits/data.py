@@ -55,12 +55,9 @@ def mnist(training: LabelledBytes, test: LabelledBytes) -> DigitData:
             "validation, so that there must be more"
         )
     height, width = training[0].shape[1:]
-    return DigitData(
-        "mnist", height, width,
-        Digits(images[:n_train], labels[:n_train]),
-        Digits(images[n_train:], labels[n_train:]),
-        Digits(*_rows(test)),
-    )  # fmt: skip
+    train = Digits(images[:n_train], labels[:n_train])
+    validation = Digits(images[n_train:], labels[n_train:])
+    return DigitData("mnist", height, width, train, validation, Digits(*_rows(test)))
 
 
 def _rows(digits: LabelledBytes) -> tuple[FloatArray, IntArray]:

@@ -25,19 +25,15 @@ def measure_samples(
     samples: FloatArray,
     labels: IntArray,
     data: DigitData,
-    judge: DigitClassifier,
+    classifier: DigitClassifier,
     kind: Kind,
 ) -> dict[str, Any]:
     """Return what a report says of `samples` (S, P), generated for `labels` (S,)."""
-    likelihood = parzen_log_likelihood(samples, data.validation.images, data.test.images)
-    fake, real = judge.recognise(samples), judge.recognise(data.test.images)
+    fake, real = classifier.recognise(samples), classifier.recognise(data.test.images)
     accuracy = {"condition_accuracy": _share(fake.labels == labels)} if kind == "cgan" else {}
     counts = np.bincount(real.labels, minlength=N_CLASSES)
     return {
-        "log_likelihood": {
-            "mean": likelihood.mean, "se": likelihood.se, "sigma": likelihood.sigma,
-            "validation": {f"{sigma:.3g}": v for sigma, v in likelihood.validation.items()},
-        },
+        "log_likelihood": _likelihood(samples, data),
         **accuracy,
         "classifier_accuracy": _share(real.labels == data.test.labels),
         "fid": frechet_distance(fake.features, real.features),
@@ -45,7 +41,13 @@ def measure_samples(
         **precision_recall(fake, real),
         "modes": Modes.of(fake.labels, N_CLASSES).to_json() | {"real_counts": counts.tolist()},
         "nearest": nearness(samples, data),
-    }  # fmt: skip
+    }
+
+
+def _likelihood(samples: FloatArray, data: DigitData) -> dict[str, Any]:
+    found = parzen_log_likelihood(samples, data.validation.images, data.test.images)
+    validation = {f"{sigma:.3g}": value for sigma, value in found.validation.items()}
+    return {"mean": found.mean, "se": found.se, "sigma": found.sigma, "validation": validation}
 
 
 def frechet_distance(first: FloatArray, second: FloatArray) -> float:

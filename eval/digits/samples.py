@@ -41,13 +41,13 @@ def draw_pictures(kind: Kind, data: DigitData, generator: DigitGenerator) -> dic
     ways = generate(generator, labels, _ways(generator))
     shown = samples[:: N_COLUMNS // 2]
     nearest = data.train.images[nearest_training(shown, data)[0]]
+    columns = "a column a noise" if kind == "cgan" else "each of its own noise"
+    way = f"On the way from one noise to another: {rows or 'a way a row, '}from left to right"
     pictures = {
-        f"Samples: {rows}{'a column a noise' if kind == 'cgan' else 'each of its own noise'}":
-            samples.reshape(N_CLASSES, N_COLUMNS, -1),
-        f"On the way from one noise to another: {rows or 'a way a row, '}from left to right":
-            ways.reshape(N_CLASSES, N_COLUMNS, -1),
+        f"Samples: {rows}{columns}": samples.reshape(N_CLASSES, N_COLUMNS, -1),
+        way: ways.reshape(N_CLASSES, N_COLUMNS, -1),
         "Samples, and below each its nearest training image": np.stack([shown, nearest]),
-    }  # fmt: skip
+    }
     shape = data.height, data.width
     return {
         text: grid(images.reshape(*images.shape[:2], *shape)) for text, images in pictures.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,11 @@ def ratio_figure(ours: DoubleArray, theirs: DoubleArray, seed: int) -> Figure:
     low, high = np.percentile(ratios, PERCENTILES)
     value = float(ours.mean() / theirs.mean())
     return {"value": value, "low": float(low), "high": float(high)}
+
+
+def divided(sums: DoubleArray, counts: npt.NDArray[Any]) -> DoubleArray:
+    """Return sums / counts, NaN where the count is 0."""
+    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
 
 def figure(value: float, resampled: DoubleArray) -> Figure | None:

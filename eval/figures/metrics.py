@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from eval.figures.bootstrap import divided
 from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from mmcgan.inference.words.ranking import Ranking
 from mmcgan.training.validation import CUT as CUT
@@ -160,7 +161,7 @@ def expected_average_precision(
     hits_before = np.cumsum(n_hits, axis=0) - n_hits
     gains = expected_precisions(size, n_hits, n_before, hits_before).sum(axis=0)
     total = n_hits.sum(axis=0)
-    return _divided(gains, total)
+    return divided(gains, total)
 
 
 def expected_map(
@@ -181,12 +182,7 @@ def expected_map(
         values = expected_average_precision(scores[:, c], tie_breaks[:, c], relevant[:, c], counts)
         total += np.nan_to_num(values)
         n_concepts += ~np.isnan(values)
-    return _divided(total, n_concepts)
-
-
-def _divided(sums: DoubleArray, counts: npt.NDArray[Any]) -> DoubleArray:
-    """Return sums / counts, NaN where the count is 0."""
-    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return divided(total, n_concepts)
 
 
 def _starts_group(ranking: Ranking) -> BoolArray:

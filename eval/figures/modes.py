@@ -44,5 +44,5 @@ class Modes:
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report says of them."""
-        return {"covered": self.n_covered, "of": len(self.counts), "entropy": self.entropy,
-                "counts": self.counts.tolist()}  # fmt: skip
+        n_modes, counts = len(self.counts), self.counts.tolist()
+        return {"covered": self.n_covered, "of": n_modes, "entropy": self.entropy, "counts": counts}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from eval.figures.bootstrap import Figure, figure, mean_figure, resample_counts
+from eval.figures.bootstrap import Figure, divided, figure, mean_figure, resample_counts
 from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 
 CUT = 10  # words of a set
@@ -171,7 +171,7 @@ def never_together(
         n_never += (counted & (train.together(left, right) == 0)).sum(axis=1)
     if not n_pairs.any():
         return None
-    resampled = _divided(n_never @ counts, n_pairs @ counts)
+    resampled = divided(n_never @ counts, n_pairs @ counts)
     return figure(float(n_never.sum() / n_pairs.sum()), resampled)
 
 
@@ -231,7 +231,7 @@ def realism(
         wins = _wins(of_real, of_made, fold == k, seed)
         weights = counts[judged][fold == k].astype(np.float64)
         aucs.append(wins.mean())
-        resampled.append(_divided((wins @ weights * weights).sum(axis=0), weights.sum(axis=0) ** 2))
+        resampled.append(divided((wins @ weights * weights).sum(axis=0), weights.sum(axis=0) ** 2))
     return figure(float(np.mean(aucs)), np.mean(resampled, axis=0))
 
 
@@ -247,11 +247,9 @@ def set_features(sets: IntArray, train: Cooccurrence, word_vectors: FloatArray) 
     cosines = np.where(is_pair, (vectors @ vectors.transpose(0, 2, 1))[:, a, b], np.nan)
     lifts = np.where(is_pair, train.log_lift(sets[:, a], sets[:, b]), np.nan)
     frequency = np.where(sets != NONE, np.log1p(train.n_photos[sets]), np.nan)
-    columns = (
-        np.nanmean(cosines, axis=1), np.nanmin(cosines, axis=1), np.nanmax(cosines, axis=1),
-        np.nanmean(lifts, axis=1), np.nanmean(frequency, axis=1), np.nanstd(frequency, axis=1),
-        (sets != NONE).sum(axis=1),
-    )  # fmt: skip
+    of_cosines = [function(cosines, axis=1) for function in (np.nanmean, np.nanmin, np.nanmax)]
+    of_words = [np.nanmean(frequency, axis=1), np.nanstd(frequency, axis=1)]
+    columns = [*of_cosines, np.nanmean(lifts, axis=1), *of_words, (sets != NONE).sum(axis=1)]
     return np.stack(columns, axis=1).astype(np.float64)
 
 
@@ -306,8 +304,3 @@ def _wins(real: DoubleArray, made: DoubleArray, held: BoolArray, seed: int) -> D
     scores = [model.decision_function(features[held]) for features in (real, made)]
     margin = scores[0][:, None] - scores[1]
     return (np.sign(margin) + 1) / 2
-
-
-def _divided(sums: DoubleArray, counts: DoubleArray) -> DoubleArray:
-    """Return sums / counts, NaN where the count is 0."""
-    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)

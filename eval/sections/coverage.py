@@ -26,6 +26,17 @@ DESCRIPTIONS = {
     "hub_share": "Share of all top-ten places that the most retrieved word takes.",
     "hub_skewness": "Skewness, over the vocabulary, of how often a word is in a top ten.",
 }
+HUBS = (
+    "A hub is a word that is near everything and so comes back for every photo. A healthy curve "
+    "falls slowly and reaches far to the right."
+)
+CAPTION = "How often each word is in a top ten, words by rank, both axes logarithmic"
+COLUMNS = (
+    "Coverage: share of the vocabulary in any top ten. N+: tags with a recall above zero. "
+    "Diversity: mean cosine distance between the words of a top ten. Hub share: share of all "
+    "places in the top tens that the hub takes. Skewness: of how often each word is retrieved; "
+    "high means few words take most places."
+)
 
 
 def measure(answers: Answers) -> dict[str, Any]:
@@ -50,21 +61,18 @@ def section(findings: Findings) -> Section | None:
     """Show how often each word is retrieved, and a table."""
     table = coverage_table(findings)
     plot = retrieval_plot(findings.part("retrieval_counts"), findings.lines)
-    caption = "How often each word is in a top ten, words by rank, both axes logarithmic"
+    if not (table or plot):
+        return None
     return Section.of(
         "coverage",
         "Coverage and hubs",
         "Coverage",
-        Text("A hub is a word that is near everything and so comes back for every photo. A healthy "
-             "curve falls slowly and reaches far to the right."),
+        Text(HUBS),
         Legend(list(findings.lines)) if plot else None,
-        Plots.of({caption: plot}),
+        Plots.of({CAPTION: plot}),
         table,
-        Text("Coverage: share of the vocabulary in any top ten. N+: tags with a recall above zero. "
-             "Diversity: mean cosine distance between the words of a top ten. Hub share: share of "
-             "all places in the top tens that the hub takes. Skewness: of how often each word is "
-             "retrieved; high means few words take most places.", fine=True) if table else None,
-    ) if table or plot else None  # fmt: skip
+        Text(COLUMNS, fine=True) if table else None,
+    )
 
 
 def coverage_table(findings: Findings) -> Table | None:
@@ -72,12 +80,10 @@ def coverage_table(findings: Findings) -> Table | None:
     systems = {n: s for n, s in findings.report["systems"].items() if "coverage" in s}
     counts = [system.get("n_plus", {}) for system in systems.values()]
     known = [source for source in findings.sources if any(source in own for own in counts)]
-    return table_or_none(
-        "How widely each system draws on the vocabulary",
-        ("system", "coverage", "entropy", *(f"N+ ({source})" for source in known), "diversity",
-         "hub", "hub share", "skewness"),
-        (system_row(name, s["role"], _cells(s, known)) for name, s in systems.items()),
-    )  # fmt: skip
+    of_words = ("diversity", "hub", "hub share", "skewness")
+    columns = ("system", "coverage", "entropy", *(f"N+ ({s})" for s in known), *of_words)
+    rows = (system_row(name, s["role"], _cells(s, known)) for name, s in systems.items())
+    return table_or_none("How widely each system draws on the vocabulary", columns, rows)
 
 
 def _cells(system: Mapping[str, Any], known: Sequence[str]) -> list[Cell]:

@@ -78,21 +78,22 @@ def _verdict(difference: Mapping[str, Any]) -> str:
 
 def cross_entropy_tables(findings: Findings) -> list[Table]:
     """Return the cross-entropy of all systems, and that by the number of draws."""
-    part = findings.part("distribution")
-    by_draws = tuple(
+    columns = ("system", "cross-entropy", "draws", "weight of the prior", "chosen", "tried on dev")
+    caption = "Cross-entropy with a photo's tags, in nats"
+    systems = Table(caption, columns, tuple(_rows(findings)), "prose")
+    return [systems, _by_draws_table(findings.part("distribution"))]
+
+
+def _by_draws_table(part: Mapping[str, Any]) -> Table:
+    rows = tuple(
         Row(
             number(line["n_draws"]),
             (cell(line["cross_entropy"]), Cell(parameters(line["chosen"]))),
         )
         for line in part["by_draws"]
     )
-    columns = ("system", "cross-entropy", "draws", "weight of the prior", "chosen", "tried on dev")
-    caption = "Cross-entropy with a photo's tags, in nats"
-    return [
-        Table(caption, columns, tuple(_rows(findings)), "prose"),
-        Table("Cross-entropy by the number of draws", ("draws", "cross-entropy", "chosen"),
-              by_draws, "prose"),
-    ]  # fmt: skip
+    columns = ("draws", "cross-entropy", "chosen")
+    return Table("Cross-entropy by the number of draws", columns, rows, "prose")
 
 
 def _rows(findings: Findings) -> list[Row]:

@@ -53,13 +53,14 @@ def duplicate_table(findings: Findings) -> Table | None:
     without = findings.part("near_duplicates").get("P@10_without", {})
     known = [s for s in findings.sources if any(s in values for values in without.values())]
     columns = [title for s in known for title in (f"all photos ({s})", f"without ({s})")]
-    rows = [
-        system_row(name, systems[name]["role"], [
+    cells = {
+        name: [
             Cell(number(value))
             for source in known
             for value in (systems[name].get(source, {}).get("P@10"), values.get(source))
-        ])
+        ]
         for name, values in without.items()
         if name in systems and known
-    ]  # fmt: skip
+    }
+    rows = (system_row(name, systems[name]["role"], own) for name, own in cells.items())
     return table_or_none("P@10 with and without near duplicates", ("system", *columns), rows)

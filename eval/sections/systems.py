@@ -85,15 +85,13 @@ def section(findings: Findings) -> Section | None:
         )
         for source in known
     }
-    return Section.of(
-        "systems",
-        "All systems",
-        "All systems",
-        Text("Values with their 95 % bootstrap interval over photos; the best of each column is "
-             "bold, controls aside."),
-        Plots.of(intervals),
-        *(block for source in known for block in _blocks(findings, source)),
-    ) if known else None  # fmt: skip
+    said = (
+        "Values with their 95 % bootstrap interval over photos; the best of each column is bold, "
+        "controls aside."
+    )
+    blocks: list[Block] = [Text(said), Plots.of(intervals)]
+    blocks += [block for source in known for block in _blocks(findings, source)]
+    return Section.of("systems", "All systems", "All systems", *blocks) if known else None
 
 
 def _blocks(findings: Findings, source: str) -> list[Block]:
@@ -127,12 +125,11 @@ def system_table(findings: Findings, source: str) -> Table:
                 figures[name]["concept_MAP"] = system["concept_MAP"]
     measures = list(dict.fromkeys(measure for own in figures.values() for measure in own))
     best = _best(figures, systems)
-    rows = [
-        system_row(name, systems[name]["role"], [
-            cell(own.get(m), m in own and own[m]["value"] == best.get(m)) for m in measures
-        ])
+    cells_of = {
+        name: [cell(own.get(m), m in own and own[m]["value"] == best.get(m)) for m in measures]
         for name, own in figures.items()
-    ]  # fmt: skip
+    }
+    rows = [system_row(name, systems[name]["role"], own) for name, own in cells_of.items()]
     ceiling = findings.part("relevance").get(source, {}).get("ceiling")
     if ceiling:
         cells = tuple(Cell(number(ceiling.get(measure))) for measure in measures)

@@ -37,19 +37,19 @@ def section(findings: Findings) -> Section | None:
     """Show plots of all tags, and tables of the most frequent, the best and the worst."""
     tags = findings.report.get("per_tag", [])
     tables = tag_tables(tags)
+    balance = "How often each tag is given, and how often it should be; on the line it is as often"
     drawn = {
         "Recall (orange) and precision (blue) of the most frequent tags": tag_plot(tags),
-        "How often each tag is given, and how often it should be; on the line it is as often":
-            balance_plot(tags),
-    }  # fmt: skip
+        balance: balance_plot(tags),
+    }
     said = (
         "How the cgan does on each tag with ten tags a photo: of the photos that carry it, the "
         "share that get it (recall), and of those that get it, the share that carry it (precision)."
     )
-    return Section.of(
-        "tags", "Single tags", "Single tags",
-        Text(said), Plots.of(drawn), Beside(tables[1:]), Folded(tables[0]),
-    ) if tables else None  # fmt: skip
+    if not tables:
+        return None
+    blocks = Text(said), Plots.of(drawn), Beside(tables[1:]), Folded(tables[0])
+    return Section.of("tags", "Single tags", "Single tags", *blocks)
 
 
 def tag_tables(tags: Tags) -> list[Table]:
