@@ -15,7 +15,6 @@ from mmcgan.errors import OptionError, RunError
 from mmcgan.inference.words.index import import_faiss
 from mmcgan.options import flattened
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.finish import variety
 from mmcgan.training.prepared.dataset import Dataset, newest_data, read_dataset
 from mmcgan.training.ranks import current_ranks, run_on_ranks
 from mmcgan.training.runs import (
@@ -27,7 +26,7 @@ from mmcgan.training.runs import (
     require_same,
 )
 from mmcgan.training.setup import build_setup
-from mmcgan.training.validation import check_generator
+from mmcgan.training.validation import check_generator, variety
 
 # Settings that say where and how a run is started, not what is trained.
 _NOT_OF_THE_RUN = ("out", "resume", "dry_run")

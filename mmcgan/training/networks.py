@@ -260,12 +260,6 @@ class Networks(NamedTuple):
     words: WordTable
     discriminator: Discriminator
 
-    def to(self, device: torch.device) -> Networks:
-        """Return the same networks on `device`."""
-        return Networks(
-            self.generator.to(device), self.words.to(device), self.discriminator.to(device)
-        )
-
 
 def build_generator(
     feature_size: int, vector_size: int | None, options: GeneratorOptions

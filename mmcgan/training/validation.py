@@ -13,7 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from mmcgan.arrays import BoolArray, FloatArray
-from mmcgan.inference.words.ranking import Ranking
+from mmcgan.inference.model import read_model
+from mmcgan.inference.model_dir import ModelDir
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import Draws, Ranking, count_distinct
 
 CUT = 10  # the cut-off of the figures to quote
 MIN_DISTINCT_WORDS = 10
@@ -61,6 +64,22 @@ class Variances:
         """Return the part of the variance within images; None if nothing varies."""
         overall = float(self.squares - (self.total**2).sum() / self.n)
         return float(self.within) / overall if overall > 0 else None
+
+
+def variety(run: ModelDir, features: FloatArray) -> dict[str, float | None]:
+    """Return how much the draws of a finished run differ, for raw features (M, D).
+
+    `distinct_words` is the mean number of different nearest words a photo, `noise_variance_share`
+    the share of the variance of all draws that the noise makes, None where nothing varies.
+    """
+    tagger, variances, n_distinct = Tagger(read_model(run)), Variances(), []
+    for _, samples in tagger.samples(features):
+        variances.add(samples)
+        n_distinct.append(count_distinct(Draws.of(samples, tagger.index).nearest))
+    return {
+        "distinct_words": float(np.concatenate(n_distinct).mean()),
+        "noise_variance_share": variances.share_within(),
+    }
 
 
 @dataclass(frozen=True)
