@@ -24,7 +24,7 @@ from mmcgan.training.calibrate import MAX_SCORES, fit_calibration
 from mmcgan.training.config import TagSource, TrainConfig
 from mmcgan.training.loop import Best, Validation, fit
 from mmcgan.training.memory import require_memory
-from mmcgan.training.neighbours import find_neighbours
+from mmcgan.training.neighbours import Neighbours, find_neighbours
 from mmcgan.training.networks import Networks, as_network, build_networks
 from mmcgan.training.noise_scale import fit_noise_scale
 from mmcgan.training.prepared.dataset import Dataset
@@ -188,11 +188,12 @@ def build_setup(
     features = StandardizedRows(dataset.features, seen, standardizer, device)
     neighbours = None
     if len(untagged):
-        neighbours = find_neighbours(features, len(rows), config.run.seed).to(device)
+        found = find_neighbours(features, len(rows), config.run.seed)
+        neighbours = Neighbours(*(part.to(device) for part in found))
     pairs = np.stack(matrix.nonzero(), axis=1).astype(np.int64)
     vectors = _discriminated_vectors(vocabulary).to(device)
     examples = Examples(features, vectors, torch.from_numpy(pairs).to(device), neighbours)
-    task = TagTask.of(_networks(examples, vocabulary, matrix, config), examples, config)
+    task = TagTask(_networks(examples, vocabulary, matrix, config), examples, config)
     trainer = Trainer(task, config, ranks)
     return Setup(dataset, config, tags, vocabulary, standardizer, task, trainer)
 
