@@ -205,7 +205,7 @@ class Sampler:
             self.n_examples = examples.n_tagged
             most = max(self.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS)
             self.batch_size = min(self.batch_size, most)
-        self.most_discriminated = config.objective.n_discriminated or self.batch_size
+        self.most_discriminated = config.objective.n_discriminated or len(examples.pairs)
         self.n_discriminated = min(self.most_discriminated, self.batch_size, self.n_examples)
         has_untagged = len(examples.image_features) > examples.n_tagged
         self.n_untagged = config.objective.untagged if has_untagged else 0
