@@ -28,21 +28,6 @@ from mmcgan.training.terms.term import Mean, Means, Term
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 
 
-class WholeBatch(Protocol):
-    """Which examples a mini-batch has, before it is divided among processes.
-
-    The discriminator looks at the first `n_discriminated`.
-    """
-
-    n_discriminated: int
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def part(self, first: int, step: int) -> Any:
-        """Return the examples `first`, `first` + `step`, … with all that is needed of them."""
-
-
 class TrainingTask(Protocol):
     """What is trained: two networks, the examples they learn from, and the terms they lower.
 
@@ -65,7 +50,11 @@ class TrainingTask(Protocol):
     device: torch.device
 
     def batch(self, chosen: Tensor, random: torch.Generator) -> Any:
-        """Return the `WholeBatch` of examples `chosen` (B,), and what `random` puts beside them."""
+        """Return the examples `chosen` (B,), and what `random` puts beside them.
+
+        It has a length, and the discriminator looks at the first `n_discriminated`; its
+        `part(first, step)` are the examples `first`, `first` + `step`, … with all that is needed.
+        """
 
     def noise(self, n: int, random: torch.Generator) -> Tensor:
         """Draw the noise (n, S, Z) of as many examples."""
@@ -205,7 +194,7 @@ class Trainer:
                 "try a lower --learning-rate"
             )
 
-    def _batch(self, number: int) -> WholeBatch:
+    def _batch(self, number: int) -> Any:
         """Return the examples of the mini-batch of that number, counted over all epochs."""
         epoch, place = divmod(number, self.batches_per_epoch)
         order = self._epoch_order(epoch)

@@ -118,11 +118,6 @@ def generator_checks(n_words: int) -> list[Check]:
     ]
 
 
-def check_generator(values: Mapping[str, float | None], n_words: int) -> list[dict[str, Any]]:
-    """Return the checks of variety for which there is a value."""
-    return run_checks(generator_checks(n_words), values)
-
-
 def run_checks(checks: Sequence[Check], values: Mapping[str, float | None]) -> list[dict[str, Any]]:
     """Return those checks for which there is a value, with it and whether it passes."""
     return [
