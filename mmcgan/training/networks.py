@@ -134,9 +134,7 @@ class MixtureGenerator(nn.Module):
 
     def centres(self, image_features: Tensor) -> Tensor:
         """Map features (B, D) to the mean (B, K, E) of each generator's draws: without noise."""
-        centres = [
-            generator.output(generator.locate(image_features)) for generator in self._generators
-        ]
+        centres = [one.output(one.locate(image_features)) for one in self._generators]
         return torch.stack(centres, dim=1)
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
@@ -194,8 +192,7 @@ class WordTable(nn.Module):
         The first S/K vectors are of the first generator, and so on. With `frozen` no gradient
         reaches the table.
         """
-        parts: tuple[Tensor, ...] = (self.vectors, self.bias)
-        table, bias = (part.detach() for part in parts) if frozen else parts
+        table, bias = (p.detach() if frozen else p for p in (self.vectors, self.bias))
         if columns is not None and len(columns) < len(bias):
             table, bias = table[:, columns], bias[columns]
         n_images, n_draws, size = vectors.shape

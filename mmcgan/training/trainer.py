@@ -66,6 +66,9 @@ class TrainingTask(Protocol):
 class Trainer:
     """The networks of a task and their optimisers; `update` counts generator updates.
 
+    The whole training takes `n_updates` of them, `evaluation_interval` from one evaluation to the
+    next.
+
     Where several processes train together (`mmcgan.training.ranks`), each takes its part of every
     mini-batch. Losses and gradients of the parts are weighed so that they add up to the whole's.
     DistributedDataParallel does not fit: the generator's gradient is put together at the draws,
@@ -88,28 +91,13 @@ class Trainer:
         self.average = _build_average(self.learners, optimiser.average)
         self.update = 0
         self._order: tuple[int, Tensor] | None = None
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Whole mini-batches in an epoch; what is left over is dropped, at random."""
-        return max(self.task.n_examples // self.task.batch_size, 1)
-
-    @property
-    def updates_per_epoch(self) -> float:
-        """Generator updates in an epoch."""
-        return self.batches_per_epoch / self.optimiser.discriminator_steps
-
-    @property
-    def n_updates(self) -> int:
-        """Generator updates of the whole training."""
-        if self.config.run.epochs is not None:
-            return max(int(self.config.run.epochs * self.updates_per_epoch), 1)
-        return max(int(DEFAULT_EPOCHS * self.updates_per_epoch), MIN_UPDATES)
-
-    @property
-    def evaluation_interval(self) -> int:
-        """Updates between two evaluations."""
-        return self.config.run.evaluate_every or max(round(self.updates_per_epoch), MIN_INTERVAL)
+        # Whole mini-batches in an epoch; what is left over is dropped, at random.
+        self.batches_per_epoch = max(task.n_examples // task.batch_size, 1)
+        self.updates_per_epoch = self.batches_per_epoch / optimiser.discriminator_steps
+        epochs, least = config.run.epochs or DEFAULT_EPOCHS, 1 if config.run.epochs else MIN_UPDATES
+        self.n_updates = max(int(epochs * self.updates_per_epoch), least)
+        a_while = max(round(self.updates_per_epoch), MIN_INTERVAL)
+        self.evaluation_interval = config.run.evaluate_every or a_while
 
     @property
     def epoch(self) -> float:
