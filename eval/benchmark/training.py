@@ -93,7 +93,7 @@ def build_trainer(examples: Examples, config: TrainConfig) -> Trainer:
     frequency = torch.full((len(examples.word_vectors),), 0.01)
     sizes = examples.image_features.shape[1], examples.word_vectors.shape[1]
     networks = build_networks(sizes[0], examples.word_vectors, frequency, sizes[1], config)
-    return Trainer(TagTask.of(networks, examples, config), config)
+    return Trainer(TagTask(networks, examples, config), config)
 
 
 def operations_a_pair(feature_size: int, vector_size: int, config: TrainConfig) -> int:

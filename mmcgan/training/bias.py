@@ -31,7 +31,7 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
     """Return `model` with the biases that suit dev: raw `features` (M, D), 0/1 `tags` (M, V)."""
     bias = model.bias
     assert bias is not None
-    few = few_enough(len(features), len(bias))
+    few = some_rows(len(features), max(MAX_SCORES // len(bias), 1))
     index = model.build_index()
     standardized = model.standardizer(features[few])
     every_word = np.arange(len(bias))
@@ -40,11 +40,6 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
     scores = np.concatenate([scorer(part).logits(every_word) for part in parts])
     change = fit_bias(scores, sparse.csr_array(tags[few]))
     return replace(model, bias=bias + change + raise_missing(scores + change))
-
-
-def few_enough(n_photos: int, n_words: int) -> npt.NDArray[np.int64]:
-    """Return the places of all photos, or with very many words of a seeded choice, in order."""
-    return some_rows(n_photos, max(MAX_SCORES // n_words, 1))
 
 
 def fit_bias(scores: FloatArray, tags: sparse.csr_array) -> FloatArray:
@@ -78,5 +73,4 @@ def raise_missing(scores: FloatArray) -> FloatArray:
     n_best = min(BEST, scores.shape[1])
     last = np.partition(scores, -n_best, axis=1)[:, -n_best]
     missed_by = np.maximum((last[:, None] - scores).min(axis=0), 0)
-    raised: FloatArray = np.minimum(missed_by, min(float(np.median(missed_by)), MAX_RAISE))
-    return raised
+    return np.minimum(missed_by, min(float(np.median(missed_by)), MAX_RAISE))
