@@ -10,8 +10,6 @@ time of one photo, and computes in float32.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,41 +26,29 @@ from mmcgan.inference.photos.on_openvino import (
 Layer = npt.NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class MeanDraw:
-    """Standardised features (N, D) → the mean draws (N, E), compiled on first use.
+def compile_mean_draw(
+    trunk: Layer, bias: Layer, output: Layer, n_generators: int
+) -> Callable[[FloatArray], FloatArray]:
+    """Return the map of standardised features (N, D) to the mean draws (N, E).
 
     `trunk` (K·H, D), `bias` (K·H,) and `output` (E, K·H) are the generators' layers side by side.
     """
+    n = np.float32(n_generators)
+    if has_openvino():
+        return _on_openvino(trunk, bias, output, n)
+    trunk, bias, output = (layer.astype(np.float32) for layer in (trunk, bias, output))
+    return lambda features: np.maximum(features @ trunk.T + bias, 0) @ output.T / n
 
-    trunk: Layer
-    bias: Layer
-    output: Layer
-    n_generators: int
 
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """Return the mean draws (N, E) of features (N, D)."""
-        return self._run(features)
+def _on_openvino(trunk: Layer, bias: Layer, output: Layer, n: np.float32) -> Requests:
+    ov = import_openvino()
+    op = ov.opset13
 
-    @cached_property
-    def _run(self) -> Callable[[FloatArray], FloatArray]:
-        return self._on_openvino() if has_openvino() else self._in_numpy()
+    def constant(values: Layer) -> Any:
+        return op.convert(op.constant(values), "f32")
 
-    def _in_numpy(self) -> Callable[[FloatArray], FloatArray]:
-        trunk, bias, output = (a.astype(np.float32) for a in (self.trunk, self.bias, self.output))
-        n = np.float32(self.n_generators)
-        return lambda features: np.maximum(features @ trunk.T + bias, 0) @ output.T / n
-
-    def _on_openvino(self) -> Requests:
-        ov = import_openvino()
-        op = ov.opset13
-
-        def constant(values: Layer) -> Any:
-            return op.convert(op.constant(values), "f32")
-
-        features = op.parameter([-1, self.trunk.shape[1]], np.float32)
-        trunk = op.matmul(features, constant(self.trunk), False, True)
-        hidden = op.relu(op.add(trunk, constant(self.bias)))
-        total = op.matmul(hidden, constant(self.output), False, True)
-        network = ov.Model([op.divide(total, np.float32(self.n_generators))], [features])
-        return Requests(compile_network(ov, network, "float32", "LATENCY"))
+    features = op.parameter([-1, trunk.shape[1]], np.float32)
+    hidden = op.relu(op.add(op.matmul(features, constant(trunk), False, True), constant(bias)))
+    total = op.matmul(hidden, constant(output), False, True)
+    network = ov.Model([op.divide(total, n)], [features])
+    return Requests(compile_network(ov, network, "float32", "LATENCY"))

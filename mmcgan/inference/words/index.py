@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DependencyError
 from mmcgan.inference.words.clusters import MAX_NEIGHBOURS, exact_of, read_or_cluster
 from mmcgan.inference.words.vocabulary import unit_rows
-
-FloatArray = npt.NDArray[np.float32]
 
 FAISS_BLAS_DEFAULT = 128_000  # of faiss 1.15; earlier ones count queries, and only those
 BLAS_FROM = 800  # queries × size, for each thread

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -108,16 +108,6 @@ class Draws:
         return Means(self.queries.mean(axis=1), self.index)
 
 
-class Ranked(Protocol):
-    """What a rule of ranking makes of N images."""
-
-    def rank(self, depth: int) -> Ranking:
-        """Return the words ranked to depth min(depth, V)."""
-
-    def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
-        """Return the scores and the tie breaks (N, C) of the C words in `rows`."""
-
-
 @dataclass(frozen=True)
 class Means:
     """The words by their mean score over an image's draws, which is that of the mean of `queries`.
@@ -132,25 +122,21 @@ class Means:
     def rank(self, depth: int) -> Ranking:
         """Rank the words: by score, then dictionary order."""
         _, rows = self.index.search(self.queries, depth)
-        scores = self._squashed(self.logits(rows))
+        scores, ties = self.scores_of(rows)
         order = np.lexsort((rows, -scores), axis=-1)
-        best = np.take_along_axis(scores, order, axis=1)
-        return Ranking(
-            np.take_along_axis(rows, order, axis=1).astype(np.int32), best, np.zeros_like(best)
-        )
+        ordered = np.take_along_axis(rows, order, axis=1).astype(np.int32)
+        return Ranking(ordered, np.take_along_axis(scores, order, axis=1), ties)
 
     def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return the scores and the tie breaks, all 0, (N, C) of the C words in `rows`."""
-        scores = self._squashed(self.logits(rows))
+        logits = self.logits(rows)
+        scores = sigmoid(logits).astype(np.float32) if self.index.has_bias else logits
         return scores, np.zeros_like(scores)
 
     def logits(self, rows: npt.NDArray[np.integer]) -> FloatArray:
         """Return the mean scores, before they are squashed, of `rows`, (C,) or (N, C): (N, C)."""
         words = self.index.table[rows]
         return np.einsum("...ce,...e->...c", words, self.queries, dtype=np.float32)
-
-    def _squashed(self, logits: FloatArray) -> FloatArray:
-        return sigmoid(logits).astype(np.float32) if self.index.has_bias else logits
 
 
 @dataclass(frozen=True)
@@ -191,6 +177,9 @@ class Votes:
         """Return the shares and the mean scores (N, C) of the C words in `rows`."""
         ties = self.means.queries @ self.means.index.table[rows].T
         return self.shares[:, rows].toarray(), ties
+
+
+Ranked: TypeAlias = Means | Votes  # what a rule of ranking makes of N images
 
 
 def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64] | None = None) -> Votes:
