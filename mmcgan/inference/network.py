@@ -28,6 +28,22 @@ Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]  # by name, in half or singl
 
 
 @dataclass(frozen=True)
+class Standardizer:
+    """Features as the networks take them: with mean 0 and variance 1 over the photos learnt from.
+
+    `mean` and `scale`, (D,) float32, are those of the features learnt from. A feature that never
+    varies is only centred.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """Standardise `features` (N, D)."""
+        return (features - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
 class NetworkRecord:
     """The kind and the sizes of a generator, as the model file names them.
 

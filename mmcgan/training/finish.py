@@ -14,7 +14,7 @@ from mmcgan.arrays import FloatArray
 from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model import Model, read_model
 from mmcgan.inference.model_dir import ModelDir
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Draws, count_distinct
 from mmcgan.inference.words.vocabulary import Vocabulary

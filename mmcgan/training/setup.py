@@ -12,7 +12,7 @@ from torch import nn
 
 from mmcgan.errors import DataError
 from mmcgan.inference.model import write_model
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
 from mmcgan.inference.words.vocabulary import Vocabulary, transform_words

@@ -9,8 +9,7 @@ import numpy as np
 
 from mmcgan.inference.model import Model, write_model
 from mmcgan.inference.model_dir import ModelDir
-from mmcgan.inference.network import NetworkRecord, build_network, weight_shapes
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import NetworkRecord, Standardizer, build_network, weight_shapes
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 WORDS = ("beach", "café", "cat", "city", "flower", "night", "rose", "sea", "sunset", "日本")

@@ -48,11 +48,6 @@ _DROP_SHARE = (
 )
 
 
-def cache_path() -> Path:
-    """Return the file of the cache."""
-    return user_cache("features.sqlite")
-
-
 class FeatureCache:
     """The features that one backbone made; safe to use from several threads and processes."""
 
@@ -61,7 +56,7 @@ class FeatureCache:
         facts = json.dumps({**backbone, "cache": VERSION}, sort_keys=True)
         self._prefix = hashlib.sha256(facts.encode()).digest()
         self._size = int(backbone["feature_size"])
-        self._path = path or cache_path()
+        self._path = path or user_cache("features.sqlite")
         self._lock = threading.Lock()
         self._database = self._open()
 

@@ -7,14 +7,14 @@ today's phones and is a setting of the whole process, so it is neither used nor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -23,22 +23,19 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import DependencyError, PhotoError, one_line
-from mmcgan.inference.photos.extra_formats import find_extra_decoder
+from mmcgan.inference.photos.extra_formats import Decoder, find_extra_decoder
 from mmcgan.inference.photos.segments import JPEG_START, PNG_START
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
 
-_DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] = (
+_DECODERS: tuple[tuple[bytes | tuple[bytes, ...], Decoder], ...] = (
     (JPEG_START, JpegImageFile),  # of an MPO, the first picture
     (PNG_START, PngImageFile),
     (b"RIFF", WebPImageFile),
     (b"GIF8", GifImageFile),
     (b"BM", BmpImageFile),
-    (b"II*\0", TiffImageFile),
-    (b"MM\0*", TiffImageFile),
-    (b"II+\0", TiffImageFile),
-    (b"MM\0+", TiffImageFile),
+    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile),
 )
 _KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP, with extras HEIC or camera RAW"
 
@@ -115,11 +112,8 @@ def _open_stream(data: bytes | Path, name: str) -> Iterator[IO[bytes]]:
     size = len(data) if isinstance(data, bytes) else _file_size(data, name)
     if not size:
         raise PhotoError(f"{name} is empty (0 bytes)")
-    if isinstance(data, bytes):
-        yield BytesIO(data)
-        return
     try:
-        stream = data.open("rb")
+        stream = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
     except OSError as reason:
         raise PhotoError(f"{name} cannot be read: {reason.strerror}") from None
     with stream:
@@ -139,12 +133,9 @@ def _file_size(path: Path, name: str) -> int:
         raise PhotoError(f"{name} cannot be read: {one_line(reason)}") from None
 
 
-def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
-    try:
-        head = stream.read(16)
-        stream.seek(0)
-    except OSError as reason:
-        raise PhotoError(f"{name} cannot be read: {reason.strerror}") from None
+def _find_decoder(stream: IO[bytes], name: str) -> Decoder:
+    head = stream.read(16)
+    stream.seek(0)
     for start, decoder in _DECODERS:
         if head.startswith(start) and (start != b"RIFF" or head[8:12] == b"WEBP"):
             return decoder
