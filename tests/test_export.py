@@ -17,9 +17,8 @@ from mmcgan.errors import DependencyError
 from mmcgan.export import Rank, export, main
 from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.runtimes import PixelNetwork
-from mmcgan.inference.scorers import Scorer
 from mmcgan.inference.tagger import Tagger
-from mmcgan.inference.words.ranking import Draws
+from mmcgan.inference.words.ranking import Draws, Scorer
 from mmcgan.training.prepared.dataset import read_dataset
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -3,7 +3,7 @@
 model.json
     format_version  2; files of version 1 are read too (`mmcgan.inference.model_v1`)
     network         kind, generators and sizes of the network, and its noise scale (`NetworkRecord`)
-    ranking         "mean" or "vote": the rule that ranks the words (`mmcgan.inference.scorers`)
+    ranking         "mean" or "vote": the rule that ranks the words (`words/ranking.py`)
     words           the V words; n_photos: how many photos learnt from carry each
     calibration     scale, shift and threshold of the scores, where they were fitted
     synonyms        the words whose place another one takes, with it
@@ -34,8 +34,8 @@ from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model_dir import ModelDir
 from mmcgan.inference.model_v1 import upgraded
 from mmcgan.inference.network import Network, NetworkRecord, Standardizer, build_network
-from mmcgan.inference.scorers import Rule
 from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.ranking import Rule
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 2

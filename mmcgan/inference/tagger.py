@@ -24,9 +24,8 @@ from mmcgan.inference.photos.decoding import (
     decode_pixels,
     look_at,
 )
-from mmcgan.inference.scorers import Scorer
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Draws, Ranked, Ranking
+from mmcgan.inference.words.ranking import Draws, Ranked, Ranking, Scorer
 
 if TYPE_CHECKING:
     from mmcgan.inference.photos.feature_cache import FeatureCache

@@ -48,6 +48,11 @@ _DROP_SHARE = (
 )
 
 
+def cache_path() -> Path:
+    """Return the file of the cache."""
+    return user_cache("features.sqlite")
+
+
 class FeatureCache:
     """The features that one backbone made; safe to use from several threads and processes."""
 
@@ -56,7 +61,7 @@ class FeatureCache:
         facts = json.dumps({**backbone, "cache": VERSION}, sort_keys=True)
         self._prefix = hashlib.sha256(facts.encode()).digest()
         self._size = int(backbone["feature_size"])
-        self._path = path or user_cache("features.sqlite")
+        self._path = path or cache_path()
         self._lock = threading.Lock()
         self._database = self._open()
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from helpers.models import LINEAR, MIXTURE, make_features, make_model
 
-from mmcgan.inference.scorers import Scorer
-from mmcgan.inference.words.ranking import Draws, Means, Votes
+from mmcgan.inference.words.ranking import Draws, Means, Scorer, Votes
 
 
 @pytest.mark.parametrize("record", [LINEAR, MIXTURE], ids=["linear", "mixture"])
