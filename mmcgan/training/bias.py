@@ -17,8 +17,8 @@ from scipy.special import expit
 
 from mmcgan.arrays import FloatArray
 from mmcgan.inference.model import Model
-from mmcgan.inference.scorers import MeanScorer
 from mmcgan.inference.tagger import BATCH_SIZE, N_SAMPLES
+from mmcgan.inference.words.ranking import Means
 from mmcgan.training.prepared.feature_rows import some_rows
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
@@ -35,9 +35,9 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
     index = model.build_index()
     standardized = model.standardizer(features[few])
     every_word = np.arange(len(bias))
-    scorer = MeanScorer(model.network, index, N_SAMPLES, 0)
     parts = np.array_split(standardized, len(few) // BATCH_SIZE + 1)
-    scores = np.concatenate([scorer(part).logits(every_word) for part in parts])
+    means = (index.queries(model.network.mean_draw(part, N_SAMPLES, 0)) for part in parts)
+    scores = np.concatenate([Means(mean, index).logits(every_word) for mean in means])
     change = fit_bias(scores, sparse.csr_array(tags[few]))
     return replace(model, bias=bias + change + raise_missing(scores + change))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcgan.arrays import FloatArray
-from mmcgan.inference.network import Network, NetworkRecord, build_network
+from mmcgan.inference.network import Network, NetworkRecord, build_network, weight_shapes
 from mmcgan.training.config import GeneratorOptions, TrainConfig
 
 
@@ -337,7 +337,7 @@ def as_generator(network: Network) -> Generator | MixtureGenerator:
     )
     with torch.random.fork_rng():
         generator = build_generator(record.feature_size, record.vector_size, options)
-    weights = {name: network.weights[name] for name in network.shapes(record)}
+    weights = {name: network.weights[name] for name in weight_shapes(record)}
     generator.load_state_dict({n: torch.from_numpy(a).float() for n, a in weights.items()})
     if isinstance(generator, MixtureGenerator):
         generator.noise_scale = record.noise_scale

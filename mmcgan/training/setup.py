@@ -15,7 +15,7 @@ from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model import Model, write_model
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
 from mmcgan.inference.words.vocabulary import Vocabulary, transform_words

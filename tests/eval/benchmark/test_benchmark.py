@@ -21,6 +21,7 @@ from eval.benchmark.metadata import write_metadata
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
+from mmcgan.files import user_cache
 from mmcgan.inference.photos.backbone import load_backbone, restore_network
 from mmcgan.inference.photos.images import open_photo
 from mmcgan.inference.words import clusters
@@ -236,7 +237,7 @@ def test_large_dictionary_is_clustered_and_its_tags_are_the_same(monkeypatch, tm
     monkeypatch.setattr(search, "TREE", ((10, 0.12), (60, 0.22), (400, 0.4)))
     monkeypatch.setattr(search, "N_LARGE_PHOTOS", 3)
     speed, agreement = search._clustered_rows(4000, repeats=1)
-    assert len(list(clusters.cache_folder().iterdir())) == 1
+    assert len(list(user_cache("clusters").iterdir())) == 1
     assert (speed.what, speed.target) == ("search_speed", 10)
     assert (agreement.what, agreement.target) == ("search_agreement", 0.99)
     assert 0.9 <= agreement.ratio <= 1
