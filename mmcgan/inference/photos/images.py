@@ -8,7 +8,7 @@ today's phones and is a setting of the whole process, so it is neither used nor 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -59,8 +59,12 @@ def open_photo(
         if at_least is not None:
             image.draft(None, (2 * at_least, 2 * at_least))
         image.load()
-        with suppress(Exception):  # a broken EXIF block is no reason to refuse whole pixels
+        try:
             ImageOps.exif_transpose(image, in_place=True)
+        except MemoryError:
+            raise
+        except Exception:  # a broken EXIF block is no reason to refuse whole pixels
+            pass
         return _to_rgb(image)
 
 

@@ -14,7 +14,8 @@ from eval.benchmark.stages.__main__ import FEATURE_SIZE
 from mmcgan.cli import run_command
 from mmcgan.training.prepared.dataset import SPLITS
 
-FEW, MANY, N_WORDS = 4_000, 20_000, 200
+# As many photos are measured of both.
+FEW, MANY, N_WORDS = 10_000, 26_000, 200
 MIB = 2**20
 
 
