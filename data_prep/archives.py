@@ -1,8 +1,8 @@
 """Files out of folders and zip archives, neither of which is trusted.
 
-A `Source` lists names and reads one file at a time, so that a reader need not know whether the
-files were unpacked. An archive is never unpacked: its members are read into memory, within a
-limit that what its headers claim cannot move.
+A `Member` reads one file, so that a reader need not know whether the files were unpacked. An
+archive is never unpacked: its members are read into memory, within a limit that what its headers
+claim cannot move.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from mmcgan.errors import DataError, MmcganError
+from mmcgan.errors import DataError, MmcganError, one_line
 from mmcgan.files import read_file, within
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 
@@ -29,50 +29,18 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
-class Source(Protocol):
-    """Files by name; names are POSIX paths within the source, and nothing is written by them."""
-
-    path: Path
-
-    def names(self) -> list[str]:
-        """Return the names of all files, sorted."""
-
-    def read(self, name: str, limit: int, error: type[MmcganError] = DataError) -> bytes:
-        """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
-
-
 @dataclass(frozen=True)
 class Member:
-    """One file of a source."""
+    """One file of a folder or an archive.
 
-    source: Source
+    `name` is its POSIX path there, `label` what messages call it. `read(limit, error)` returns the
+    file, of at most `limit` bytes, and raises `error`, a `DataError` if none is given, if that
+    cannot be done.
+    """
+
     name: str
-
-    @property
-    def label(self) -> str:
-        """The name that messages call the file by."""
-        return f"{self.source.path}/{self.name}"
-
-    def read(self, limit: int, error: type[MmcganError] = DataError) -> bytes:
-        """Return the file, of at most `limit` bytes; raise `error` if that cannot be done."""
-        return self.source.read(self.name, limit, error)
-
-
-class FolderSource:
-    """The visible files under a folder, down to `depth` folders below it."""
-
-    def __init__(self, path: Path, depth: int, skip: frozenset[str] = frozenset()):
-        """List `path`; folders named in `skip` are not looked into."""
-        self.path = path
-        self._names = sorted(_walk(path, depth, skip))
-
-    def names(self) -> list[str]:
-        """Return the names of all files, sorted."""
-        return self._names
-
-    def read(self, name: str, limit: int, error: type[MmcganError] = DataError) -> bytes:
-        """Return a file of at most `limit` bytes; raise `error` if that cannot be done."""
-        return read_file(self.path / name, limit, error)
+    label: str
+    read: Callable[..., bytes]
 
 
 class ZipSource:
@@ -93,7 +61,7 @@ class ZipSource:
             self._zip = zipfile.ZipFile(path)
         except (*_BROKEN, OSError) as reason:
             raise DataError(
-                f"{path} is not a whole zip archive ({_line(reason)}); it may be truncated: "
+                f"{path} is not a whole zip archive ({one_line(reason)}); it may be truncated: "
                 "fetch it again"
             ) from None
         self._members = {i.filename: i for i in self._zip.infolist() if not i.is_dir()}
@@ -110,7 +78,7 @@ class ZipSource:
             with self._lock, self._zip.open(self._members[name]) as member:
                 data = member.read(limit + 1)
         except (*_BROKEN, OSError) as reason:
-            raise error(f"{self.path}/{name} cannot be unpacked: {_line(reason)}") from None
+            raise error(f"{self.path}/{name} cannot be unpacked: {one_line(reason)}") from None
         return within(data, limit, f"{self.path}/{name}", error)
 
     def close(self) -> None:
@@ -118,17 +86,23 @@ class ZipSource:
         self._zip.close()
 
 
-def find_sources(root: Path, depth: int, skip: frozenset[str] = frozenset()) -> list[Source]:
-    """Return the zip archives in `root` and the folders directly below it, then `root` itself.
+def find_members(root: Path, depth: int, skip: frozenset[str]) -> list[Member]:
+    """Return the files in zip archives and the visible files under `root`, by name in each.
 
-    Archives come first because they carry checksums. Raises `DataError` if `root` is no folder.
+    Archives in `root` and the folders directly below it come first because they carry checksums.
+    Folders more than `depth` below `root`, or named in `skip`, are not looked into. Raises
+    `DataError` if `root` is no folder.
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "missing"
         raise DataError(f"--root {root} is {found}; it must be a folder")
-    folder = FolderSource(root, depth, skip)
-    archives = [n for n in folder.names() if n.lower().endswith(".zip") and n.count("/") <= 1]
-    return [*(ZipSource(root / name) for name in archives), folder]
+    names = sorted(_walk(root, depth, skip))
+    members = []
+    for path in (n for n in names if n.lower().endswith(".zip") and n.count("/") <= 1):
+        archive = ZipSource(root / path)
+        for name in archive.names():
+            members.append(Member(name, f"{archive.path}/{name}", partial(archive.read, name)))
+    return members + [Member(n, f"{root}/{n}", partial(read_file, root / n)) for n in names]
 
 
 def _walk(path: Path, depth: int, skip: frozenset[str]) -> Iterator[str]:
@@ -156,8 +130,3 @@ def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
             f"{info.compress_size} to {info.file_size} bytes; at most {MAX_IMAGE_BYTES} bytes "
             f"and {MAX_RATIO} times its size are allowed"
         )
-
-
-def _line(reason: BaseException) -> str:
-    """Return the reason on one line; some exceptions have no text of their own."""
-    return " ".join(str(reason).split()) or type(reason).__name__

@@ -1,9 +1,12 @@
 """The documents that the skip-gram reads, cleaned once and read many times.
 
 Each text file (`data_prep.documents`) is cleaned by all cores into FOLDER/KEY.txt, a document a
-line, its tokens with spaces between. Beside it KEY.counts says how often each token occurs
-(`data_prep.counts`), and KEY.json what was left out. A cleaned file that is there is whole and has
-both, and is not made again: a call that was interrupted goes on with the next text file.
+line, its tokens with spaces between. Beside it KEY.counts says how often each token occurs, and
+KEY.json what was left out. A cleaned file that is there is whole and has both, and is not made
+again: a call that was interrupted goes on with the next text file.
+
+KEY.counts is UTF-8 text: the number of documents, then a line a token, "TOKEN COUNT". Tokens are in
+the order of their first occurrence, since that is how gensim breaks ties of frequency.
 """
 
 from __future__ import annotations
@@ -14,46 +17,83 @@ import json
 import multiprocessing
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from data_prep.counts import Counts
 from data_prep.documents import Batch, Phrases, check_text_file, clean, read_batches
 from mmcgan.errors import DataError
 from mmcgan.files import atomic_path, read_json, write_json
 
-Cleaned = tuple[str, Counts, Counter[str]]  # lines, their tokens counted, and what was left out
-
 VERSION = 2  # of the cleaning: cleaned files of another one are made again
 
 
+@dataclass
+class Counts:
+    """The number of documents, and the number of times that each of their tokens occurs."""
+
+    n_documents: int = 0
+    tokens: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, documents: Collection[Sequence[str]]) -> Counts:
+        """Count the tokens of some documents."""
+        return cls(len(documents), Counter(itertools.chain.from_iterable(documents)))
+
+    def add(self, later: Counts) -> None:
+        """Add the counts of documents that come after these."""
+        self.n_documents += later.n_documents
+        self.tokens.update(later.tokens)
+
+    def add_file(self, path: Path) -> None:
+        """Add the counts that `write` put into a file; no second table of them is in memory.
+
+        Raises `DataError` if the file is missing or broken.
+        """
+        try:
+            with path.open(encoding="utf-8") as file:
+                self.n_documents += int(file.readline())
+                for line in file:
+                    token, n = line.split()
+                    self.tokens[token] = self.tokens.get(token, 0) + int(n)
+        except (OSError, ValueError) as reason:
+            raise DataError(
+                f"{path} cannot be read as counts of tokens ({reason}); remove {path.parent} and "
+                "call again: the text files are then cleaned and counted anew"
+            ) from None
+
+    def write(self, path: Path) -> None:
+        """Write the counts to a file, whole or not at all."""
+        with atomic_path(path) as partial, partial.open("w", encoding="utf-8") as file:
+            file.write(f"{self.n_documents}\n")
+            file.writelines(f"{token} {n}\n" for token, n in self.tokens.items())
+
+
+Cleaned = tuple[str, Counts, Counter[str]]  # lines, their tokens counted, and what was left out
+
+
+@dataclass
 class Corpus:
     """Tag lists first, then the documents of text files.
 
     Each document is a list of tokens, normalised like tags. In running text the words of a phrase
-    that is a known tag ("railway station") are joined to that tag's one token. The corpus can be
-    read any number of times and holds no file in memory.
+    that is one of `phrases`, known tags ("railway station"), are joined to that tag's one token.
+    `folder` is where the cleaned files lie. The corpus can be read any number of times and holds
+    no file in memory.
     """
 
-    def __init__(
-        self,
-        tag_lists: Sequence[Sequence[str]],
-        text_files: Sequence[Path],
-        phrases: Iterable[str],
-        folder: Path,
-    ):
-        """Take the tag lists as they are; check that each text file can be opened.
+    tag_lists: Sequence[Sequence[str]]
+    text_files: Sequence[Path]
+    phrases: Sequence[str]
+    folder: Path
 
-        `folder` is where the cleaned files lie.
-        """
-        self.tag_lists = tag_lists
-        self.text_files = text_files
-        self.folder = folder
-        self._phrases = sorted({phrase for phrase in phrases if "_" in phrase})
-        for path in text_files:
+    def __post_init__(self) -> None:
+        """Check that each text file can be opened."""
+        self.phrases = sorted({phrase for phrase in self.phrases if "_" in phrase})
+        for path in self.text_files:
             check_text_file(path)
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -81,11 +121,11 @@ class Corpus:
     def _cleaned(self, path: Path) -> Path:
         """Return the cleaned file of a text file, made now if need be."""
         found = path.stat()
-        facts = [VERSION, str(path.resolve()), found.st_size, found.st_mtime_ns, self._phrases]
+        facts = [VERSION, str(path.resolve()), found.st_size, found.st_mtime_ns, self.phrases]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         out = self.folder / f"{key}.txt"
         if not out.exists():
-            clean_file(path, self._phrases, out)
+            clean_file(path, self.phrases, out)
         return out
 
 

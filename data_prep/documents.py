@@ -70,7 +70,7 @@ def check_text_file(path: Path) -> None:
     """Raise `OptionError` or `DataError` if `path` is missing or its beginning cannot be read."""
     if not path.is_file():
         raise OptionError(f"--corpus: {path} is not a file")
-    next(iter(read_batches(path)), None)
+    next(read_batches(path), None)
 
 
 def read_batches(path: Path) -> Iterator[Batch]:
@@ -90,12 +90,9 @@ def _line_batches(path: Path) -> Iterator[Batch]:
     with smart_open(str(path), "rt", encoding="utf-8", errors="replace") as file:
         pieces = iter(lambda: file.readline(MAX_LINE_LENGTH), "")
         while lines := tuple(itertools.islice(pieces, BATCH_LINES)):
-            kind = kind or ("yfcc100m" if _n_columns(lines[0]) in _YFCC_COLUMNS else "lines")
+            n_columns = lines[0].count("\t") + 1
+            kind = kind or ("yfcc100m" if n_columns in _YFCC_COLUMNS else "lines")
             yield Batch(kind, lines, Counter())
-
-
-def _n_columns(line: str) -> int:
-    return line.count("\t") + 1
 
 
 def _member_batches(path: Path) -> Iterator[Batch]:

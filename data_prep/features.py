@@ -6,9 +6,11 @@ Files in the work folder
                     photos; a row of NaN for a photo that cannot be read
     failures.jsonl  {"row", "name", "reason"} a line for each of those, written before its row
     readable.f32    the other rows, written at the end where there are failures
-    r0of2/ …        the work folder of each rank, where several share the work (`data_prep.shares`)
+    r0of2/ …        the work folder of each rank, where several share the work
 Killed at any moment, an extraction loses at most the batch that was being computed: what is on
 disk is cut back to whole batches and goes on from there, to the same features bit for bit.
+Ranks have shares of whole batches that follow each other, so that the joined features are those
+of one process.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from mmcgan.inference.photos.decoding import Seen, compute_features, decode_ahea
 from mmcgan.inference.photos.feature_cache import FeatureCache
 from mmcgan.inference.photos.images import shorter_side
 from mmcgan.training.prepared.feature_rows import chunks
+from mmcgan.training.ranks import Ranks
 
 DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 
@@ -71,70 +73,122 @@ def _shorter_side(photo: Photo) -> int | None:
         return None
 
 
-def extract_features(
-    photos: Sequence[Photo],
-    backbone: Backbone,
-    work_dir: Path,
-    batch_size: int,
-    max_failed: float,
-    cache: FeatureCache | None = None,
-) -> Extracted:
-    """Compute the features of `photos`, or go on with what lies in `work_dir`.
+@dataclass(frozen=True)
+class Extractor:
+    """Computes the features of photos by a backbone, a batch at a time.
 
     Photos are decoded in threads beside the backbone. A photo that cannot be read, or whose
-    features are not finite, is a failure. Raises `DataError` as soon as more than the share
-    `max_failed` of all photos failed, or if `work_dir` holds another job; `OSError` if the disk
-    is full. Either way, and after Ctrl-C, what is done is kept. What `cache` has is not computed.
+    features are not finite, is a failure; at most the share `max_failed` of all photos may fail.
+    What `cache` has is not computed.
     """
-    most_failed = max_failed, len(photos)
-    return store_features(photos, backbone, work_dir, batch_size, most_failed, cache).read()
+
+    backbone: Backbone
+    batch_size: int
+    max_failed: float
+    cache: FeatureCache | None = None
+
+    def extract(self, photos: Sequence[Photo], work_dir: Path) -> Extracted:
+        """Compute the features of `photos`, or go on with what lies in `work_dir`.
+
+        Raises `DataError` as soon as too many photos failed, or if `work_dir` holds another job;
+        `OSError` if the disk is full. Either way, and after Ctrl-C, what is done is kept.
+        """
+        return self._complete(photos, work_dir, len(photos)).read()
+
+    def extract_shared(
+        self, photos: Sequence[Photo], work_dir: Path, ranks: Ranks
+    ) -> Extracted | None:
+        """Compute the features of `photos` together; the first rank gets all, the others None.
+
+        Raises what `extract` raises, and `RankError` where a rank ended or has other photos.
+        """
+        if ranks.size == 1:
+            return self.extract(photos, work_dir)
+        ranks.agree([_describe_job(photos, self.backbone), self.batch_size], "photos")
+        shares = split_in_batches(photos, self.batch_size, ranks.size)
+        folders = [work_dir / f"r{rank}of{ranks.size}" for rank in range(ranks.size)]
+        self._complete(shares[ranks.rank], folders[ranks.rank], len(photos))
+        ranks.wait()
+        if not ranks.is_first:
+            return None
+        self.join(dict(zip(folders, shares, strict=True)), work_dir)
+        return self.extract(photos, work_dir)
+
+    def join(self, shares: dict[Path, Sequence[Photo]], work_dir: Path) -> None:
+        """Join in `work_dir` what other work folders hold, each of its share of the photos.
+
+        `extract` of all shares, one after the other, then finds its work done in `work_dir`.
+        Raises `DataError` where a folder does not hold all features of its photos.
+        """
+        parts = [self._store(photos, folder) for folder, photos in shares.items()]
+        for part, photos in zip(parts, shares.values(), strict=True):
+            if part.n_rows < len(photos):
+                raise DataError(
+                    f"{part.work_dir} does not hold the features of all its {len(photos)} photos; "
+                    "all machines of a job need the same data folder, on a disk that they share"
+                )
+        whole = self._store([photo for share in shares.values() for photo in share], work_dir)
+        whole.replace_by(parts)
+
+    def _store(self, photos: Sequence[Photo], work_dir: Path) -> _Store:
+        return _Store(work_dir, photos, self.backbone, self.batch_size)
+
+    def _complete(self, photos: Sequence[Photo], work_dir: Path, n_all: int) -> _Store:
+        """Store what is not yet stored of `photos`, which are among `n_all` that may fail."""
+        store = self._store(photos, work_dir)
+        bar = tqdm(
+            total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
+        )
+        with bar:
+            self._check_failures(store, n_all)
+            for batch in decode_ahead(self._decode, photos[store.n_rows :], self.batch_size):
+                store.append(*self._compute(batch))
+                bar.update(len(batch))
+                self._check_failures(store, n_all)
+        return store
+
+    def _decode(self, photo: Photo) -> _Decoded:
+        seen, reason = None, ""
+        try:
+            seen = look_at(photo.read(), self.backbone, self.cache, "the file")
+        except PhotoError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = f"the file cannot be read: {error.strerror or error}"
+        return _Decoded(photo.name, seen, reason)
+
+    def _compute(self, batch: Sequence[_Decoded]) -> tuple[FloatArray, dict[int, _Decoded]]:
+        """Return the features (B, D), NaN where there are none, and the failures by place."""
+        features = np.full((len(batch), self.backbone.feature_size), np.nan, np.float32)
+        readable = [i for i, photo in enumerate(batch) if photo.seen is not None]
+        seen = [photo.seen for photo in batch if photo.seen is not None]
+        features[readable] = compute_features(seen, self.backbone, self.cache)
+        failures = {i: photo for i, photo in enumerate(batch) if photo.reason}
+        for i in readable:
+            if not np.isfinite(features[i]).all():
+                failures[i] = _Decoded(batch[i].name, None, "its features are not finite numbers")
+                features[i] = np.nan
+        return features, failures
+
+    def _check_failures(self, store: _Store, n_all: int) -> None:
+        failed = store.failures
+        if len(failed) <= self.max_failed * n_all:
+            return
+        first = "; ".join(f"{name}: {reason}" for name, reason in list(failed.values())[:3])
+        raise DataError(
+            f"{len(failed)} of {n_all} photos ({len(failed) / n_all:.1%}) cannot be read, more "
+            f"than --max-failed {self.max_failed:g} allows ({first}); raise --max-failed to go on "
+            f"without them, or repair them, delete {store.work_dir} and start over"
+        )
 
 
-def store_features(
-    photos: Sequence[Photo],
-    backbone: Backbone,
-    work_dir: Path,
-    batch_size: int,
-    most_failed: tuple[float, int],
-    cache: FeatureCache | None = None,
-) -> _Store:
-    """Do the work of `extract_features`; at most a share of so many photos may fail."""
-    store = _Store(work_dir, backbone.feature_size)
-    store.begin(describe_job(photos, backbone), len(photos), batch_size)
-    with tqdm(
-        total=len(photos), initial=store.n_rows, unit="photo", desc="features", disable=None
-    ) as progress:
-        _check_failures(store, *most_failed)
-        decode = partial(_decode, backbone=backbone, cache=cache)
-        for batch in decode_ahead(decode, photos[store.n_rows :], batch_size):
-            store.append(*_compute(batch, backbone, cache))
-            progress.update(len(batch))
-            _check_failures(store, *most_failed)
-    return store
-
-
-def join_features(
-    shares: dict[Path, Sequence[Photo]], backbone: Backbone, work_dir: Path, batch_size: int
-) -> None:
-    """Join in `work_dir` what other work folders hold, each of its share of the photos.
-
-    `extract_features` of all shares, one after the other, then finds its work done in `work_dir`.
-    Raises `DataError` where a folder does not hold all features of its photos.
-    """
-    parts = []
-    for folder, photos in shares.items():
-        part = _Store(folder, backbone.feature_size)
-        part.begin(describe_job(photos, backbone), len(photos), batch_size)
-        if part.n_rows < len(photos):
-            raise DataError(
-                f"{folder} does not hold the features of all its {len(photos)} photos; all "
-                "machines of a job need the same data folder, on a disk that they share"
-            )
-        parts.append(part)
-    photos = [photo for share in shares.values() for photo in share]
-    whole = _Store(work_dir, backbone.feature_size)
-    whole.begin(describe_job(photos, backbone), len(photos), batch_size)
-    whole.replace_by(parts)
+def split_in_batches(
+    photos: Sequence[Photo], batch_size: int, n_shares: int
+) -> list[Sequence[Photo]]:
+    """Split `photos` into shares of whole batches; some are empty where photos are few."""
+    n_batches = -(-len(photos) // batch_size)
+    edges = [n_batches * i // n_shares * batch_size for i in range(n_shares + 1)]
+    return [photos[edges[i] : edges[i + 1]] for i in range(n_shares)]
 
 
 @dataclass(frozen=True)
@@ -142,48 +196,11 @@ class _Decoded:
     """A decoded photo, or the reason why it cannot be read."""
 
     name: str
-    seen: Seen | None = None
-    reason: str = ""
+    seen: Seen | None
+    reason: str
 
 
-def _decode(photo: Photo, backbone: Backbone, cache: FeatureCache | None) -> _Decoded:
-    try:
-        return _Decoded(photo.name, look_at(photo.read(), backbone, cache, "the file"))
-    except PhotoError as error:
-        return _Decoded(photo.name, reason=str(error))
-    except OSError as error:
-        return _Decoded(photo.name, reason=f"the file cannot be read: {error.strerror or error}")
-
-
-def _compute(
-    batch: Sequence[_Decoded], backbone: Backbone, cache: FeatureCache | None
-) -> tuple[FloatArray, dict[int, _Decoded]]:
-    """Return the features (B, D), NaN where there are none, and the failures by place."""
-    features = np.full((len(batch), backbone.feature_size), np.nan, np.float32)
-    readable = [i for i, photo in enumerate(batch) if photo.seen is not None]
-    seen = [photo.seen for photo in batch if photo.seen is not None]
-    features[readable] = compute_features(seen, backbone, cache)
-    failures = {i: photo for i, photo in enumerate(batch) if photo.reason}
-    for i in readable:
-        if not np.isfinite(features[i]).all():
-            failures[i] = _Decoded(batch[i].name, reason="its features are not finite numbers")
-            features[i] = np.nan
-    return features, failures
-
-
-def _check_failures(store: _Store, max_failed: float, n_photos: int) -> None:
-    failed = store.failures
-    if len(failed) <= max_failed * n_photos:
-        return
-    first = "; ".join(f"{name}: {reason}" for name, reason in list(failed.values())[:3])
-    raise DataError(
-        f"{len(failed)} of {n_photos} photos ({len(failed) / n_photos:.1%}) cannot be read, more "
-        f"than --max-failed {max_failed:g} allows ({first}); raise --max-failed to go on without "
-        f"them, or repair them, delete {store.work_dir} and start over"
-    )
-
-
-def describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
+def _describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
     """Describe all that the features depend on; another runtime may go on with the work."""
     names = json.dumps([[photo.image_id, photo.name] for photo in photos])
     return {
@@ -196,18 +213,17 @@ def describe_job(photos: Sequence[Photo], backbone: Backbone) -> dict[str, Any]:
 class _Store:
     """The files in the work folder. `failures` maps a row to the photo's name and the reason."""
 
-    def __init__(self, work_dir: Path, feature_size: int) -> None:
+    def __init__(
+        self, work_dir: Path, photos: Sequence[Photo], backbone: Backbone, batch_size: int
+    ):
+        """Find how far the same job came, or start it. Raises `DataError` for another job."""
         self.work_dir = work_dir
-        self.n_rows = 0
         self.failures: dict[int, tuple[str, str]] = {}
-        self._feature_size = feature_size
-        self._row_bytes = 4 * feature_size
+        self._feature_size = backbone.feature_size
+        self._row_bytes = 4 * backbone.feature_size
         self._features_path = work_dir / "features.f32"
         self._failures_path = work_dir / "failures.jsonl"
-
-    def begin(self, job: dict[str, Any], n_photos: int, batch_size: int) -> None:
-        """Find how far the same job came, or start it. Raises `DataError` for another job."""
-        job_path = self.work_dir / "job.json"
+        job_path, job = work_dir / "job.json", _describe_job(photos, backbone)
         if job_path.exists():
             self._check_job(read_json(job_path, DataError), job)
         else:
@@ -216,7 +232,7 @@ class _Store:
             write_json(job_path, job)
         self._features_path.touch()
         self._failures_path.touch()
-        self._cut_to_whole_batches(n_photos, batch_size)
+        self._cut_to_whole_batches(len(photos), batch_size)
 
     def append(self, features: FloatArray, failures: dict[int, _Decoded]) -> None:
         """Add the rows of a batch, (B, D), its failures first."""

@@ -16,8 +16,7 @@ import csv
 import io
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator
-from functools import partial
+from collections.abc import Container, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -25,12 +24,11 @@ from tqdm import tqdm
 
 from data_prep.archives import MAX_TEXT_BYTES
 from data_prep.groups import group_photos
-from data_prep.photos import Collection, Photo, clean_tags, split_of
+from data_prep.photos import Collection, clean_tags, photo_of_file, split_of
 from data_prep.text import decode_text, split_tags
-from mmcgan.errors import DataError, PhotoError
+from mmcgan.errors import DataError
 from mmcgan.files import read_file
 from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
-from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
@@ -39,7 +37,7 @@ TABLE_NAME = "tags.csv"
 DENIED_COLUMN = "not"
 MAX_TABLE_BYTES = 256 * 2**20
 
-KeywordSource = Callable[[Path], list[str]]  # path of a photo → the texts of its tags
+TextsOf = defaultdict[Path, list[str]]  # path of a photo → texts of tags
 
 
 def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection:
@@ -56,53 +54,23 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
     paths = photos_in(files, dropped)
     if not paths:
         raise DataError(no_photo_in(str(root), dropped))
-    sources, denied = _keyword_sources(files, paths, dropped)
+    known = frozenset(files)
+    in_tables, denied = _texts_in_tables(files, frozenset(paths), dropped)
     groups = group_photos(paths, root)
-    bar = tqdm(paths, desc="keywords", unit="photo", disable=None)
-    photos = (
-        _read_photo(path, root, split_of(groups[path], seed), sources, denied, stop_words, dropped)
-        for path in bar
-    )
+    photos = []
+    for path in tqdm(paths, desc="keywords", unit="photo", disable=None):
+        texts = [
+            *_texts_beside(path, known, dropped),
+            *in_tables[path],
+            *_texts_in_metadata(path, known, dropped),
+        ]
+        tags = clean_tags(dict.fromkeys(texts), stop_words, dropped)
+        wrong = {normalize_tag(text) for text in denied[path]}
+        dropped["tags that a table says are wrong"] += len(wrong & set(tags))
+        kept = tuple(tag for tag in tags if tag not in wrong)
+        image_id = path.relative_to(root).as_posix()
+        photos.append(photo_of_file(path, image_id, split_of(groups[path], seed), kept))
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
-
-
-def _read_photo(
-    path: Path,
-    root: Path,
-    split: str,
-    sources: Iterable[KeywordSource],
-    denied: KeywordSource,
-    stop_words: Container[str],
-    dropped: Counter[str],
-) -> Photo:
-    image_id = path.relative_to(root).as_posix()
-    texts = [text for texts_of in sources for text in texts_of(path)]
-    tags = clean_tags(dict.fromkeys(texts), stop_words, dropped)
-    wrong = {normalize_tag(text) for text in denied(path)}
-    dropped["tags that a table says are wrong"] += len(wrong & set(tags))
-    return Photo(
-        image_id=image_id,
-        name=str(path),
-        read=partial(read_file, path, MAX_IMAGE_BYTES, PhotoError),
-        split=split,
-        tags=tuple(tag for tag in tags if tag not in wrong),
-    )
-
-
-def _keyword_sources(
-    files: list[Path], photos: list[Path], dropped: Counter[str]
-) -> tuple[list[KeywordSource], KeywordSource]:
-    """Return the sources of a photo's tags, and the source of tags that it does not carry.
-
-    A further source is one more line here.
-    """
-    in_tables, denied = _texts_in_tables(files, frozenset(photos), dropped)
-    sources: list[KeywordSource] = [
-        partial(_texts_beside, files=frozenset(files), dropped=dropped),
-        in_tables,
-        partial(_texts_in_metadata, files=frozenset(files), dropped=dropped),
-    ]
-    return sources, denied
 
 
 def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
@@ -122,10 +90,10 @@ def _read_tags(path: Path, dropped: Counter[str]) -> list[str]:
 
 def _texts_in_tables(
     files: list[Path], photos: frozenset[Path], dropped: Counter[str]
-) -> tuple[KeywordSource, KeywordSource]:
-    """Read every table, and return the look-ups of a photo's tags and wrong tags in them."""
-    texts: dict[Path, list[str]] = defaultdict(list)
-    denied: dict[Path, list[str]] = defaultdict(list)
+) -> tuple[TextsOf, TextsOf]:
+    """Read every table, and return the tags that they say photos carry, and do not carry."""
+    texts: TextsOf = defaultdict(list)
+    denied: TextsOf = defaultdict(list)
     for table in filter(_is_table, files):
         for file, tags, wrong in _read_table(table, dropped):
             path = Path(os.path.normpath(table.parent / file))
@@ -134,7 +102,7 @@ def _texts_in_tables(
                 denied[path] += split_tags(wrong)
             else:
                 dropped[f"rows of {TABLE_NAME} that name no photo"] += 1
-    return lambda path: texts.get(path, []), lambda path: denied.get(path, [])
+    return texts, denied
 
 
 def _is_table(path: Path) -> bool:

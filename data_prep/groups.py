@@ -15,7 +15,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -37,14 +36,6 @@ MIN_CONTRAST = 4.0  # deviation of brightness, of 255, below which a hash says n
 MAX_THREADS = 8
 
 
-@dataclass(frozen=True)
-class Trace:
-    """The signs that photos are nearly the same; None where a photo has none."""
-
-    picture: int | None = None  # the difference hash
-    taken: str | None = None  # EXIF's DateTimeOriginal, to the second
-
-
 def group_photos(paths: Sequence[Path], root: Path) -> dict[Path, str]:
     """Return the name of each photo's group, which is the same for photos that are nearly the same.
 
@@ -52,17 +43,20 @@ def group_photos(paths: Sequence[Path], root: Path) -> dict[Path, str]:
     """
     names = {path: path.relative_to(root).as_posix() for path in paths}
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
-        bar = tqdm(pool.map(trace, paths), "near copies", len(paths), unit="photo", disable=None)
+        bar = tqdm(pool.map(_trace, paths), "near copies", len(paths), unit="photo", disable=None)
         traces = dict(zip(paths, bar, strict=True))
-    for path, found in traces.items():
-        if found.taken is not None:
-            names[path] = f"{Path(names[path]).parent.as_posix()} at {found.taken}"
-    pictures = {path: t.picture for path, t in traces.items() if t.picture is not None}
+    for path, (_, taken) in traces.items():
+        if taken is not None:
+            names[path] = f"{Path(names[path]).parent.as_posix()} at {taken}"
+    pictures = {path: picture for path, (picture, _) in traces.items() if picture is not None}
     return _joined(names, find_copies(pictures))
 
 
-def trace(path: Path) -> Trace:
-    """Return the trace of a photo; an empty one of a photo that cannot be opened."""
+def _trace(path: Path) -> tuple[int | None, str | None]:
+    """Return the difference hash of a photo and the second in which it was taken.
+
+    Either is None where it says nothing, both are of a photo that cannot be opened.
+    """
     try:
         with open_header(path) as image:
             try:
@@ -71,8 +65,8 @@ def trace(path: Path) -> Trace:
                 taken = None
         picture = difference_hash(open_photo(path, at_least=DECODED))
     except PhotoError:
-        return Trace()
-    return Trace(picture, _second(taken))
+        return None, None
+    return picture, _second(taken)
 
 
 def _second(taken: object) -> str | None:

@@ -15,13 +15,12 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from data_prep.archives import MAX_TEXT_BYTES, Member, Source, ZipSource, find_sources
+from data_prep.archives import MAX_TEXT_BYTES, Member, ZipSource, find_members
 from data_prep.download import fetch_file
 from data_prep.photos import Collection, Photo, clean_tags
 from data_prep.text import decode_text
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
-from mmcgan.inference.words.vocabulary import normalize_tag
 
 HOME = "https://press.liacs.nl/mirflickr/mirflickr25k.v3b/"
 IMAGES_ZIP, IMAGES_MD5 = "mirflickr25k.zip", "a23d0a8564ee84cda5622a6c2f947785"
@@ -41,8 +40,6 @@ _IMAGE = re.compile(r"(?:.*/)?im([0-9]{1,9})\.jpe?g", re.IGNORECASE)
 _TAGS = re.compile(r"(?:.*/)?meta/tags/tags([0-9]{1,9})\.txt", re.IGNORECASE)
 _LABEL = re.compile(r"(?:.*/)?([a-z_]+?)(_r1)?\.txt")
 
-LabelledImages = dict[str, set[int]]  # label → numbers of the images that carry it
-
 
 def read_mirflickr(root: Path, stop_words: Container[str]) -> Collection:
     """Read MIRFLICKR-25000, or the part of it that is there, from the folder `root`.
@@ -51,16 +48,16 @@ def read_mirflickr(root: Path, stop_words: Container[str]) -> Collection:
     image. What is dropped, such as labels of images that are not there, is counted.
     """
     dropped: Counter[str] = Counter()
-    sources = find_sources(root, _DEPTH, _UNUSED)
-    images = _find_images(sources, dropped)
+    members = find_members(root, _DEPTH, _UNUSED)
+    images = _find_images(members, dropped)
     if not images:
         raise DataError(
             f"no image im1.jpg, im2.jpg, … in {root}; it must hold {IMAGES_ZIP} or the folder "
             "mirflickr that it unpacks to (--download fetches it)"
         )
-    tags = _find_tags(sources, images, dropped)
-    labels = _read_labels(sources, "", stop_words, dropped)
-    relevant = _read_labels(sources, "_r1", stop_words, dropped)
+    tags = _find_tags(members, images, dropped)
+    labels = _read_labels(members, "", stop_words, dropped)
+    relevant = _read_labels(members, "_r1", stop_words, dropped)
     dropped["annotations of images that are not there"] += sum(
         len(numbers - images.keys()) for numbers in labels.values()
     )
@@ -102,19 +99,18 @@ def _check_archive(path: Path) -> None:
 
 
 def _matching(
-    sources: list[Source], pattern: re.Pattern[str]
+    members: list[Member], pattern: re.Pattern[str]
 ) -> Iterator[tuple[re.Match[str], Member]]:
-    """Yield each file whose name is of `pattern`, source by source."""
-    for source in sources:
-        for name in source.names():
-            if match := pattern.fullmatch(name):
-                yield match, Member(source, name)
+    """Yield each file whose name is of `pattern`."""
+    for member in members:
+        if match := pattern.fullmatch(member.name):
+            yield match, member
 
 
-def _find_images(sources: list[Source], dropped: Counter[str]) -> dict[int, Member]:
-    """Return the images by number, in order; the first source that has an image gives it."""
+def _find_images(members: list[Member], dropped: Counter[str]) -> dict[int, Member]:
+    """Return the images by number, in order; the first of several files of an image counts."""
     found: dict[int, Member] = {}
-    for match, member in _matching(sources, _IMAGE):
+    for match, member in _matching(members, _IMAGE):
         number = int(match[1])
         if 1 <= number <= N_IMAGES:
             found.setdefault(number, member)
@@ -124,11 +120,11 @@ def _find_images(sources: list[Source], dropped: Counter[str]) -> dict[int, Memb
 
 
 def _find_tags(
-    sources: list[Source], images: dict[int, Member], dropped: Counter[str]
+    members: list[Member], images: dict[int, Member], dropped: Counter[str]
 ) -> dict[int, Member]:
     """Return the tags files of `images` by number."""
     found: dict[int, Member] = {}
-    for match, member in _matching(sources, _TAGS):
+    for match, member in _matching(members, _TAGS):
         found.setdefault(int(match[1]), member)
     dropped["tags files of images that are not there"] += len(found.keys() - images.keys())
     return found
@@ -146,15 +142,18 @@ def _read_tags(
 
 
 def _read_labels(
-    sources: list[Source], suffix: str, stop_words: Container[str], dropped: Counter[str]
-) -> LabelledImages:
-    """Return the labels whose files end in `suffix`. Raises `DataError` if one is unreadable."""
-    labels: LabelledImages = {}
-    for match, member in _matching(sources, _LABEL):
-        label = normalize_tag(match[1])
-        if match[1] not in POTENTIAL_LABELS or (match[2] or "") != suffix or label in labels:
+    members: list[Member], suffix: str, stop_words: Container[str], dropped: Counter[str]
+) -> dict[str, set[int]]:
+    """Return the numbers of the images that carry each label, of files that end in `suffix`.
+
+    Raises `DataError` if one is unreadable.
+    """
+    labels: dict[str, set[int]] = {}
+    for match, member in _matching(members, _LABEL):
+        label = match[1]
+        if label not in POTENTIAL_LABELS or (match[2] or "") != suffix or label in labels:
             continue
-        if label is None or label in stop_words:
+        if label in stop_words:
             dropped["annotation labels on the stop list"] += 1
         else:
             labels[label] = _read_numbers(member, dropped)

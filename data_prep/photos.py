@@ -6,7 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
+from mmcgan.errors import PhotoError
+from mmcgan.files import read_file
+from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.training.prepared.dataset import Truth
 
@@ -29,6 +34,18 @@ class Photo:
     tags: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     relevant_annotations: tuple[str, ...] = ()
+
+
+def photo_of_file(
+    path: Path,
+    image_id: int | str,
+    split: str,
+    tags: tuple[str, ...],
+    annotations: tuple[str, ...] = (),
+) -> Photo:
+    """Return a photo whose file is read from `path`, within the limit of encoded photos."""
+    read = partial(read_file, path, MAX_IMAGE_BYTES, PhotoError)
+    return Photo(image_id, str(path), read, split, tags, annotations)
 
 
 @dataclass(frozen=True)

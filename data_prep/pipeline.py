@@ -18,15 +18,13 @@ import numpy as np
 from PIL import Image
 
 from data_prep.config import PrepareConfig
-from data_prep.features import Extracted, find_detail
+from data_prep.features import Extracted, Extractor, find_detail
 from data_prep.folder import read_folder
 from data_prep.mirflickr import download, read_mirflickr
 from data_prep.photos import Collection, Photo
 from data_prep.sample import read_sample
-from data_prep.shares import extract_shared
 from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
-from mmcgan.arrays import IntArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import read_json, write_json
 from mmcgan.inference.photos.backbone import Backbone, load_backbone
@@ -38,7 +36,6 @@ from mmcgan.training.prepared.dataset import (
     SPLITS,
     Dataset,
     TagTable,
-    Truth,
     read_dataset,
     write_dataset,
 )
@@ -79,9 +76,8 @@ def prepare(config: PrepareConfig, command: str, ranks: Ranks = ALONE) -> Datase
         write_json(frozen, config.to_json())
     backbone = ranks.after_first(_load_backbone, collection, config)
     cache = FeatureCache(backbone.record) if config.dataset == "folder" else None
-    extracted = extract_shared(
-        photos, backbone, config.partial, config.batch_size, config.max_failed, ranks, cache
-    )
+    extractor = Extractor(backbone, config.batch_size, config.max_failed, cache)
+    extracted = extractor.extract_shared(photos, config.partial, ranks)
     if extracted is None:
         ranks.wait()  # until the first has written it
         return read_dataset(folder)
@@ -135,6 +131,9 @@ def build_dataset(
     vocabularies, word_counts = build_vocabularies(
         photos, collection.annotation_names, config, withheld
     )
+    truth = collection.truth
+    if truth:
+        truth = replace(truth, scene=truth.scene[extracted.rows])
     dataset = Dataset(
         name=collection.name,
         image_ids=np.array([photo.image_id for photo in photos]),
@@ -143,7 +142,7 @@ def build_dataset(
         tags=_tag_tables(photos, collection),
         vocabularies=vocabularies,
         thumbnails={},
-        truth=_truth_of(collection.truth, extracted.rows),
+        truth=truth,
         config=config.to_json(),
         backbone=backbone_record,
         counts={},
@@ -167,10 +166,6 @@ def _tag_tables(photos: Sequence[Photo], collection: Collection) -> dict[str, Ta
         labels = [photo.relevant_annotations for photo in photos]
         tables["relevant_annotations"] = TagTable.from_lists(labels, names)
     return tables
-
-
-def _truth_of(truth: Truth | None, rows: IntArray) -> Truth | None:
-    return replace(truth, scene=truth.scene[rows]) if truth else None
 
 
 def _thumbnails(photos: Sequence[Photo], dataset: Dataset) -> dict[int, bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from gensim.models import KeyedVectors, Word2Vec
@@ -17,9 +18,8 @@ from tqdm import tqdm
 
 from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
-from data_prep.counts import Counts
 from mmcgan.arrays import FloatArray
-from mmcgan.errors import DataError, OptionError
+from mmcgan.errors import DataError, OptionError, one_line
 from mmcgan.inference.words.vocabulary import normalize_tag
 
 Vectors = dict[str, FloatArray]
@@ -31,16 +31,15 @@ def train_word_vectors(corpus: Corpus, words: Sequence[str], config: PrepareConf
     The corpus is read once a pass of the training; its tokens are counted already. Words that it
     holds less often than the minimum count have no vector.
     """
-    model = skip_gram(config)
-    _build_vocabulary(model, corpus.counts())
+    model, counts = skip_gram(config), corpus.counts()
+    model.build_vocab_from_freq(counts.tokens, corpus_count=counts.n_documents)
+    del counts  # they hold far more tokens than the model learns
     if not len(model.wv):
         return {}
-    model.train(
-        corpus,
-        total_examples=model.corpus_count,
-        epochs=config.word_epochs,
-        callbacks=[_Progress(config.word_epochs)],
-    )
+    n_epochs = config.word_epochs
+    with tqdm(total=n_epochs, desc="word vectors", unit="pass", disable=None) as bar:
+        progress, n_documents = [_Progress(bar)], model.corpus_count
+        model.train(corpus, total_examples=n_documents, epochs=n_epochs, callbacks=progress)
     return {word: model.wv[word] for word in words if word in model.wv}
 
 
@@ -57,14 +56,6 @@ def skip_gram(config: PrepareConfig) -> Word2Vec:
         # A tag list has no order: every pair of its tags counts, not only near ones.
         shrink_windows=False,
     )
-
-
-def _build_vocabulary(model: Word2Vec, counts: Counts) -> None:
-    """Give a model the vocabulary that it would find in a pass of its own over the corpus.
-
-    Nothing keeps the counts beyond this call: they hold far more tokens than the model learns.
-    """
-    model.build_vocab_from_freq(counts.tokens, corpus_count=counts.n_documents)
 
 
 def least_count(config: PrepareConfig) -> int:
@@ -87,10 +78,9 @@ def read_word_vectors(path: Path, words: Sequence[str]) -> Vectors:
         if not ready.vectors.size:
             raise ValueError("it holds no vectors")
     except Exception as reason:  # gensim raises many kinds for a broken file
-        why = " ".join(str(reason).split())[:200] or type(reason).__name__
         raise DataError(
             f"--vectors: {path} is neither word2vec text or binary nor GloVe text, or its rows "
-            f"differ in width ({why})"
+            f"differ in width ({one_line(reason)})"
         ) from None
     row_of: dict[str | None, int] = {}
     for row, key in enumerate(ready.index_to_key):
@@ -124,13 +114,9 @@ def _is_text_row(line: bytes) -> bool:
 class _Progress(CallbackAny2Vec):  # type: ignore[misc]
     """Shows the passes of the skip-gram."""
 
-    def __init__(self, n_epochs: int):
-        self.bar = tqdm(total=n_epochs, desc="word vectors", unit="pass", disable=None)
+    def __init__(self, bar: tqdm[NoReturn]):
+        self.bar = bar
 
     def on_epoch_end(self, model: Word2Vec) -> None:
         """Count a pass."""
         self.bar.update()
-
-    def on_train_end(self, model: Word2Vec) -> None:
-        """Close the bar."""
-        self.bar.close()

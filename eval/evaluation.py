@@ -28,7 +28,7 @@ from eval.store import read_store, write_store
 from eval.systems import Asked, ask_baseline, ask_run
 from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import RunError
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import Dataset
 from mmcgan.training.prepared.feature_rows import StandardizedRows

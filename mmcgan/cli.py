@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -18,6 +19,7 @@ from mmcgan.errors import MmcganError
 from mmcgan.options import Config, Option, flag
 
 INTERRUPTED = 130
+_SAY_ON_STDERR = partial(click.echo, err=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -87,14 +89,10 @@ def _value_type(hint: Any) -> Any:
     return click.Path(path_type=Path) if hint is Path else hint
 
 
-def _say_on_stderr(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def run_command(
     command: click.Command,
     args: Sequence[str] | None = None,
-    say: Callable[[str], None] = _say_on_stderr,
+    say: Callable[[str], None] = _SAY_ON_STDERR,
     name: str | None = None,
 ) -> int:
     """Run a command and return its exit status; `say` is given what went wrong, as one line.
@@ -128,8 +126,7 @@ def run_command(
 
 
 def _usage_line(error: click.ClickException) -> str:
-    if isinstance(error, click.MissingParameter):
+    is_missing = isinstance(error, click.MissingParameter)  # a kind of BadParameter
+    if is_missing or not isinstance(error, click.BadParameter) or error.param is None:
         return error.format_message()
-    if isinstance(error, click.BadParameter) and error.param is not None:
-        return f"{error.param.opts[0]}: {error.message}"
-    return error.format_message()
+    return f"{error.param.opts[0]}: {error.message}"

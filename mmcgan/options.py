@@ -54,7 +54,7 @@ class Config:
         """Raise `OptionError` for the first value that its field does not take."""
         hints = get_type_hints(type(self))
         for f in fields(self):
-            if not _is_group(hints[f.name]):
+            if not isinstance(f.default, Config):
                 _check(_name(f), getattr(self, f.name), hints[f.name], f.metadata)
 
     @classmethod
@@ -62,11 +62,10 @@ class Config:
         """Yield the options, group by group."""
         hints = get_type_hints(cls)
         for f in fields(cls):
-            hint = hints[f.name]
-            if _is_group(hint):
-                yield from hint.all_options(f.name)
+            if isinstance(f.default, Config):
+                yield from f.default.all_options(f.name)
             else:
-                yield Option(_name(f), group, f.default, f.metadata["help"], hint)
+                yield Option(_name(f), group, f.default, f.metadata["help"], hints[f.name])
 
     @classmethod
     def from_options(cls, **values: Any) -> Self:
@@ -82,10 +81,10 @@ class Config:
     @classmethod
     def _taking(cls, values: dict[str, Any]) -> Self:
         """Return the settings; the values of their options are taken out of `values`."""
-        hints, own = get_type_hints(cls), {}
+        own = {}
         for f in fields(cls):
-            if _is_group(hints[f.name]):
-                own[f.name] = hints[f.name]._taking(values)
+            if isinstance(f.default, Config):
+                own[f.name] = f.default._taking(values)
             elif _name(f) in values:
                 own[f.name] = values.pop(_name(f))
         return cls(**own)
@@ -114,14 +113,7 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, those of a group together, paths as text."""
-        found: dict[str, Any] = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, Config):
-                found[f.name] = value.to_json()
-            else:
-                found[_name(f)] = _plain(value)
-        return found
+        return {_name(f): _plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,14 +135,12 @@ def shown(default: Any) -> str:
 
 
 def _name(f: Any) -> str:
-    return f.metadata["name"] or f.name
-
-
-def _is_group(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Config)
+    return f.metadata.get("name") or f.name
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.to_json()
     if isinstance(value, Path):
         return str(value)
     return [_plain(v) for v in value] if isinstance(value, tuple) else value

@@ -18,13 +18,7 @@ from mmcgan.folders.choice import Choice
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.contact_sheet import write_contact_sheet
 from mmcgan.folders.photo_files import find_photos
-from mmcgan.folders.photo_library import (
-    Make,
-    Result,
-    build_outputs,
-    clear_library,
-    tag_library,
-)
+from mmcgan.folders.photo_library import Make, Result, build_outputs, clear_library, tag_library
 from mmcgan.folders.summary import Summary, summarized
 from mmcgan.inference import model_dir
 from mmcgan.inference.photos.feature_cache import FeatureCache
@@ -60,7 +54,8 @@ def main(paths: tuple[str, ...], **options: Any) -> int:
     config = TagConfig(**given(options))
     found = find_photos(paths, with_lost=config.remove)
     is_told = config.is_of_library or any(Path(path).is_dir() for path in paths)
-    say = partial(click.echo, err=True) if is_told else _nothing
+    # About a few photos nothing is said: their tags are the answer.
+    say = partial(click.echo, err=True) if is_told else lambda line: None
     with summarized(found, config.summary, say, config.dry_run) as summary:
         if config.remove:
             clear_library(found.photos, _maker(config), summary, partial(show, config))
@@ -125,7 +120,3 @@ def _maker(config: TagConfig) -> Make:
 def _show_change(change: Change) -> None:
     with tqdm.external_write_mode():
         click.echo(change.diff(), nl=False)
-
-
-def _nothing(line: str) -> None:
-    """Say nothing about a few photos: their tags are the answer."""

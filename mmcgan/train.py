@@ -15,7 +15,6 @@ from mmcgan.errors import OptionError, RunError
 from mmcgan.inference.words.index import import_faiss
 from mmcgan.options import flattened
 from mmcgan.training.config import TrainConfig
-from mmcgan.training.finish import variety
 from mmcgan.training.prepared.dataset import Dataset, newest_data, read_dataset
 from mmcgan.training.ranks import current_ranks, run_on_ranks
 from mmcgan.training.runs import (
@@ -27,7 +26,7 @@ from mmcgan.training.runs import (
     require_same,
 )
 from mmcgan.training.setup import build_setup
-from mmcgan.training.validation import check_generator
+from mmcgan.training.validation import generator_checks, run_checks, variety
 
 # Settings that say where and how a run is started, not what is trained.
 _NOT_OF_THE_RUN = ("out", "resume", "dry_run")
@@ -72,7 +71,7 @@ def main(**options: Any) -> None:
 def warn_of_failed_checks(run: RunDir, dataset: Dataset, n_words: int) -> None:
     """Say on stderr which checks of the generator's variety the finished run fails on dev."""
     found = variety(run, dataset.features[dataset.measured_rows("dev", n_words)])
-    for check in check_generator(found, n_words):
+    for check in run_checks(generator_checks(n_words), found):
         if not check["passed"]:
             message = f"{check['name']} is {check['value']:.4g} on dev, wanted {check['target']}"
             run.log({"event": "warning", "message": message})

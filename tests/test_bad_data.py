@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.datasets import RECORD
-from helpers.studies import small_rivals
+from helpers.studies import small_baselines
 
 from mmcgan import evaluate, train
 from mmcgan.cli import run_command
@@ -223,7 +223,7 @@ def test_bad_data_can_be_evaluated(name, tmp_path, capsys):
     dataset = TRAINS[name]()
     assert run_train(dataset, tmp_path) == 0
     capsys.readouterr()
-    with small_rivals():
+    with small_baselines():
         assert (
             run_command(
                 evaluate.main, ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")]

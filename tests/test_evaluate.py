@@ -12,7 +12,7 @@ from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.evaluate import main
 from mmcgan.inference.tagger import Tagger
-from mmcgan.inference.words.ranking import N_NEIGHBOURS, count_votes
+from mmcgan.inference.words.ranking import count_votes
 from mmcgan.training.prepared.dataset import FILE_NAME, SPLITS, read_dataset, write_dataset
 
 RIVALS = ["frequency", "knn", "regression", "ridge", "mlp"]
@@ -94,9 +94,8 @@ def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, 
     stored = pd.read_parquet(modern_dir / "predictions.parquet")
     votes = stored[stored.system == VOTE]
     rows = dataset.rows("val")
-    ((_, samples),) = tagger.samples(dataset.features[rows])
-    draws = tagger.rank(samples).draws
-    ranking = count_votes(draws, draws.neighbours(N_NEIGHBOURS)).rank(10)
+    (draws,) = tagger.draws(dataset.features[rows])
+    ranking = count_votes(draws).rank(10)
     for i, row in enumerate(rows):
         mine = votes[votes.image_id == dataset.image_ids[row]].sort_values("rank").head(10)
         words = [tagger.model.vocabulary.words[w] for w in ranking.rows[i]]

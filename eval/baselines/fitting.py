@@ -30,8 +30,8 @@ from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.words.ranking import Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import transform_words, unit_rows
-from mmcgan.training.bias import few_enough, fit_bias
-from mmcgan.training.prepared.feature_rows import Features
+from mmcgan.training.bias import MAX_SCORES, fit_bias
+from mmcgan.training.prepared.feature_rows import Features, some_rows
 
 Params = dict[str, Any]
 
@@ -268,7 +268,7 @@ def mlp_tries(data: FitData) -> Iterator[Try]:
 def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
     """Fit the perceptron, and then the biases of its words on dev, as those of the GAN are."""
     fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
-    few = few_enough(len(data.dev_features), len(data.word_vectors))
+    few = some_rows(len(data.dev_features), max(MAX_SCORES // len(data.word_vectors), 1))
     change = fit_bias(fitted.score(data.dev_features[few]), sparse.csr_array(data.dev_tags[few]))
     return replace(fitted, score=partial(_score_and_add, fitted.score, change))
 

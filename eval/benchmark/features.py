@@ -14,9 +14,9 @@ import torch
 from PIL import Image, ImageOps
 
 from data_prep.config import PrepareConfig
-from eval.benchmark.photos import extract_anew, write_photos
-from eval.benchmark.rows import Row
-from eval.benchmark.timing import median_seconds
+from data_prep.features import Extractor
+from data_prep.photos import Photo
+from eval.benchmark.rows import Row, median_seconds
 from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.errors import OptionError
 from mmcgan.inference.photos.backbone import Backbone, load_backbone, restore_network
@@ -107,3 +107,29 @@ def _why_not_bare(bare: float, decoding: float) -> str:
         f"{1000 * computing:.1f} ms of the same {n_cores} cores: at most "
         f"{computing / (computing + decoding):.2f} where neither ever waits"
     )
+
+
+def write_photos(folder: Path, n_photos: int) -> list[Path]:
+    """Write JPEGs of clouds into a folder, made if need be, and return their paths.
+
+    They are as large as the photos of MIRFLICKR, and as hard to decode.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"im{number}.jpg" for number in range(n_photos)]
+    for seed, path in enumerate(paths):
+        coarse = np.random.default_rng(seed).integers(0, 256, (75, 100, 3), np.uint8)
+        Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
+    return paths
+
+
+def extract(paths: Sequence[Path], backbone: Backbone, work_dir: Path) -> None:
+    """Extract the features of photos into an empty work folder, as `prepare` does by default."""
+    config = PrepareConfig()
+    photos = [Photo(i, path.name, path.read_bytes, "train") for i, path in enumerate(paths)]
+    Extractor(backbone, config.batch_size, config.max_failed).extract(photos, work_dir)
+
+
+def extract_anew(paths: Sequence[Path], backbone: Backbone) -> None:
+    """Extract features into a new work folder, and throw it away."""
+    with tempfile.TemporaryDirectory() as work_dir:
+        extract(paths, backbone, Path(work_dir))

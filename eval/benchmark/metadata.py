@@ -39,7 +39,10 @@ class _Texts:
 
     def __init__(self, random: np.random.Generator, n_words: int):
         places = random.choice(len(_SYLLABLES) ** 3, n_words, replace=False)
-        self._words = [_spelt(int(place)) for place in places]
+        syllables = np.unravel_index(places, [len(_SYLLABLES)] * 3)  # three of each word
+        self._words = [
+            "".join(_SYLLABLES[i] for i in word) for word in zip(*syllables, strict=True)
+        ]
         shares = 1 / (np.arange(n_words) + 2.7)
         self._shares = np.cumsum(shares / shares.sum())
         self._random = random
@@ -48,13 +51,6 @@ class _Texts:
         """Return some words, `mean` of them on average."""
         places = np.searchsorted(self._shares, self._random.random(self._random.poisson(mean)))
         return [self._words[min(place, len(self._words) - 1)] for place in places]
-
-
-def _spelt(place: int) -> str:
-    """Return one of the words of three syllables."""
-    first, rest = divmod(place, len(_SYLLABLES) ** 2)
-    second, third = divmod(rest, len(_SYLLABLES))
-    return _SYLLABLES[first] + _SYLLABLES[second] + _SYLLABLES[third]
 
 
 def _line(number: int, texts: _Texts, random: np.random.Generator) -> str:

@@ -1,10 +1,24 @@
-"""The rows of the benchmark: our figure, the baseline's, their ratio and its target."""
+"""The rows of the benchmark: our figure, the baseline's, their ratio and its target.
+
+Seconds are measured in turn, so that other work on the machine slows all tasks alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+import numpy as np
+
+Task = Callable[[], object]
+
+# Threads of one library that still spin for more work take the cores from another's: before a task
+# is timed they get so many seconds to fall asleep, and a short task runs once to wake its own.
+PAUSE, SHORT = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -60,3 +74,31 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def median_seconds(tasks: Mapping[str, Task], repeats: int) -> dict[str, float]:
+    """Return the median seconds of each task; all run once beforehand, then in turn."""
+    first = {name: _seconds(task) for name, task in tasks.items()}
+    taken: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(repeats):
+        for name, task in tasks.items():
+            time.sleep(PAUSE)
+            if first[name] < SHORT:
+                task()
+            taken[name].append(_seconds(task))
+    return {name: float(np.median(seconds)) for name, seconds in taken.items()}
+
+
+def _seconds(task: Task) -> float:
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def python(code: str) -> Task:
+    """Return the task of running `code` in a fresh Python process, which must end well."""
+
+    def run() -> None:
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+    return run

@@ -25,8 +25,6 @@ BY_IMAGES: Sizes = ("prepare", "train", "evaluate", "tag"), (4_000, 16_000, 64_0
 BY_WORDS: Sizes = ("prepare", "train", "rank"), (16_000, 64_000, 256_000)
 N_FEW_WORDS, N_SOME_IMAGES = 1_000, 80_000  # where the other number grows
 
-TIME, MEMORY = "time", "memory"
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -38,10 +36,8 @@ class Cost:
 
 def scale_rows() -> Iterator[Row]:
     """Yield the exponents of time and memory, by stage, against images and against words."""
-    stages, sizes = BY_IMAGES
-    yield from _grown("images", stages, [(n_images, N_FEW_WORDS) for n_images in sizes])
-    stages, sizes = BY_WORDS
-    yield from _grown("words", stages, [(N_SOME_IMAGES, n_words) for n_words in sizes])
+    yield from _grown("images", BY_IMAGES[0], [(n, N_FEW_WORDS) for n in BY_IMAGES[1]])
+    yield from _grown("words", BY_WORDS[0], [(N_SOME_IMAGES, n) for n in BY_WORDS[1]])
 
 
 def _grown(unit: str, stages: tuple[str, ...], sizes: list[tuple[int, int]]) -> Iterator[Row]:
@@ -51,12 +47,14 @@ def _grown(unit: str, stages: tuple[str, ...], sizes: list[tuple[int, int]]) -> 
         for n_images, n_words in sizes:
             work = Path(folder) / f"{n_images}-{n_words}"
             run_stage("draw", n_images, n_words, work)
+            size = n_images if unit == "images" else n_words
             for stage in stages:  # each reads what the one before it wrote
-                size = n_images if unit == "images" else n_words
                 costs[stage][size] = run_stage(stage, n_images, n_words, work)
     for stage, measured in costs.items():
-        for what in (TIME, MEMORY):
-            yield _row(stage, what, unit, measured)
+        seconds = {size: cost.seconds for size, cost in measured.items()}
+        yield _row(f"scale_{stage}_{unit}_time", unit, "s", seconds)
+        mebibytes = {size: cost.peak_bytes / 2**20 for size, cost in measured.items()}
+        yield _row(f"scale_{stage}_{unit}_memory", unit, "MiB", mebibytes)
 
 
 def run_stage(stage: str, n_images: int, n_words: int, folder: Path) -> Cost:
@@ -73,14 +71,10 @@ def exponent(points: dict[int, float]) -> float:
     return float(np.polyfit(np.log(list(points)), np.log(list(points.values())), 1)[0])
 
 
-def _row(stage: str, what: str, unit: str, measured: dict[int, Cost]) -> Row:
-    points = {
-        size: cost.seconds if what == TIME else cost.peak_bytes / 2**20
-        for size, cost in measured.items()
-    }
+def _row(name: str, grown: str, cost: str, points: dict[int, float]) -> Row:
+    """Return the row of `points`, the cost at each size; `grown` and `cost` are their units."""
     least, most = min(points), max(points)
-    costs = f"{points[least]:.3g} to {points[most]:.3g} {'s' if what == TIME else 'MiB'}"
-    against = f"in proportion, {least:,} to {most:,} {unit}: {costs}"
-    name, grown = f"scale_{stage}_{unit}_{what}", max(exponent(points), 0.01)
-    why = "within what the machine's other work changes"
-    return Row(name, against, grown, 1.0, "exponent", "less", 1.0, why, tuple(points.items()))
+    costs = f"{points[least]:.3g} to {points[most]:.3g} {cost}"
+    against = f"in proportion, {least:,} to {most:,} {grown}: {costs}"
+    growth, why = max(exponent(points), 0.01), "within what the machine's other work changes"
+    return Row(name, against, growth, 1.0, "exponent", "less", 1.0, why, tuple(points.items()))

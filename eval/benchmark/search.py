@@ -7,8 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from eval.benchmark.rows import Row
-from eval.benchmark.timing import median_seconds
+from eval.benchmark.rows import Row, median_seconds
 from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.tagger import N_SAMPLES
 from mmcgan.inference.words.clusters import recall

@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import mmcgan
-from eval.benchmark.photos import extract_anew, write_photos
-from eval.benchmark.rows import Row
-from eval.benchmark.timing import median_seconds, python
+from eval.benchmark.features import extract_anew, write_photos
+from eval.benchmark.rows import Row, median_seconds, python
 from mmcgan.inference.model import read_model
 from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.backbone import restore_backbone

@@ -14,8 +14,7 @@ from data_prep.config import PrepareConfig
 from data_prep.corpus import Corpus
 from data_prep.word_vectors import skip_gram, train_word_vectors
 from eval.benchmark.metadata import write_metadata
-from eval.benchmark.rows import Row
-from eval.benchmark.timing import median_seconds
+from eval.benchmark.rows import Row, median_seconds
 
 N_PHOTOS = 12_000
 # As `prepare` trains, but for as many passes as gensim makes by itself, and on both cores.

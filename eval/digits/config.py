@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mmcgan.options import Config, option, shown
+from mmcgan.options import Config, option
 from mmcgan.training.learning import (
     LearningConfig,
     LossName,
@@ -164,11 +164,3 @@ class DigitsConfig(LearningConfig):
         n_batches = max(n_examples // self.optimiser.batch_size, 1)
         per_epoch = n_batches / self.optimiser.discriminator_steps
         return self.with_options(epochs=max(EPOCHS, math.ceil(MIN_UPDATES / per_epoch)))
-
-    @classmethod
-    def defaults(cls, name: str) -> str:
-        """Return the default of an option, which is the paper's, and those of other presets."""
-        default = cls.default(name)
-        others = {p: values[name] for p, values in PRESETS.items() if name in values}
-        said = "; ".join(f"{p}: {'not set' if v is None else v}" for p, v in others.items())
-        return f"  [default: {default}; {said}]" if said else shown(default)

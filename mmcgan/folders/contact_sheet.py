@@ -12,10 +12,9 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
@@ -32,15 +31,6 @@ PAGES = Path(__file__).parent / "pages"
 SHEET_NAME = "contact_sheet.html"
 THUMBNAIL_SIZE = 240  # pixels, the longer side
 _QUALITY = 70
-
-
-@dataclass(frozen=True)
-class SheetPhoto:
-    """A photo as the page shows it: `file` is its path from the common folder."""
-
-    file: str
-    tags: Sequence[Tag]
-    thumbnail: bytes | None
 
 
 def write_contact_sheet(
@@ -95,12 +85,13 @@ def read_asset(name: str) -> str:
 
 def _photos(
     tagged: Sequence[tuple[str | Path, Sequence[Tag]]], files: Sequence[str]
-) -> Iterator[SheetPhoto]:
+) -> Iterator[dict[str, Any]]:
+    """Yield photos as the page shows them; `files` are their paths from the common folder."""
     for (path, tags), file in zip(tagged, files, strict=True):
         picture = None
         with suppress(PhotoError):
             picture = thumbnail(Path(path))
-        yield SheetPhoto(_text(file), tags, picture)
+        yield {"file": _text(file), "tags": tags, "thumbnail": picture}
 
 
 def _text(name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -39,16 +39,6 @@ from mmcgan.metadata import (
 Result = list[Tag] | MmcganError
 Show = Callable[[str, Result], None]
 Make = Callable[[Change], None]  # applies a change, or only shows it
-
-
-class Output(Protocol):
-    """A place to which tags are written; `has` says which photos are done."""
-
-    def has(self, photo: str) -> bool:
-        """Whether the tags of a photo are there."""
-
-    def put(self, photo: str, tags: Sequence[Tag]) -> None:
-        """Write the tags of a photo."""
 
 
 def tag_library(
@@ -142,6 +132,9 @@ class KeywordOutput:
         if change.is_needed:
             self.make(change)
             self.summary.n_changed += 1
+
+
+Output: TypeAlias = TagList | KeywordOutput  # to write tags to; `has` says which photos are done
 
 
 def build_outputs(config: TagConfig, run: Path, make: Make, summary: Summary) -> list[Output]:

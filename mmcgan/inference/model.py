@@ -3,7 +3,7 @@
 model.json
     format_version  2; files of version 1 are read too (`mmcgan.inference.model_v1`)
     network         kind, generators and sizes of the network, and its noise scale (`NetworkRecord`)
-    ranking         "mean" or "vote": the rule that ranks the words (`mmcgan.inference.scorers`)
+    ranking         "mean" or "vote": the rule that ranks the words (`words/ranking.py`)
     words           the V words; n_photos: how many photos learnt from carry each
     calibration     scale, shift and threshold of the scores, where they were fitted
     synonyms        the words whose place another one takes, with it
@@ -18,8 +18,7 @@ Nothing in it depends on how a training names its options.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
@@ -34,10 +33,9 @@ from mmcgan.files import read_json, write_json
 from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model_dir import ModelDir
 from mmcgan.inference.model_v1 import upgraded
-from mmcgan.inference.network import Network, NetworkRecord, build_network
-from mmcgan.inference.scorers import Rule
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Network, NetworkRecord, Standardizer, build_network
 from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.ranking import Rule
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 2
@@ -119,24 +117,16 @@ def read_model(folder: ModelDir) -> Model:
     other.
     """
     if not folder.is_finished:
-        unfinished = (folder.path / "config.json").is_file()
-        state = "holds no run"
-        if unfinished:
-            state = "is not finished; go on with python -m mmcgan.train --resume"
+        is_begun = (folder.path / "config.json").is_file()
+        go_on = "is not finished; go on with python -m mmcgan.train --resume"
+        state = go_on if is_begun else "holds no run"
         raise RunError(f"{folder.path} {state} (no {folder.weights_path.name} in it)")
     description = read_json(folder.model_path, RunError)
-    with _refused(folder):
+    try:
         arrays = load_file(folder.weights_path)
         if description["format_version"] == 1:
             description = upgraded(description, arrays)
         return _restored(description, arrays)
-
-
-@contextmanager
-def _refused(folder: ModelDir) -> Iterator[None]:
-    """Make a `RunError` of whatever broken files of a model raise."""
-    try:
-        yield
     except (SafetensorError, KeyError, TypeError, ValueError, MmcganError) as reason:
         raise RunError(
             f"the model of {folder.path} is broken, or its files are of different runs "
@@ -169,7 +159,9 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
     sizes = standardizer.mean.shape, standardizer.scale.shape
     if sizes != ((record.feature_size,),) * 2:
         raise RunError(f"{record.feature_size} features but means and scales of shapes {sizes}")
-    calibration = description.get("calibration")
+    calibration, synonyms = description.get("calibration"), description.get("synonyms", {})
+    if not {*synonyms, *synonyms.values()} <= set(vocabulary.words):
+        raise RunError("synonyms of words that it does not have")
     return Model(
         build_network(record, weights),
         vocabulary,
@@ -179,7 +171,7 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
         description["backbone"],
         description["facts"],
         Calibration(**calibration) if calibration else None,
-        _synonyms(description.get("synonyms", {}), vocabulary),
+        synonyms,
     )
 
 
@@ -204,9 +196,3 @@ def _words(
 
 def _single(arrays: Arrays, name: str) -> FloatArray:
     return arrays[name].astype(np.float32)
-
-
-def _synonyms(found: dict[str, str], vocabulary: Vocabulary) -> dict[str, str]:
-    if not {*found, *found.values()} <= set(vocabulary.words):
-        raise RunError("synonyms of words that it does not have")
-    return found

@@ -20,16 +20,9 @@ class ModelDir:
 
     def __init__(self, path: Path):
         self.path = path
-
-    @property
-    def weights_path(self) -> Path:
-        """The weights, written last: with them the model is whole, and its run finished."""
-        return self.path / "model.safetensors"
-
-    @property
-    def model_path(self) -> Path:
-        """The description of the model."""
-        return self.path / "model.json"
+        self.model_path = path / "model.json"  # the description of the model
+        # The weights are written last: with them the model is whole, and its run finished.
+        self.weights_path = path / "model.safetensors"
 
     @property
     def is_finished(self) -> bool:
@@ -66,15 +59,13 @@ def default_model(parent: Path = RUNS) -> Path:
     Raises `RunError` if that is missing too.
     """
     newest = _newest_finished(parent)
-    if newest is not None:
-        return newest
-    if not ModelDir(PRETRAINED).is_finished:
+    if newest is None and not ModelDir(PRETRAINED).is_finished:
         raise RunError(
             f"no finished run under {parent}/, and the model that ships with mmcgan is missing "
             f"(no {ModelDir(PRETRAINED).weights_path}); train one with python -m mmcgan.train, or "
             "name one with --run, or install mmcgan with its model"
         )
-    return PRETRAINED
+    return newest or PRETRAINED
 
 
 def describe_model(run: Path) -> str:

@@ -24,9 +24,8 @@ from mmcgan.inference.photos.decoding import (
     decode_pixels,
     look_at,
 )
-from mmcgan.inference.scorers import SCORERS, Scorer
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Draws, Ranked, Ranking
+from mmcgan.inference.words.ranking import Draws, Ranked, Ranking, Scorer
 
 if TYPE_CHECKING:
     from mmcgan.inference.photos.feature_cache import FeatureCache
@@ -145,8 +144,8 @@ class Tagger:
     @cached_property
     def scorer(self) -> Scorer:
         """The model's rule of ranking, on standardised features."""
-        rule = SCORERS[self.model.ranking]
-        return rule(self.model.network, self.index, self.n_samples, self.seed)
+        model = self.model
+        return Scorer(model.ranking, model.network, self.index, self.n_samples, self.seed)
 
     @cached_property
     def index(self) -> WordIndex:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +24,11 @@ _PNG_PLAIN = bytes(4)  # not compressed, and neither a language nor a translated
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for a packet: the bytes from `start` to `end`, none where there is no packet yet.
-
-    `wrap` returns the whole segment or chunk that holds a packet.
-    """
+    """A place for a packet: the bytes from `start` to `end`, none where there is no packet yet."""
 
     start: int
     end: int
     packet: bytes | None
-    wrap: Callable[[bytes], bytes]
 
 
 def is_writable(photo: Path) -> bool:
@@ -55,7 +50,7 @@ def find_slot(data: bytes, name: str) -> Slot:
     """
     try:
         if data.startswith(JPEG_START):
-            return _jpeg_slot(data, name)
+            return _jpeg_slot(data)
         if data.startswith(PNG_START):
             return _png_slot(data, name)
     except (struct.error, IndexError):
@@ -71,26 +66,31 @@ def with_packet(data: bytes, packet: bytes | None, name: str) -> bytes:
     Raises `MetadataError` as `find_slot` does, or if the packet is too large for a JPEG.
     """
     slot = find_slot(data, name)
-    return data[: slot.start] + (slot.wrap(packet) if packet else b"") + data[slot.end :]
+    wrapped = b""
+    if packet:
+        is_jpeg = data.startswith(JPEG_START)
+        wrapped = _jpeg_segment(packet, name) if is_jpeg else _png_chunk(packet)
+    return data[: slot.start] + wrapped + data[slot.end :]
 
 
-def _jpeg_slot(data: bytes, name: str) -> Slot:
-    def wrap(packet: bytes) -> bytes:
-        content = _JPEG_XMP + packet
-        if len(content) > _MAX_SEGMENT:
-            raise MetadataError(f"the XMP in {name} would be larger than a JPEG can hold")
-        return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
-
+def _jpeg_slot(data: bytes) -> Slot:
     place = 2
     for start, end, marker in jpeg_segments(data):
         content = data[start + 4 : end]
         if marker == 0xE1 and content.startswith(_JPEG_XMP):
-            return Slot(start, end, content[len(_JPEG_XMP) :], wrap)
+            return Slot(start, end, content[len(_JPEG_XMP) :])
         if marker == 0xE2 and content.startswith(b"MPF\0"):
             break  # it holds distances from itself, so that nothing behind it may grow
         if start == place and content.startswith(_JPEG_FIRST):
             place = end
-    return Slot(place, place, None, wrap)
+    return Slot(place, place, None)
+
+
+def _jpeg_segment(packet: bytes, name: str) -> bytes:
+    content = _JPEG_XMP + packet
+    if len(content) > _MAX_SEGMENT:
+        raise MetadataError(f"the XMP in {name} would be larger than a JPEG can hold")
+    return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
 
 
 def _png_slot(data: bytes, name: str) -> Slot:
@@ -101,9 +101,9 @@ def _png_slot(data: bytes, name: str) -> Slot:
             packet = content[len(_PNG_XMP) + len(_PNG_PLAIN) :]
             if data[start:end] != _png_chunk(packet):
                 raise MetadataError(f"the XMP in {name} is compressed or broken")
-            return Slot(start, end, packet, _png_chunk)
+            return Slot(start, end, packet)
         place = place or end  # behind the header, which is the first
-    return Slot(place, place, None, _png_chunk)
+    return Slot(place, place, None)
 
 
 def _png_chunk(packet: bytes) -> bytes:

@@ -2,26 +2,32 @@
 
 The pixels and all other metadata stay as they are, byte for byte, and the packet is edited like
 that of a sidecar. Before a photo is written into, a copy of it without our marks is kept in the
-user's data folder (`mmcgan.metadata.copies`); it is removed when the photo is as it was again.
+user's data folder ; it is removed when the photo is as it was again.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from mmcgan.errors import MetadataError
-from mmcgan.files import read_file
+from mmcgan.files import atomic_path, read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.containers import find_slot, is_writable, with_packet
-from mmcgan.metadata.copies import drop_copy, keep_copy
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.names import tag_words
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.packet import Packet, tag_words
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
+
+
+def copies_folder() -> Path:
+    """Return the folder of all safety copies."""
+    return user_data_path("mmcgan", appauthor=False) / "originals"
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,24 @@ class PhotoChange(Change):
         """Make the change, wholly or not at all, after a copy of the original is kept."""
         if not self.is_needed:
             return
-        suffix = self.path.suffix.lower()
-        keep_copy(self.original, suffix)
+        # The hash of its bytes names a copy, so that it is found wherever its photo was moved.
+        name = hashlib.sha256(self.original).hexdigest() + self.path.suffix.lower()
+        copy = copies_folder() / name
+        self._keep(copy)
         super().apply()
         if self.after == self.original:
-            drop_copy(self.original, suffix)
+            copy.unlink(missing_ok=True)
+
+    def _keep(self, copy: Path) -> None:
+        """Keep a copy of the original, unless there is one; raise `MetadataError` if that fails."""
+        try:
+            if not copy.is_file():
+                with atomic_path(copy) as partial:
+                    partial.write_bytes(self.original)
+        except OSError as reason:
+            raise MetadataError(
+                f"no safety copy can be kept in {copy}: {reason.strerror}"
+            ) from None
 
 
 def model_of_embedded(photo: Path) -> str | None:
@@ -81,15 +100,12 @@ def plan_removal(photo: Path) -> list[Change]:
 
     Raises `MetadataError` if the photo or a sidecar cannot be read.
     """
-    return plan_sidecar_removal(photo) + _plan_embedded_removal(photo)
-
-
-def _plan_embedded_removal(photo: Path) -> list[Change]:
-    if not photo.is_file() or not is_writable(photo):
-        return []
-    data = _read(photo)
-    original = _without_marks(data, photo)
-    return [] if data == original else [PhotoChange(photo, data, original, original)]
+    changes = plan_sidecar_removal(photo)
+    if photo.is_file() and is_writable(photo):
+        data = _read(photo)
+        original = _without_marks(data, photo)
+        changes += [PhotoChange(photo, data, original, original)] if data != original else []
+    return changes
 
 
 def _read(photo: Path) -> bytes:

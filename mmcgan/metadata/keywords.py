@@ -1,7 +1,7 @@
 """Read the keywords of a photo from all places where photo software puts them.
 
-These are XMP beside the photo and in it (`mmcgan.metadata.names.KEYWORD_LISTS`), IPTC keywords, and
-EXIF's XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. A
+These are XMP beside the photo and in it (`mmcgan.metadata.packet.KEYWORD_LISTS`), IPTC keywords,
+and EXIF's XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. A
 block that is broken or unsafe is skipped, and reported as a problem.
 """
 
@@ -22,8 +22,7 @@ from mmcgan.files import read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.marking import automatic_words
-from mmcgan.metadata.names import keyword_path, tag_texts
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
+from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
 
 _IPTC_KEYWORDS = (2, 25)
 _XP_KEYWORDS = 0x9C9E
@@ -68,7 +67,9 @@ def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[st
             with _noted(problems, photo):
                 image.load()  # text may come behind the pixels
         with _noted(problems, photo):
-            packets += _embedded_packets(image, photo)
+            if data := image.info.get("xmp"):
+                data = data if isinstance(data, bytes) else str(data).encode()
+                packets.append(Packet.parse(data, f"{photo} (XMP)"))
         with _noted(problems, photo):
             paths += _iptc_keywords(image)
         with _noted(problems, photo):
@@ -85,13 +86,6 @@ def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
         problems.append(str(reason))
     except Exception as reason:
         problems.append(f"{photo} has metadata that cannot be read: {one_line(reason)}")
-
-
-def _embedded_packets(image: Image, photo: Path) -> list[Packet]:
-    data = image.info.get("xmp")
-    if not data:
-        return []
-    return [Packet.parse(data if isinstance(data, bytes) else str(data).encode(), f"{photo} (XMP)")]
 
 
 def _iptc_keywords(image: Image) -> list[str]:

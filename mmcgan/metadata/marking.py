@@ -19,18 +19,21 @@ from xml.sax.saxutils import escape, quoteattr
 from mmcgan.errors import MetadataError
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata.elements import Element, tag_name
-from mmcgan.metadata.names import (
+from mmcgan.metadata.packet import (
     ABOUT,
     AUTOMATIC,
     DC,
     OWN,
     RDF,
     SUBJECT,
+    Edit,
+    KeywordList,
+    Packet,
     keyword_path,
     tag_words,
+    text_of,
     xml_safe,
 )
-from mmcgan.metadata.packet import Edit, KeywordList, Packet, text_of
 from mmcgan.metadata.record import Record
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

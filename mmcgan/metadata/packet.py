@@ -1,5 +1,7 @@
 """An XMP packet: its bytes, the places of its keyword lists, and edits that leave the rest alone.
 
+Each list spells keywords with levels in its own way; here there is | between the levels.
+
 https://developer.adobe.com/xmp/docs/xmp-specifications/ (part 1: the RDF; part 3: in files).
 """
 
@@ -10,26 +12,40 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mmcgan.errors import MetadataError
+from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.elements import Element, parse
-from mmcgan.metadata.names import (
-    ABOUT,
-    DESCRIPTION,
-    KEYWORD_LISTS,
-    LI,
-    RDF,
-    SUBJECT,
-    VALUE,
-    keyword_path,
-)
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DC = "http://purl.org/dc/elements/1.1/"
+LIGHTROOM = "http://ns.adobe.com/lightroom/1.0/"
+DIGIKAM = "http://www.digikam.org/ns/1.0/"
+OWN = "urn:mmcgan:xmp/1.0/"  # ends in a slash because Exiv2 adds one where there is none
+
+# Properties, as `mmcgan.metadata.elements` spells them.
+ABOUT = f"{RDF} about"
+DESCRIPTION = f"{RDF} Description"
+LI = f"{RDF} li"
+VALUE = f"{RDF} value"
+SUBJECT = f"{DC} subject"
+AUTOMATIC = f"{OWN} automatic"
+
+# Lists of keywords, with the separator of a hierarchy's levels in each. A slash in dc:subject is
+# part of a word: "b/w".
+KEYWORD_LISTS = {
+    SUBJECT: "|",
+    f"{LIGHTROOM} hierarchicalSubject": "|",
+    f"{DIGIKAM} TagsList": "/",
+}
 
 MAX_PACKET_BYTES = 16 * 2**20
 
 Edit = tuple[int, int, bytes]  # start and end of a range of bytes, and its replacement
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-_STARTS = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_STARTS = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}  # without a byte order mark
 _DECLARED = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["'](iso-8859-1|windows-1252)["']""", re.I)
 _CONTAINERS = tuple(f"{RDF} {kind}" for kind in ("Bag", "Seq", "Alt"))
+_NOT_IN_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -138,6 +154,31 @@ class Packet:
         return [path for name, text in found if (path := keyword_path(text, KEYWORD_LISTS[name]))]
 
 
+def keyword_path(text: str, separator: str = "|") -> str:
+    """Return the keyword `text` with | between its levels in place of `separator`."""
+    return "|".join(level for level in map(str.strip, text.split(separator)) if level)
+
+
+def tag_texts(path: str) -> list[str]:
+    """Return the texts of a keyword's tags: its last level, and the path if it has several levels.
+
+    A path is one tag, so that the Orange among the fruits and the one among the towns are two.
+    """
+    last = path.rpartition("|")[2]
+    return [last] if last == path else [last, path]
+
+
+def tag_words(paths: Iterable[str]) -> frozenset[str]:
+    """Return the normalised tags of keywords."""
+    words = (normalize_tag(text) for path in paths for text in tag_texts(path))
+    return frozenset(word for word in words if word)
+
+
+def xml_safe(text: str) -> str:
+    """Return `text` without control characters and others that XML cannot hold."""
+    return _NOT_IN_XML.sub("", text)
+
+
 def decoded(data: bytes) -> str:
     """Return the text of a packet for display, even if its encoding is broken."""
     bom, codec = _encoding(data)
@@ -161,8 +202,5 @@ def _encoding(data: bytes) -> tuple[bytes, str]:
     for bom, codec in _BOMS:
         if data.startswith(bom):
             return bom, codec
-    for start, codec in _STARTS:
-        if data.startswith(start):
-            return b"", codec
     declared = _DECLARED.match(data)
-    return b"", declared[1].decode().lower() if declared else "utf-8"
+    return b"", declared[1].decode().lower() if declared else _STARTS.get(data[:2], "utf-8")

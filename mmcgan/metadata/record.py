@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from mmcgan.metadata.elements import Element
-from mmcgan.metadata.names import AUTOMATIC, DESCRIPTION, OWN
-from mmcgan.metadata.packet import Packet, items_of
+from mmcgan.metadata.packet import AUTOMATIC, DESCRIPTION, OWN, Packet, items_of
 
 _KEPT = {"\r": "&#13;", "\n": "&#10;"}  # unescaped, a parser would read both as "\n"
 _TEXT_FIELDS = ("model", "time", "prefix", "made", "replaced")
@@ -48,12 +47,11 @@ class Record:
     def of(cls, packet: Packet) -> Record | None:
         """Return the record in a packet, however a program spells it; None without one."""
         found = packet.properties(AUTOMATIC)
-        return cls._read(found[0]) if found else None
-
-    @classmethod
-    def _read(cls, element: Element) -> Record:
-        fields = dict(_fields(element))
-        tags = [dict(_fields(item)) for e in _children(element, "tags") for item in items_of(e)]
+        if not found:
+            return None
+        fields = dict(_fields(found[0]))
+        bags = [bag for holder in _holders(found[0]) for bag in holder.all(f"{OWN} tags")]
+        tags = [dict(_fields(item)) for bag in bags for item in items_of(bag)]
         scores = tuple((tag.get("keyword", ""), tag.get("score", "")) for tag in tags)
         model, time, prefix, made, replaced = (fields.get(name, "") for name in _TEXT_FIELDS)
         return cls(scores, model, time, prefix, made == "True", replaced)
@@ -82,10 +80,6 @@ def _field(name: str, value: str) -> str:
 def _holders(element: Element) -> list[Element]:
     """Return the elements that may hold the fields of a struct: itself, or descriptions in it."""
     return [element, *element.all(DESCRIPTION)]
-
-
-def _children(element: Element, name: str) -> list[Element]:
-    return [child for holder in _holders(element) for child in holder.all(f"{OWN} {name}")]
 
 
 def _fields(element: Element) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,7 @@ from mmcgan.files import partial_path, read_file
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.names import tag_words
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
+from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, tag_words
 from mmcgan.metadata.record import Record
 
 _NO_PHOTO = frozenset({".xmp", ".txt", ".csv", ".json"})  # beside a photo, and no other photo

@@ -17,8 +17,8 @@ from scipy.special import expit
 
 from mmcgan.arrays import FloatArray
 from mmcgan.inference.model import Model
-from mmcgan.inference.scorers import MeanScorer
 from mmcgan.inference.tagger import BATCH_SIZE, N_SAMPLES
+from mmcgan.inference.words.ranking import Means
 from mmcgan.training.prepared.feature_rows import some_rows
 
 PENALTY = 10.0  # of the square of a change: a Gaussian prior of deviation 0.22
@@ -31,20 +31,15 @@ def with_fitted_bias(model: Model, features: FloatArray, tags: sparse.csr_array)
     """Return `model` with the biases that suit dev: raw `features` (M, D), 0/1 `tags` (M, V)."""
     bias = model.bias
     assert bias is not None
-    few = few_enough(len(features), len(bias))
+    few = some_rows(len(features), max(MAX_SCORES // len(bias), 1))
     index = model.build_index()
     standardized = model.standardizer(features[few])
     every_word = np.arange(len(bias))
-    scorer = MeanScorer(model.network, index, N_SAMPLES, 0)
     parts = np.array_split(standardized, len(few) // BATCH_SIZE + 1)
-    scores = np.concatenate([scorer(part).logits(every_word) for part in parts])
+    means = (index.queries(model.network.mean_draw(part, N_SAMPLES, 0)) for part in parts)
+    scores = np.concatenate([Means(mean, index).logits(every_word) for mean in means])
     change = fit_bias(scores, sparse.csr_array(tags[few]))
     return replace(model, bias=bias + change + raise_missing(scores + change))
-
-
-def few_enough(n_photos: int, n_words: int) -> npt.NDArray[np.int64]:
-    """Return the places of all photos, or with very many words of a seeded choice, in order."""
-    return some_rows(n_photos, max(MAX_SCORES // n_words, 1))
 
 
 def fit_bias(scores: FloatArray, tags: sparse.csr_array) -> FloatArray:
@@ -78,5 +73,4 @@ def raise_missing(scores: FloatArray) -> FloatArray:
     n_best = min(BEST, scores.shape[1])
     last = np.partition(scores, -n_best, axis=1)[:, -n_best]
     missed_by = np.maximum((last[:, None] - scores).min(axis=0), 0)
-    raised: FloatArray = np.minimum(missed_by, min(float(np.median(missed_by)), MAX_RAISE))
-    return raised
+    return np.minimum(missed_by, min(float(np.median(missed_by)), MAX_RAISE))

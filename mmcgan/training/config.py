@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mmcgan.errors import OptionError
-from mmcgan.options import Config, flattened, option, shown
+from mmcgan.options import Config, flattened, option
 from mmcgan.training.learning import LearningConfig, ObjectiveOptions, Presets, RunOptions
 
 TagSource = Literal["user", "user+annotations"]
@@ -241,13 +241,3 @@ class TrainConfig(LearningConfig):
         flat = flattened(settings)
         kept = {n: v for n, v in flat.items() if n not in FORMER_OPTIONS or v != FORMER_OPTIONS[n]}
         return cls.from_options(**{**kept, **values})
-
-    @classmethod
-    def defaults(cls, name: str) -> str:
-        """Return the default of an option, and the paper's where it is another."""
-        paper = cls.default(name)
-        modern = PRESETS[DEFAULT_PRESET].get(name, paper)
-        if name == "preset" or modern == paper:
-            return shown(DEFAULT_PRESET if name == "preset" else paper)
-        said = ["not set" if value is None else value for value in (modern, paper)]
-        return f"  [default: {said[0]}; paper: {said[1]}]"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from mmcgan.options import Config, option
+from mmcgan.options import Config, option, shown
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -129,3 +129,17 @@ class LearningConfig(Config):
         """
         preset = preset or cls.default_preset
         return cls.from_options(**{**cls.presets.get(preset, {}), "preset": preset, **values})
+
+    @classmethod
+    def defaults(cls, name: str) -> str:
+        """Return the default of an option, and the values of presets that have another."""
+        if name == "preset":
+            return shown(cls.default_preset)
+        default = cls.default(name)
+        values = {preset: own.get(name, default) for preset, own in cls.presets.items()}
+        default = values.get(cls.default_preset, default)
+        others = {preset: value for preset, value in values.items() if value != default}
+        if not others:
+            return shown(default)
+        said = {p: "not set" if v is None else v for p, v in {"default": default, **others}.items()}
+        return f"  [{'; '.join(f'{preset}: {value}' for preset, value in said.items())}]"

@@ -6,7 +6,7 @@ for its own, weighted as in the vote of Li et al. 2009 (TagVote).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +22,7 @@ TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)
 MAX_POOL = 50_000  # photos among which neighbours are sought; of more, a random choice
 
 
-@dataclass(frozen=True)
-class Neighbours:
+class Neighbours(NamedTuple):
     """The k nearest tagged photos of each of U photos: `rows` (U, k) int64, `weights` (U, k).
 
     The weights of a photo sum to 1.
@@ -31,14 +30,6 @@ class Neighbours:
 
     rows: Tensor
     weights: Tensor
-
-    def to(self, device: torch.device) -> Neighbours:
-        """Return the same on `device`."""
-        return Neighbours(self.rows.to(device), self.weights.to(device))
-
-    def of(self, photos: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows and weights (B, k) of the neighbours of `photos` (B,)."""
-        return self.rows[photos], self.weights[photos]
 
 
 def find_neighbours(features: Rows, n_tagged: int, seed: int) -> Neighbours:

@@ -7,16 +7,51 @@ V words, K generators.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mmcgan.arrays import FloatArray
-from mmcgan.inference.network import Network, NetworkRecord, build_network
+from mmcgan.inference.network import Network, NetworkRecord, build_network, weight_shapes
 from mmcgan.training.config import GeneratorOptions, TrainConfig
-from mmcgan.training.layers import Dropout, Maxout, units
+
+
+class Dropout(nn.Dropout):
+    """torch's dropout; on a CPU its masks are drawn in less than half the time.
+
+    `bernoulli_` calls the random generator for one number after the other, and compares a uniform
+    double. Drawing these together gives the same mask (but where torch takes MKL's generator).
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the inputs, while training some of them 0 and the others the larger for it."""
+        if not self.training or not self.p or inputs.device.type != "cpu":
+            return super().forward(inputs)
+        keep = 1 - self.p
+        mask = torch.rand(inputs.shape, dtype=torch.float64) < keep
+        return inputs * mask.to(inputs.dtype).div_(keep)
+
+
+class Maxout(nn.Module):
+    """The largest of several linear maps, unit by unit (Goodfellow et al. 2013, equation 3)."""
+
+    def __init__(self, in_features: int, n_units: int, n_pieces: int):
+        super().__init__()
+        self.linear = nn.Linear(in_features, n_units * n_pieces)
+        self.shape = (n_units, n_pieces)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (…, in_features) to (…, n_units)."""
+        return self.linear(inputs).unflatten(-1, self.shape).amax(-1)
+
+
+def units(in_features: int, n_units: int, pieces: int = 1) -> nn.Module:
+    """Return a hidden layer (…, in_features) → (…, n_units): maxout, or ReLU of one piece."""
+    if pieces > 1:
+        return Maxout(in_features, n_units, pieces)
+    return nn.Sequential(nn.Linear(in_features, n_units), nn.ReLU())
 
 
 class Generator(nn.Module):
@@ -105,7 +140,7 @@ class MixtureGenerator(nn.Module):
         super().__init__()
         self.noise_size, self.n_generators = options.noise_size, options.n_generators
         # The names of these modules are those of the stored tensors.
-        self.members = nn.ModuleList(
+        self.members: Any = nn.ModuleList(
             ImageGenerator(feature_size, vector_size, options) for _ in range(options.n_generators)
         )
         self.noise_layer = nn.Linear(options.noise_size, options.noise_units, bias=False)
@@ -120,7 +155,7 @@ class MixtureGenerator(nn.Module):
         n_draws = noise.shape[1] // self.n_generators
         directions = self.noise_layer(noise).unflatten(1, (self.n_generators, n_draws))
         draws = []
-        for k, generator in enumerate(self._generators):
+        for k, generator in enumerate(self.members):
             location, gate = generator(image_features)  # (B, H), (B, U)
             reach = self.reach(directions[:, k] * gate.unsqueeze(1))  # (B, S/K, H)
             draws.append(generator.output(location.unsqueeze(1) + self.noise_scale * reach))
@@ -128,15 +163,9 @@ class MixtureGenerator(nn.Module):
 
     sample = forward
 
-    @property
-    def _generators(self) -> Iterator[ImageGenerator]:
-        return iter(self.members)  # type: ignore[arg-type]
-
     def centres(self, image_features: Tensor) -> Tensor:
         """Map features (B, D) to the mean (B, K, E) of each generator's draws: without noise."""
-        centres = [
-            generator.output(generator.locate(image_features)) for generator in self._generators
-        ]
+        centres = [one.output(one.locate(image_features)) for one in self.members]
         return torch.stack(centres, dim=1)
 
     def noise(self, n_images: int, n_draws: int, random: torch.Generator | None = None) -> Tensor:
@@ -194,8 +223,7 @@ class WordTable(nn.Module):
         The first S/K vectors are of the first generator, and so on. With `frozen` no gradient
         reaches the table.
         """
-        parts: tuple[Tensor, ...] = (self.vectors, self.bias)
-        table, bias = (part.detach() for part in parts) if frozen else parts
+        table, bias = (p.detach() if frozen else p for p in (self.vectors, self.bias))
         if columns is not None and len(columns) < len(bias):
             table, bias = table[:, columns], bias[columns]
         n_images, n_draws, size = vectors.shape
@@ -260,12 +288,6 @@ class Networks(NamedTuple):
     words: WordTable
     discriminator: Discriminator
 
-    def to(self, device: torch.device) -> Networks:
-        """Return the same networks on `device`."""
-        return Networks(
-            self.generator.to(device), self.words.to(device), self.discriminator.to(device)
-        )
-
 
 def build_generator(
     feature_size: int, vector_size: int | None, options: GeneratorOptions
@@ -315,7 +337,7 @@ def as_generator(network: Network) -> Generator | MixtureGenerator:
     )
     with torch.random.fork_rng():
         generator = build_generator(record.feature_size, record.vector_size, options)
-    weights = {name: network.weights[name] for name in network.shapes(record)}
+    weights = {name: network.weights[name] for name in weight_shapes(record)}
     generator.load_state_dict({n: torch.from_numpy(a).float() for n, a in weights.items()})
     if isinstance(generator, MixtureGenerator):
         generator.noise_scale = record.noise_scale

@@ -7,7 +7,7 @@ logits over photos. By the theorem of Eckart & Young 1936 no other E directions 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +22,7 @@ BATCH = 256  # photos whose logits a member gives at once
 ITERATIONS, OVERSAMPLING = 4, 32  # of the subspace iteration (Halko et al. 2011, algorithm 4.4)
 
 
-@dataclass(frozen=True)
-class Projected:
+class Projected(NamedTuple):
     """One word table for all generators: `table` (V, E), `bias` (V,), and their `outputs` by name.
 
     An output (E, H) takes a generator's hidden units into the space of the table.
@@ -35,11 +34,7 @@ class Projected:
 
 
 def project_words(
-    generator: MixtureGenerator,
-    words: WordTable,
-    features: Rows,
-    n_seen: int,
-    vector_size: int,
+    generator: MixtureGenerator, words: WordTable, features: Rows, n_seen: int, vector_size: int
 ) -> Projected:
     """Return what takes all generators of a mixture into one space of `vector_size`, or less.
 
@@ -65,10 +60,8 @@ def project_words(
 
 def mean_logits(generator: MixtureGenerator, words: WordTable, features: Tensor) -> Tensor:
     """Return the logits (N, V) of the mean draw for `features` (N, D)."""
-    parts = []
-    for batch in torch.split(features, BATCH):
-        parts.append(words(generator.centres(batch)).mean(dim=1))
-    return torch.cat(parts)
+    parts = torch.split(features, BATCH)
+    return torch.cat([words(generator.centres(part)).mean(dim=1) for part in parts])
 
 
 def _principal_directions(centred: Tensor, n_directions: int) -> Tensor:
@@ -77,5 +70,4 @@ def _principal_directions(centred: Tensor, n_directions: int) -> Tensor:
     E is `n_directions`, or less where there are fewer photos or words.
     """
     n_looked_for = min(n_directions + OVERSAMPLING, *centred.shape)
-    directions: Tensor = torch.svd_lowrank(centred, n_looked_for, ITERATIONS)[2]
-    return directions[:, :n_directions]
+    return torch.svd_lowrank(centred, n_looked_for, ITERATIONS)[2][:, :n_directions]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -154,16 +154,10 @@ def current_ranks() -> Ranks:
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
-class Command(Protocol):
-    """A command that returns its exit status and says on one line what went wrong."""
-
-    def __call__(self, *, say: Callable[[str], None] = ...) -> int:
-        """Run it."""
-
-
-def run_on_ranks(command: Command, patience: timedelta = PATIENCE) -> int:
+def run_on_ranks(command: Callable[..., int], patience: timedelta = PATIENCE) -> int:
     """Run `command` as one rank of the job, where torchrun started several processes.
 
+    It returns its exit status, and gives what went wrong as one line to the function `say`.
     Only the first rank is heard, unless it alone has nothing to complain about. A job fails when
     nothing was heard of a rank for as long as `patience`.
     """
@@ -222,17 +216,11 @@ def _say(line: str, store: Store, rank: int, stream: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with suppress(RuntimeError):  # the store is gone
             store.set("error of rank 0", line)
-    elif _is_set(store, "error of rank 0"):
-        return
+    else:
+        with suppress(RuntimeError):  # nothing was set, or the store is gone
+            store.wait(["error of rank 0"], FIRST_WORD)
+            return
     print(f"{line} (rank {rank})" if rank else line, file=stream, flush=True)
-
-
-def _is_set(store: Store, key: str) -> bool:
-    try:
-        store.wait([key], FIRST_WORD)
-    except RuntimeError:  # nothing was set, or the store is gone
-        return False
-    return True
 
 
 def _end(*_: Any) -> NoReturn:

@@ -99,15 +99,12 @@ class RunDir(ModelDir):
         import torch
 
         try:
-            state: dict[str, Any] = torch.load(
-                self._checkpoint_path, map_location="cpu", weights_only=True
-            )
+            return torch.load(self._checkpoint_path, map_location="cpu", weights_only=True)
         except Exception as reason:  # torch raises many kinds for a broken file
             raise RunError(
                 f"{self._checkpoint_path} is broken ({type(reason).__name__}); delete it to "
                 "start the run anew"
             ) from None
-        return state
 
     def finish(self) -> None:
         """Remove what only an unfinished run needs."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -153,7 +152,7 @@ class MiniBatch:
         tags = tag_matrix(self.owners, self.words, columns, n_words)
         if examples.neighbours is None or not len(self.untagged):
             return tags
-        rows, weights = examples.neighbours.of(self.untagged - examples.n_tagged)
+        rows, weights = (of[self.untagged - examples.n_tagged] for of in examples.neighbours)
         neighbour, words = examples.tags_of(rows.flatten())
         owners = neighbour // rows.shape[1]
         shares = tag_matrix(owners, words, columns, n_words, weights.flatten()[neighbour])
@@ -192,70 +191,36 @@ class Batch:
         return total / self.sizes.clamp(min=1).sqrt().unsqueeze(1)
 
 
-class PairSampler:
-    """Mini-batches of pairs: an example is a photo with one of its tags."""
+class Sampler:
+    """Mini-batches of pairs, a photo with one of its tags, or of photos with all of their tags.
 
-    unit: ClassVar[str] = "pairs"
+    `n_examples` of the `unit` make an epoch, `batch_size` of them a mini-batch.
+    """
 
     def __init__(self, examples: Examples, config: TrainConfig):
+        self.unit: str = config.objective.examples
         self.examples = examples
-        self.batch_size = self._batch_size(config.optimiser.batch_size)
-        self.options = config.objective
-        self.n_discriminated = self._n_discriminated(min(self.batch_size, self.n_examples))
-        n_untagged = len(examples.image_features) - examples.n_tagged
-        self.n_untagged = self.options.untagged if n_untagged else 0
-
-    @property
-    def n_examples(self) -> int:
-        """How many examples make an epoch."""
-        return len(self.examples.pairs)
-
-    def _batch_size(self, wanted: int) -> int:
-        return wanted
-
-    def _n_discriminated(self, n: int) -> int:
-        """Return how many of `n` examples the discriminator looks at."""
-        return min(self.options.n_discriminated or n, n)
+        self.n_examples, self.batch_size = len(examples.pairs), config.optimiser.batch_size
+        if self.unit == "photos":  # of few of them, less a batch than is wanted
+            self.n_examples = examples.n_tagged
+            most = max(self.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS)
+            self.batch_size = min(self.batch_size, most)
+        self.most_discriminated = config.objective.n_discriminated or len(examples.pairs)
+        self.n_discriminated = min(self.most_discriminated, self.batch_size, self.n_examples)
+        has_untagged = len(examples.image_features) > examples.n_tagged
+        self.n_untagged = config.objective.untagged if has_untagged else 0
 
     def batch(self, chosen: Tensor, random: torch.Generator) -> MiniBatch:
         """Return the examples `chosen` (B,), and a random choice of untagged photos beside them."""
-        rows, owners, words = self._rows_and_tags(chosen)
-        untagged = self._pick_untagged(random).to(rows.device)
-        n = self._n_discriminated(len(rows))
-        return MiniBatch(self.examples, rows, owners, words, untagged, n, random)
-
-    def _rows_and_tags(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rows, words = self.examples.pairs[chosen].T
-        return rows, torch.arange(len(chosen), device=chosen.device), words
-
-    def _pick_untagged(self, random: torch.Generator) -> Tensor:
-        n_tagged = self.examples.n_tagged
-        n_untagged = max(len(self.examples.image_features) - n_tagged, 1)
-        return n_tagged + torch.randint(n_untagged, (self.n_untagged,), generator=random)
-
-
-class PhotoSampler(PairSampler):
-    """Mini-batches of photos: an example is a photo with all of its tags."""
-
-    unit: ClassVar[str] = "photos"
-
-    @property
-    def n_examples(self) -> int:
-        """How many examples make an epoch."""
-        return self.examples.n_tagged
-
-    def _batch_size(self, wanted: int) -> int:
-        """Return less than is wanted where few photos would make few batches an epoch."""
-        return min(wanted, max(self.n_examples // BATCHES_OF_PHOTOS, MIN_PHOTOS))
-
-    def _rows_and_tags(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return chosen, *self.examples.tags_of(chosen)
-
-
-def build_sampler(examples: Examples, config: TrainConfig) -> PairSampler:
-    """Return the sampler of the examples that the settings ask for."""
-    kinds = {kind.unit: kind for kind in (PairSampler, PhotoSampler)}
-    return kinds[config.objective.examples](examples, config)
+        if self.unit == "photos":
+            rows, (owners, words) = chosen, self.examples.tags_of(chosen)
+        else:
+            rows, words = self.examples.pairs[chosen].T
+            owners = torch.arange(len(chosen), device=chosen.device)
+        first, end = self.examples.n_tagged, len(self.examples.image_features)
+        untagged = torch.randint(first, max(end, first + 1), (self.n_untagged,), generator=random)
+        n = min(self.most_discriminated, len(rows))
+        return MiniBatch(self.examples, rows, owners, words, untagged.to(rows.device), n, random)
 
 
 def tag_matrix(

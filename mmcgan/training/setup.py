@@ -1,37 +1,45 @@
-"""What a run trains on: a prepared file turned into examples, networks and a validation on dev."""
+"""A prepared file made into what a run trains on, and trained networks into the run's model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import nn
 
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
-from mmcgan.inference.model import write_model
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.calibration import Calibration
+from mmcgan.inference.model import Model, write_model
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
 from mmcgan.inference.words.vocabulary import Vocabulary, transform_words
+from mmcgan.training.bias import with_fitted_bias
+from mmcgan.training.calibrate import MAX_SCORES, fit_calibration
 from mmcgan.training.config import TagSource, TrainConfig
-from mmcgan.training.finish import ModelMaker
 from mmcgan.training.loop import Best, Validation, fit
 from mmcgan.training.memory import require_memory
-from mmcgan.training.neighbours import find_neighbours
-from mmcgan.training.networks import Networks, build_networks
+from mmcgan.training.neighbours import Neighbours, find_neighbours
+from mmcgan.training.networks import Networks, as_network, build_networks
+from mmcgan.training.noise_scale import fit_noise_scale
 from mmcgan.training.prepared.dataset import Dataset
 from mmcgan.training.prepared.feature_rows import StandardizedRows, fit_standardizer
+from mmcgan.training.project_words import project_words
 from mmcgan.training.ranks import ALONE, Ranks
 from mmcgan.training.runs import RunDir
 from mmcgan.training.sampler import Examples
 from mmcgan.training.schedules import learning_rate
+from mmcgan.training.synonyms import find_synonyms
 from mmcgan.training.tag_task import TagTask
 from mmcgan.training.trainer import Trainer
 from mmcgan.training.validation import mean_precision
 
+VECTOR_SIZE = 640  # E of the words that a mixture learns, where there are as many photos and words
 COLLAPSED_WORDS = 2  # mean distinct nearest words a photo below which G has collapsed
 COLLAPSED = "the generator has collapsed: nearly all samples of a photo have the same nearest word"
 
@@ -47,6 +55,13 @@ class Setup:
     standardizer: Standardizer
     task: TagTask
     trainer: Trainer
+
+    @cached_property
+    def dev(self) -> tuple[FloatArray, sparse.csr_array]:
+        """The features (M, D) and the 0/1 tags (M, V) of dev, as far as it is looked at."""
+        rows = self.dataset.measured_rows("dev", len(self.vocabulary))
+        tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
+        return self.dataset.features[rows], sparse.csr_array(tags[rows])
 
     def describe(self) -> str:
         """Say in one line what is trained on what."""
@@ -65,8 +80,8 @@ class Setup:
 
     def validate(self, learners: nn.ModuleDict) -> Validation:
         """Return the precision on dev of networks in training, by the tags that are learnt."""
-        features, relevant = self.maker.dev
-        tagger = Tagger(self.maker.model(learners, {}), seed=self.config.run.seed)
+        features, relevant = self.dev
+        tagger = Tagger(self.model(learners, {}), seed=self.config.run.seed)
         rankings, n_distinct = [], []
         for draws in tagger.draws(features):  # those of all photos take too much
             rankings.append(tagger.scorer.of(draws).rank(10))
@@ -104,20 +119,52 @@ class Setup:
             "best_dev_P@10": best.score,
             "refitted_on_dev": self.config.run.refit,
         }
-        write_model(run, self.maker.finished(learners, facts))
+        write_model(run, self.finished_model(learners, facts))
         run.finish()
 
-    @cached_property
-    def maker(self) -> ModelMaker:
-        """What makes models of the networks."""
-        return ModelMaker(
-            self.dataset,
-            self.config,
-            self.tags,
-            self.vocabulary,
-            self.standardizer,
-            self.task.examples,
-        )
+    def model(self, learners: nn.ModuleDict, facts: dict[str, Any]) -> Model:
+        """Return the model of the networks as they are; they are in evaluation mode."""
+        generator: Any = learners["generator"]
+        words: Any = learners["words"]
+        vocabulary, bias, outputs = self.vocabulary, None, dict[str, FloatArray]()
+        if self.config.learns_spaces:
+            seen = self.task.examples.image_features, self.task.examples.n_tagged
+            outputs, table, bias = project_words(generator, words, *seen, VECTOR_SIZE)
+        elif self.config.learns_words:
+            table, bias = (t.detach().cpu().numpy() for t in (words.vectors[0], words.bias))
+        if bias is not None:
+            vocabulary = Vocabulary(vocabulary.words, table, vocabulary.n_photos)
+        network = as_network(generator, outputs)
+        rule, backbone = self.config.generator.ranking, self.dataset.backbone
+        return Model(network, vocabulary, bias, rule, self.standardizer, backbone, facts)
+
+    def finished_model(self, learners: nn.ModuleDict, facts: dict[str, Any]) -> Model:
+        """Return the model that the run leaves: with what dev says of biases, noise and scores."""
+        model = self.model(learners, facts)
+        # Dev says nothing of new photos where it is learnt from.
+        if model.bias is not None and not self.config.run.refit:
+            model = with_fitted_bias(model, *self.dev)
+        model = fit_noise_scale(model, self.config.run.seed, *self.dev)
+        calibration = None if self.config.run.refit else self._calibration(model)
+        return replace(model, calibration=calibration, synonyms=self._synonyms())
+
+    def _calibration(self, model: Model) -> Calibration | None:
+        """Return what makes probabilities of the scores on dev; None if they are cosines."""
+        if not model.scores_are_probabilities:
+            return None
+        every_word = np.arange(len(model.vocabulary))
+        n_photos = max(MAX_SCORES // len(every_word), 1)
+        features, tags = self.dev
+        ranked = Tagger(model, seed=self.config.run.seed).ranked(features[:n_photos])
+        scores = np.concatenate([batch.scores_of(every_word)[0] for batch in ranked])
+        return fit_calibration(scores, tags[:n_photos])
+
+    def _synonyms(self) -> dict[str, str]:
+        """Return the synonyms among the words, as the photos learnt from have them."""
+        photos, words = self.task.examples.pairs.cpu().numpy().T
+        shape = self.task.examples.n_tagged, len(self.vocabulary)
+        tags = sparse.csr_array((np.ones(len(photos)), (photos, words)), shape)
+        return find_synonyms(self.vocabulary, tags, self.task.examples.image_features)
 
 
 def build_setup(
@@ -141,11 +188,12 @@ def build_setup(
     features = StandardizedRows(dataset.features, seen, standardizer, device)
     neighbours = None
     if len(untagged):
-        neighbours = find_neighbours(features, len(rows), config.run.seed).to(device)
+        found = find_neighbours(features, len(rows), config.run.seed)
+        neighbours = Neighbours(*(part.to(device) for part in found))
     pairs = np.stack(matrix.nonzero(), axis=1).astype(np.int64)
     vectors = _discriminated_vectors(vocabulary).to(device)
     examples = Examples(features, vectors, torch.from_numpy(pairs).to(device), neighbours)
-    task = TagTask.of(_networks(examples, vocabulary, matrix, config), examples, config)
+    task = TagTask(_networks(examples, vocabulary, matrix, config), examples, config)
     trainer = Trainer(task, config, ranks)
     return Setup(dataset, config, tags, vocabulary, standardizer, task, trainer)
 
@@ -183,4 +231,6 @@ def _networks(
     table = torch.from_numpy(transform_words(vocabulary.vectors, how))
     feature_size = examples.image_features.shape[1]
     networks = build_networks(feature_size, table, frequency, vocabulary.vector_size, config)
-    return networks.to(examples.pairs.device)
+    for network in networks:
+        network.to(examples.pairs.device)
+    return networks

@@ -132,21 +132,16 @@ def _leaves(words: tuple[str, ...], tags: sparse.csr_array) -> list[tuple[int, i
     oranges of another kind in the library they are not.
     """
     row_of = {word: row for row, word in enumerate(words)}
-    columns = sparse.csc_array(tags)
-
-    def have_one_meaning(path: int, leaf: int) -> bool:
-        of_path, of_leaf = (
-            columns.indices[columns.indptr[row] : columns.indptr[row + 1]] for row in (path, leaf)
-        )
-        return len(np.intersect1d(of_path, of_leaf)) >= SAME_LEAF * len(of_leaf) > 0
-
-    return [
+    pairs = [
         (path, row_of[leaf])
         for path, word in enumerate(words)
-        if "|" in word
-        and (leaf := word.rpartition("|")[2]) in row_of
-        and have_one_meaning(path, row_of[leaf])
+        if "|" in word and (leaf := word.rpartition("|")[2]) in row_of
     ]
+    paths, leaves = np.array(pairs, np.int64).reshape(-1, 2).T
+    of_leaf = tags[:, leaves]
+    n_leaf, n_both = of_leaf.sum(axis=0), of_leaf.multiply(tags[:, paths]).sum(axis=0)
+    is_one = (n_both >= SAME_LEAF * n_leaf) & (n_leaf > 0)
+    return [pair for pair, is_synonym in zip(pairs, is_one, strict=True) if is_synonym]
 
 
 def _most_used(pairs: list[tuple[int, int]], vocabulary: Vocabulary) -> dict[int, int]:

@@ -7,39 +7,27 @@ from torch import Tensor, nn
 
 from mmcgan.training.config import TrainConfig
 from mmcgan.training.networks import Networks
-from mmcgan.training.sampler import Batch, Examples, MiniBatch, PairSampler, build_sampler
-from mmcgan.training.terms import Terms, build_terms
+from mmcgan.training.sampler import Batch, Examples, Sampler
+from mmcgan.training.terms import build_terms
 from mmcgan.training.terms.adversarial import TagAdversarial
 from mmcgan.training.trainer import TrainingTask
 
 
-class TagTask(TrainingTask):
-    """A generator, a word table and a discriminator that learn `terms` from the tags of photos.
+class TagTask(Sampler, TrainingTask):
+    """A generator, a word table and a discriminator that learn terms from the tags of photos.
 
-    `n_draws` vectors are generated for an example in an update.
+    Networks, examples and the settings, which say which terms, make the task.
     """
 
-    def __init__(self, networks: Networks, sampler: PairSampler, terms: Terms, n_draws: int):
+    def __init__(self, networks: Networks, examples: Examples, config: TrainConfig):
+        super().__init__(examples, config)
         self.generator, self.words, self.discriminator = networks
         # What tags: the generator and the words it aims at.
         self.learners = nn.ModuleDict({"generator": self.generator, "words": self.words})
-        self.sampler, self.terms, self.n_draws = sampler, terms, n_draws
-        self.examples = sampler.examples
-        self.unit, self.n_examples = sampler.unit, sampler.n_examples
-        self.batch_size, self.n_discriminated = sampler.batch_size, sampler.n_discriminated
-        self.n_generators = self.generator.n_generators
-        self.device = self.examples.pairs.device
-        self.adversarial = next(term for term in terms if isinstance(term, TagAdversarial))
-
-    @classmethod
-    def of(cls, networks: Networks, examples: Examples, config: TrainConfig) -> TagTask:
-        """Return the task that the settings ask for."""
-        terms = build_terms(config.objective)
-        return cls(networks, build_sampler(examples, config), terms, config.generator.draws)
-
-    def batch(self, chosen: Tensor, random: torch.Generator) -> MiniBatch:
-        """Return the examples `chosen` (B,), and what `random` chooses beside them."""
-        return self.sampler.batch(chosen, random)
+        self.terms = build_terms(config.objective)
+        self.adversarial = next(term for term in self.terms if isinstance(term, TagAdversarial))
+        self.n_generators, self.n_draws = self.generator.n_generators, config.generator.draws
+        self.device = examples.pairs.device
 
     def noise(self, n: int, random: torch.Generator) -> Tensor:
         """Draw the noise (n, S, Z) of as many photos."""

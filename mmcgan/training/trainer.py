@@ -28,21 +28,6 @@ from mmcgan.training.terms.term import Mean, Means, Term
 DEFAULT_EPOCHS, MIN_UPDATES, MIN_INTERVAL = 8, 1500, 100
 
 
-class WholeBatch(Protocol):
-    """Which examples a mini-batch has, before it is divided among processes.
-
-    The discriminator looks at the first `n_discriminated`.
-    """
-
-    n_discriminated: int
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def part(self, first: int, step: int) -> Any:
-        """Return the examples `first`, `first` + `step`, … with all that is needed of them."""
-
-
 class TrainingTask(Protocol):
     """What is trained: two networks, the examples they learn from, and the terms they lower.
 
@@ -65,7 +50,11 @@ class TrainingTask(Protocol):
     device: torch.device
 
     def batch(self, chosen: Tensor, random: torch.Generator) -> Any:
-        """Return the `WholeBatch` of examples `chosen` (B,), and what `random` puts beside them."""
+        """Return the examples `chosen` (B,), and what `random` puts beside them.
+
+        It has a length, and the discriminator looks at the first `n_discriminated`; its
+        `part(first, step)` are the examples `first`, `first` + `step`, … with all that is needed.
+        """
 
     def noise(self, n: int, random: torch.Generator) -> Tensor:
         """Draw the noise (n, S, Z) of as many examples."""
@@ -76,6 +65,9 @@ class TrainingTask(Protocol):
 
 class Trainer:
     """The networks of a task and their optimisers; `update` counts generator updates.
+
+    The whole training takes `n_updates` of them, `evaluation_interval` from one evaluation to the
+    next.
 
     Where several processes train together (`mmcgan.training.ranks`), each takes its part of every
     mini-batch. Losses and gradients of the parts are weighed so that they add up to the whole's.
@@ -99,28 +91,13 @@ class Trainer:
         self.average = _build_average(self.learners, optimiser.average)
         self.update = 0
         self._order: tuple[int, Tensor] | None = None
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Whole mini-batches in an epoch; what is left over is dropped, at random."""
-        return max(self.task.n_examples // self.task.batch_size, 1)
-
-    @property
-    def updates_per_epoch(self) -> float:
-        """Generator updates in an epoch."""
-        return self.batches_per_epoch / self.optimiser.discriminator_steps
-
-    @property
-    def n_updates(self) -> int:
-        """Generator updates of the whole training."""
-        if self.config.run.epochs is not None:
-            return max(int(self.config.run.epochs * self.updates_per_epoch), 1)
-        return max(int(DEFAULT_EPOCHS * self.updates_per_epoch), MIN_UPDATES)
-
-    @property
-    def evaluation_interval(self) -> int:
-        """Updates between two evaluations."""
-        return self.config.run.evaluate_every or max(round(self.updates_per_epoch), MIN_INTERVAL)
+        # Whole mini-batches in an epoch; what is left over is dropped, at random.
+        self.batches_per_epoch = max(task.n_examples // task.batch_size, 1)
+        self.updates_per_epoch = self.batches_per_epoch / optimiser.discriminator_steps
+        epochs, least = config.run.epochs or DEFAULT_EPOCHS, 1 if config.run.epochs else MIN_UPDATES
+        self.n_updates = max(int(epochs * self.updates_per_epoch), least)
+        a_while = max(round(self.updates_per_epoch), MIN_INTERVAL)
+        self.evaluation_interval = config.run.evaluate_every or a_while
 
     @property
     def epoch(self) -> float:
@@ -205,7 +182,7 @@ class Trainer:
                 "try a lower --learning-rate"
             )
 
-    def _batch(self, number: int) -> WholeBatch:
+    def _batch(self, number: int) -> Any:
         """Return the examples of the mini-batch of that number, counted over all epochs."""
         epoch, place = divmod(number, self.batches_per_epoch)
         order = self._epoch_order(epoch)

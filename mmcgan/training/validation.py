@@ -13,7 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from mmcgan.arrays import BoolArray, FloatArray
-from mmcgan.inference.words.ranking import Ranking
+from mmcgan.inference.model import read_model
+from mmcgan.inference.model_dir import ModelDir
+from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.ranking import Draws, Ranking, count_distinct
 
 CUT = 10  # the cut-off of the figures to quote
 MIN_DISTINCT_WORDS = 10
@@ -63,6 +66,22 @@ class Variances:
         return float(self.within) / overall if overall > 0 else None
 
 
+def variety(run: ModelDir, features: FloatArray) -> dict[str, float | None]:
+    """Return how much the draws of a finished run differ, for raw features (M, D).
+
+    `distinct_words` is the mean number of different nearest words a photo, `noise_variance_share`
+    the share of the variance of all draws that the noise makes, None where nothing varies.
+    """
+    tagger, variances, n_distinct = Tagger(read_model(run)), Variances(), []
+    for _, samples in tagger.samples(features):
+        variances.add(samples)
+        n_distinct.append(count_distinct(Draws.of(samples, tagger.index).nearest))
+    return {
+        "distinct_words": float(np.concatenate(n_distinct).mean()),
+        "noise_variance_share": variances.share_within(),
+    }
+
+
 @dataclass(frozen=True)
 class Check:
     """A named control: what it measures, its target in words and as a predicate."""
@@ -97,11 +116,6 @@ def generator_checks(n_words: int) -> list[Check]:
             lambda value: value >= MIN_COVERAGE,
         ),
     ]
-
-
-def check_generator(values: Mapping[str, float | None], n_words: int) -> list[dict[str, Any]]:
-    """Return the checks of variety for which there is a value."""
-    return run_checks(generator_checks(n_words), values)
 
 
 def run_checks(checks: Sequence[Check], values: Mapping[str, float | None]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.model import Model
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.dataset import SPLITS, Dataset
 

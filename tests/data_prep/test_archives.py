@@ -12,7 +12,7 @@ import pytest
 
 import data_prep
 from data_prep import archives
-from data_prep.archives import FolderSource, ZipSource, find_sources
+from data_prep.archives import ZipSource, find_members
 from data_prep.mirflickr import POTENTIAL_LABELS
 from data_prep.pipeline import LIBRARY_STOP_LIST
 from data_prep.text import StopList, decode_text, read_stop_list, split_tags
@@ -153,29 +153,30 @@ def test_zip_source_never_unpacks_more_than_a_byte_beyond_the_limit(tmp_path, mo
     assert sum(sizes) == 1001
 
 
-def test_folder_source_lists_visible_files_to_its_depth(tmp_path):
+def test_find_members_lists_visible_files_to_its_depth(tmp_path):
     for name in ("a.txt", "b/c.txt", "b/c/d.txt", ".hidden", ".git/x", "exif/y.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    source = FolderSource(tmp_path, depth=1, skip=frozenset({"exif"}))
-    assert source.names() == ["a.txt", "b/c.txt"]
-    assert source.read("b/c.txt", 1) == b"x"
+    members = find_members(tmp_path, depth=1, skip=frozenset({"exif"}))
+    assert [member.name for member in members] == ["a.txt", "b/c.txt"]
+    assert [member.read(1) for member in members] == [b"x", b"x"]
 
 
-def test_find_sources_puts_archives_before_the_folder(tmp_path):
+def test_find_members_puts_archives_before_the_folder(tmp_path):
     (tmp_path / "deep" / "deeper").mkdir(parents=True)
     for name in ("b.zip", "deep/A.ZIP", "deep/deeper/no.zip"):
         write_zip(tmp_path / name, {"x": b""})
-    sources = find_sources(tmp_path, depth=3)
-    assert [source.path.name for source in sources] == ["b.zip", "A.ZIP", tmp_path.name]
+    labels = [member.label for member in find_members(tmp_path, 3, frozenset())]
+    files = ["b.zip", "deep/A.ZIP", "deep/deeper/no.zip"]
+    assert labels == [f"{tmp_path}/{name}" for name in ("b.zip/x", "deep/A.ZIP/x", *files)]
 
 
-def test_find_sources_refuses_a_root_that_is_no_folder(tmp_path):
+def test_find_members_refuses_a_root_that_is_no_folder(tmp_path):
     with pytest.raises(DataError, match=r"--root .*gone is missing"):
-        find_sources(tmp_path / "gone", depth=1)
+        find_members(tmp_path / "gone", 1, frozenset())
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file is a file; it must be a folder"):
-        find_sources(tmp_path / "file", depth=1)
+        find_members(tmp_path / "file", 1, frozenset())
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from gensim.models import Word2Vec
 
 from data_prep import corpus as corpus_module
 from data_prep import documents as documents_module
-from data_prep.corpus import Corpus
-from data_prep.counts import Counts
+from data_prep.corpus import Corpus, Counts
 from data_prep.documents import tokenize
 from mmcgan.errors import DataError, OptionError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.counts import Counts
+from data_prep.corpus import Counts
 from mmcgan.errors import DataError
 
 

@@ -31,7 +31,7 @@ from helpers.extraction import (
 from PIL import Image
 
 from data_prep import features as features_module
-from data_prep.features import DETAIL_SAMPLE, Extracted, extract_features, find_detail
+from data_prep.features import DETAIL_SAMPLE, Extracted, Extractor, find_detail
 from data_prep.photos import Photo
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.inference.photos.backbone import load_backbone
@@ -366,6 +366,6 @@ def test_extract_features_of_real_photos_is_that_of_the_tagger(tmp_path, shared_
 
     photos = [Photo(i, f"im{i}.jpg", member(i), "train") for i in range(1, 8)]
     backbone = load_backbone("efficientnet-lite0")
-    extracted = extract_features(photos, backbone, tmp_path, 3, 0)
+    extracted = Extractor(backbone, 3, 0).extract(photos, tmp_path)
     alone = [backbone.features([open_photo(photo.read())]) for photo in photos]
     assert np.abs(extracted.features - np.concatenate(alone)).max() < 1e-5

@@ -10,7 +10,7 @@ from helpers.hostile_xml import BOMB
 from helpers.keyword_photos import XP, encode, exif, iptc, tiff_with_iptc
 from helpers.packets import LIGHTROOM, marks, packet, subject
 
-from data_prep import folder
+from data_prep import folder, photos
 from data_prep.folder import read_folder
 from data_prep.photos import Collection, split_of
 from mmcgan.errors import DataError, PhotoError
@@ -51,7 +51,7 @@ def test_read_folder_gives_photos_that_can_be_read(tmp_path):
 
 
 def test_read_folder_refuses_to_load_a_file_beyond_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MAX_IMAGE_BYTES", 10)
+    monkeypatch.setattr(photos, "MAX_IMAGE_BYTES", 10)
     put(tmp_path, {"a.jpg": b"x" * 11})
     with pytest.raises(PhotoError, match=r"a\.jpg holds more than"):
         read(tmp_path).photos[0].read()

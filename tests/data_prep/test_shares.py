@@ -23,8 +23,7 @@ from helpers.folders import files_of, put_photos
 from helpers.torchrun import TESTS, run, said, torchrun
 
 from data_prep.config import PrepareConfig
-from data_prep.features import join_features
-from data_prep.shares import extract_shared, split_in_batches
+from data_prep.features import Extractor, split_in_batches
 from mmcgan.errors import DataError
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.training.ranks import ALONE, Ranks
@@ -37,15 +36,11 @@ class LoneRanks(Ranks):
         pass
 
 
-def extract_all(work_dir: Path, size: int, run_tiny=project, **changes: object):
+def extract_all(work_dir: Path, size: int, run_tiny=project, photos=None, max_failed=0.1):
     """What the ranks return when they work one after the other, the first one last."""
-    options = {"photos": collection(), "batch_size": BATCH, "max_failed": 0.1} | changes
-    return [
-        extract_shared(
-            backbone=tiny(run_tiny), work_dir=work_dir, ranks=LoneRanks(rank, size), **options
-        )
-        for rank in reversed(range(size))
-    ][::-1]
+    extractor = Extractor(tiny(run_tiny), BATCH, max_failed)
+    ranks = [LoneRanks(rank, size) for rank in reversed(range(size))]
+    return [extractor.extract_shared(photos or collection(), work_dir, r) for r in ranks][::-1]
 
 
 # Shares.
@@ -121,11 +116,11 @@ def test_join_names_a_share_that_is_not_whole(tmp_path):
     shares = split_in_batches(collection(), BATCH, 2)
     folders = {tmp_path / f"r{rank}of2": share for rank, share in enumerate(shares)}
     with pytest.raises(DataError, match=r"r1of2 does not hold the features of all its 14 photos"):
-        join_features(folders, tiny(), tmp_path, BATCH)
+        Extractor(tiny(), BATCH, 0.1).join(folders, tmp_path)
 
 
 def test_one_process_has_no_shares(tmp_path):
-    found = extract_shared(collection(), tiny(), tmp_path, BATCH, 0.1, ALONE)
+    found = Extractor(tiny(), BATCH, 0.1).extract_shared(collection(), tmp_path, ALONE)
     assert_same(found, extract(tmp_path))
     assert not list(tmp_path.glob("r*of*"))
 

@@ -18,8 +18,7 @@ from gensim.models import KeyedVectors, Word2Vec
 from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
 from data_prep.config import PrepareConfig
-from data_prep.corpus import Corpus
-from data_prep.counts import Counts
+from data_prep.corpus import Corpus, Counts
 from data_prep.word_vectors import Vectors, read_word_vectors, skip_gram, train_word_vectors
 from mmcgan.errors import DataError, OptionError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data_prep.features import Extracted, extract_features
+from data_prep.features import Extracted, Extractor
 from data_prep.photos import Photo
 from mmcgan.inference.photos.backbone import Backbone
 
@@ -56,9 +56,16 @@ def collection(n: int = N_PHOTOS) -> list[Photo]:
     return photos
 
 
-def extract(work_dir: Path, backbone: Backbone | None = None, **changes: object) -> Extracted:
-    options = {"photos": collection(), "batch_size": BATCH, "max_failed": 0.1} | changes
-    return extract_features(backbone=backbone or tiny(), work_dir=work_dir, **options)
+def extract(
+    work_dir: Path,
+    backbone: Backbone | None = None,
+    photos: list[Photo] | None = None,
+    **changes: object,
+) -> Extracted:
+    extractor = Extractor(
+        backbone or tiny(), **({"batch_size": BATCH, "max_failed": 0.1} | changes)
+    )
+    return extractor.extract(collection() if photos is None else photos, work_dir)
 
 
 def assert_same(found: Extracted, wanted: Extracted) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 
 from mmcgan.inference.model import Model, write_model
 from mmcgan.inference.model_dir import ModelDir
-from mmcgan.inference.network import LinearNetwork, MixtureNetwork, NetworkRecord, build_network
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import NetworkRecord, Standardizer, build_network, weight_shapes
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 WORDS = ("beach", "café", "cat", "city", "flower", "night", "rose", "sea", "sunset", "日本")
@@ -25,8 +24,7 @@ FACTS = {"dataset_id": "abc", "tags": "user", "best_dev_P@10": 0.1}
 def random_weights(record: NetworkRecord, seed: int = 0) -> dict[str, np.ndarray]:
     """Weights that half precision can hold."""
     random = np.random.default_rng(seed)
-    kind = {"linear": LinearNetwork, "mixture": MixtureNetwork}[record.kind]
-    shapes = kind.shapes(record)
+    shapes = weight_shapes(record)
     return {name: random.normal(size=s).astype(np.float16) for name, s in shapes.items()}
 
 

@@ -90,7 +90,7 @@ def make_task(config: TrainConfig = SMALL, examples: Examples | None = None) -> 
     networks = build_networks(
         examples.image_features.shape[1], vectors.clone(), frequency, vectors.shape[1], config
     )
-    return TagTask.of(networks, examples, config)
+    return TagTask(networks, examples, config)
 
 
 def batch_of(task: TagTask, *chosen: int) -> Batch:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.models import LINEAR, MIXTURE, make_features, random_weights
 
-from mmcgan.inference import mean_draw
+from mmcgan.inference import network as network_module
 from mmcgan.inference.network import build_network
 from mmcgan.inference.noise import gaussian_noise
 from mmcgan.training.networks import MixtureGenerator, as_generator, as_network
@@ -64,7 +64,7 @@ def test_network_and_torch_module_are_the_same_there_and_back(record):
 def test_mean_draw_is_the_mean_of_the_draws(monkeypatch, has_openvino, n_images):
     if has_openvino:
         pytest.importorskip("openvino")
-    monkeypatch.setattr(mean_draw, "has_openvino", lambda: has_openvino)
+    monkeypatch.setattr(network_module, "has_openvino", lambda: has_openvino)
     network, features = build_network(MIXTURE, random_weights(MIXTURE)), make_features(n_images)
     found = network.mean_draw(features, 100, seed=0)
     assert (found.shape, found.dtype) == ((n_images, MIXTURE.vector_size), np.float32)

@@ -8,7 +8,7 @@ import mmcgan
 from mmcgan.errors import DataError, OptionError, PhotoError, RunError
 from mmcgan.inference import model_dir
 from mmcgan.inference.model import read_model
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.training.runs import RunDir

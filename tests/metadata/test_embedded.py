@@ -15,7 +15,7 @@ from PIL import Image
 from mmcgan.errors import MetadataError
 from mmcgan.metadata import plan_embedded, plan_removal, plan_sidecar, read_keywords
 from mmcgan.metadata.containers import find_slot, with_packet
-from mmcgan.metadata.copies import copies_folder
+from mmcgan.metadata.embedded import copies_folder
 
 WRITABLE = ("JPEG", "PNG")
 

@@ -10,8 +10,14 @@ from helpers.packets import packet as small
 from mmcgan.errors import MetadataError
 from mmcgan.metadata import elements, packet
 from mmcgan.metadata.elements import parse, tag_name
-from mmcgan.metadata.names import keyword_path, tag_texts, xml_safe
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, decoded
+from mmcgan.metadata.packet import (
+    MAX_PACKET_BYTES,
+    Packet,
+    decoded,
+    keyword_path,
+    tag_texts,
+    xml_safe,
+)
 
 PARAMETER = b"""<!DOCTYPE x [<!ENTITY % all SYSTEM "http://127.0.0.1/x.dtd"> %all;]><x/>"""
 

@@ -79,7 +79,7 @@ def test_of_many_photos_a_random_choice_is_searched(monkeypatch):
 
 def test_neighbours_of_some_photos_are_their_rows():
     found = find_neighbours(torch.from_numpy(at(0, 60, 90, 120, 80)), 2, seed=0)
-    rows, weights = found.of(torch.tensor([2, 0]))
+    rows, weights = (part[[2, 0]] for part in found)
     assert torch.equal(rows, found.rows[[2, 0]])
     assert torch.equal(weights, found.weights[[2, 0]])
     assert (found.rows.dtype, found.weights.dtype) == (torch.int64, torch.float32)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from mmcgan.training.config import GeneratorOptions, TrainConfig
-from mmcgan.training.layers import Dropout, Maxout
 from mmcgan.training.networks import (
+    Dropout,
     Generator,
+    Maxout,
     MixtureGenerator,
     build_generator,
     build_networks,

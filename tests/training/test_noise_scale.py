@@ -10,8 +10,7 @@ from helpers.models import LINEAR, make_model
 from scipy import sparse
 
 from mmcgan.inference.model import Model
-from mmcgan.inference.network import NetworkRecord, build_network
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import NetworkRecord, Standardizer, build_network
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training import noise_scale

@@ -22,11 +22,7 @@ from helpers.tasks import (
 
 from mmcgan.training import sampler as sampler_module
 from mmcgan.training.sampler import (
-    Examples,
     MiniBatch,
-    PairSampler,
-    PhotoSampler,
-    build_sampler,
     tag_matrix,
 )
 from mmcgan.training.tag_task import TagTask
@@ -43,10 +39,6 @@ def whole_batch(task: TagTask, *chosen: int) -> MiniBatch:
     return task.batch(torch.tensor(chosen), torch.default_generator)
 
 
-def sampler_of(photos: Examples, **settings) -> PairSampler:
-    return build_sampler(photos, modern(**settings))
-
-
 def owned(owners: torch.Tensor, words: torch.Tensor, n: int) -> list[list[int]]:
     """The words of each of n owners."""
     found: list[list[int]] = [[] for _ in range(n)]
@@ -56,12 +48,6 @@ def owned(owners: torch.Tensor, words: torch.Tensor, n: int) -> list[list[int]]:
 
 
 # Photos, or pairs.
-
-
-def test_settings_say_which_sampler():
-    photos = make_photos()
-    assert type(sampler_of(photos, examples="pairs")) is PairSampler
-    assert type(sampler_of(photos, examples="photos")) is PhotoSampler
 
 
 def test_batch_of_photos_holds_exactly_each_photos_tags():

@@ -163,7 +163,7 @@ def test_validation_scores_the_ranking_of_dev_by_the_tags_learnt(make_dataset, m
     for i, row in enumerate(rows):
         own = {words[w] for w in relevant[[i]].indices}
         assert own == set(dataset.tags["user"].of(row)) | set(dataset.tags["annotations"].of(row))
-    tagger = Tagger(setup.maker.model(taggers, {}), seed=setup.config.run.seed)
+    tagger = Tagger(setup.model(taggers, {}), seed=setup.config.run.seed)
     expected = [[tag.word for tag in tags] for tags in tagger.tag_features(dataset.features[rows])]
     assert [[words[w] for w in best] for best in ranking.rows] == expected
     draws = next(tagger.draws(dataset.features[rows]))
@@ -192,8 +192,8 @@ def test_model_has_the_best_networks_and_not_the_last(make_dataset, tmp_path):
     assert {"members.0.trunk.weight", "members.1.gate.bias", "reach.weight"} <= changed
     # All directions are kept where there are so few words, and with them the learnt bias, which
     # dev then corrects.
-    features, tags = setup.maker.dev
-    before = setup.maker.model(setup.trainer.evaluated, {})
+    features, tags = setup.dev
+    before = setup.model(setup.trainer.evaluated, {})
     assert np.allclose(before.bias, wanted["words"]["bias"].numpy(), atol=1e-4)
     assert np.allclose(model.bias, with_fitted_bias(before, features, tags).bias, atol=0.01)
     assert not np.allclose(model.bias, before.bias, atol=0.05)

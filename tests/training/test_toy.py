@@ -110,7 +110,7 @@ def test_toy_distribution_is_learnt_to_a_total_variation_below_one_fifth(
     run = RunDir(tmp_path)
     run.write_config({})
     before = total_variation(drawn_shares(networks[0], conditions, seed=5), truth())
-    best = fit(Trainer(TagTask.of(networks, examples, config), config), validate, run)
+    best = fit(Trainer(TagTask(networks, examples, config), config), validate, run)
     networks[0].load_state_dict(best.networks["generator"])
     shares = drawn_shares(networks[0], conditions, seed=4)
     assert before > 0.7

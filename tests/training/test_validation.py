@@ -9,10 +9,10 @@ from scipy import sparse
 from mmcgan.inference.words.ranking import Ranking
 from mmcgan.training.validation import (
     Variances,
-    check_generator,
     find_hits,
     generator_checks,
     mean_precision,
+    run_checks,
 )
 
 
@@ -62,13 +62,13 @@ def test_where_nothing_varies_there_is_no_share():
 )
 def test_generator_is_checked_by_what_is_known(distinct, share, passed):
     values = {"distinct_words": distinct, "noise_variance_share": share}
-    checks = check_generator(values, 100)
+    checks = run_checks(generator_checks(100), values)
     assert [check["passed"] for check in checks] == passed
     assert [check["value"] for check in checks] == [distinct, share]
     assert "vocabulary_coverage" in {check.name for check in generator_checks(100)}
-    assert check_generator({"distinct_words": None}, 100) == []
+    assert run_checks(generator_checks(100), {"distinct_words": None}) == []
 
 
 def test_of_few_words_as_many_are_wanted_as_there_are():
-    (check,) = check_generator({"distinct_words": 4.0}, 4)
+    (check,) = run_checks(generator_checks(4), {"distinct_words": 4.0})
     assert (check["target"], check["passed"]) == ("at least 4", True)

@@ -50,7 +50,7 @@ FEATURES, VECTORS = "drawn.f32", "words.bin"
 # Options of `train`: sizes of small networks; a dictionary of few words, and of many.
 SMALL = {"epochs": 1, "image-units": 32, "noise-units": 16}
 SMALL |= {"d-word-units": 32, "d-image-units": 32, "maxout-units": 16}
-FEW = {"members": 2, "draws": 8, "vector-size": 32}
+FEW = {"members": 2, "draws": 8}
 MANY = {"preset": "paper", "batch-size": 1000}
 
 

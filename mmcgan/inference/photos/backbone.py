@@ -106,7 +106,9 @@ def restore_backbone(record: dict[str, Any]) -> Backbone:
     run = read_kept_runtime(facts, precision)
     if run is not None:
         return _describe(facts, "openvino", precision, run).with_detail(detail)
-    return _start(_restore_source(facts), "auto", precision).with_detail(detail)
+    from mmcgan.inference.photos.sources import restore_source
+
+    return _start(restore_source(facts), "auto", precision).with_detail(detail)
 
 
 def restore_network(record: dict[str, Any]) -> PixelNetwork:
@@ -114,8 +116,9 @@ def restore_network(record: dict[str, Any]) -> PixelNetwork:
 
     Raises as `restore_backbone` does.
     """
-    facts, _, _ = _read_record(record)
-    return _restore_source(facts).on_pixels()
+    from mmcgan.inference.photos.sources import restore_source
+
+    return restore_source(_read_record(record)[0]).on_pixels()
 
 
 def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:
@@ -139,12 +142,6 @@ def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | Non
             "data again"
         )
     return facts, precision, detail
-
-
-def _restore_source(facts: dict[str, Any]) -> Source:
-    from mmcgan.inference.photos.sources import restore_source
-
-    return restore_source(facts)
 
 
 def _centre_square(image: Image.Image, size: int) -> Image.Image:

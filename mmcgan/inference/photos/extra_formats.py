@@ -7,7 +7,7 @@ a TIFF; their first picture is then the sensor's, or a small preview.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import IO, Any
@@ -32,17 +32,12 @@ _OF_SENSOR = (32803, 34892)  # colour filter array, linear raw
 
 @dataclass(frozen=True)
 class Extra:
-    """A family of formats: the endings of its files' names, and the package that reads them."""
+    """A family of formats: the suffixes of its files, and the package that reads them."""
 
     what: str
-    endings: str
+    suffixes: Sequence[str]
     package: str
     extra: str
-
-    @property
-    def suffixes(self) -> frozenset[str]:
-        """The suffixes of its files: ".heic"."""
-        return frozenset(f".{ending}" for ending in self.endings.split())
 
     @property
     def is_installed(self) -> bool:
@@ -62,9 +57,9 @@ class Extra:
             raise DependencyError(f"it is one of the {self.needed}") from None
 
 
-_RAW_ENDINGS = "dng nef nrw cr2 cr3 arw srf sr2 orf rw2 raf pef srw rwl mrw x3f"
-HEIC = Extra("HEIC", "heic heif", "pillow_heif", "heic")
-RAW = Extra("camera RAW", _RAW_ENDINGS, "rawpy", "raw")
+_RAW_SUFFIXES = ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .orf .rw2 .raf .pef .srw .rwl .mrw .x3f"
+HEIC = Extra("HEIC", (".heic", ".heif"), "pillow_heif", "heic")
+RAW = Extra("camera RAW", _RAW_SUFFIXES.split(), "rawpy", "raw")
 EXTRAS = (HEIC, RAW)
 
 

@@ -7,14 +7,14 @@ today's phones and is a setting of the whole process, so it is neither used nor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -23,35 +23,22 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import DependencyError, PhotoError, one_line
-from mmcgan.inference.photos.extra_formats import find_extra_decoder
+from mmcgan.inference.photos.extra_formats import Decoder, find_extra_decoder
 from mmcgan.inference.photos.segments import JPEG_START, PNG_START
 
 MAX_IMAGE_BYTES = 256 * 2**20
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240
 
-_DECODERS: tuple[tuple[bytes, Callable[[IO[bytes]], ImageFile.ImageFile]], ...] = (
+_DECODERS: tuple[tuple[bytes | tuple[bytes, ...], Decoder], ...] = (
     (JPEG_START, JpegImageFile),  # of an MPO, the first picture
     (PNG_START, PngImageFile),
     (b"RIFF", WebPImageFile),
     (b"GIF8", GifImageFile),
     (b"BM", BmpImageFile),
-    (b"II*\0", TiffImageFile),
-    (b"MM\0*", TiffImageFile),
-    (b"II+\0", TiffImageFile),
-    (b"MM\0+", TiffImageFile),
+    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile),
 )
 _KNOWN_FORMATS = "JPEG, PNG, WebP, TIFF, GIF or BMP, with extras HEIC or camera RAW"
 
-_ORIENTATION_TAG = 0x0112
-_UPRIGHT = {  # EXIF orientation → what undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _BITS_PER_SAMPLE_TAG = 258
 
 
@@ -72,7 +59,9 @@ def open_photo(
         if at_least is not None:
             image.draft(None, (2 * at_least, 2 * at_least))
         image.load()
-        return _turn_upright(_to_rgb(image), image)
+        with suppress(Exception):  # a broken EXIF block is no reason to refuse whole pixels
+            ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
 
 
 def shorter_side(data: bytes | Path, name: str | None = None) -> int:
@@ -87,7 +76,11 @@ def shorter_side(data: bytes | Path, name: str | None = None) -> int:
 def orientation_of(data: bytes) -> int | None:
     """Return the EXIF orientation of the encoded photo; raises as `shorter_side` does."""
     with open_header(data) as image:
-        return _orientation(image)
+        try:
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+        except Exception:  # a broken EXIF block
+            return None
+        return orientation if isinstance(orientation, int) else None
 
 
 @contextmanager
@@ -119,11 +112,8 @@ def _open_stream(data: bytes | Path, name: str) -> Iterator[IO[bytes]]:
     size = len(data) if isinstance(data, bytes) else _file_size(data, name)
     if not size:
         raise PhotoError(f"{name} is empty (0 bytes)")
-    if isinstance(data, bytes):
-        yield BytesIO(data)
-        return
     try:
-        stream = data.open("rb")
+        stream = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
     except OSError as reason:
         raise PhotoError(f"{name} cannot be read: {reason.strerror}") from None
     with stream:
@@ -143,12 +133,9 @@ def _file_size(path: Path, name: str) -> int:
         raise PhotoError(f"{name} cannot be read: {one_line(reason)}") from None
 
 
-def _find_decoder(stream: IO[bytes], name: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
-    try:
-        head = stream.read(16)
-        stream.seek(0)
-    except OSError as reason:
-        raise PhotoError(f"{name} cannot be read: {reason.strerror}") from None
+def _find_decoder(stream: IO[bytes], name: str) -> Decoder:
+    head = stream.read(16)
+    stream.seek(0)
     for start, decoder in _DECODERS:
         if head.startswith(start) and (start != b"RIFF" or head[8:12] == b"WEBP"):
             return decoder
@@ -191,16 +178,3 @@ def _sample_range(image: Image.Image, low: float, high: float) -> tuple[float, f
     if low >= 0 and high <= 255:  # floats are written as 0…1 or as 0…255
         return (0, 1) if high <= 1 else (0, 255)
     return low, max(high, low + 1)
-
-
-def _turn_upright(rgb: Image.Image, original: Image.Image) -> Image.Image:
-    turn = _UPRIGHT.get(_orientation(original) or 0)
-    return rgb if turn is None else rgb.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int | None:
-    try:
-        orientation = image.getexif().get(_ORIENTATION_TAG)
-    except Exception:  # a broken EXIF block is no reason to refuse whole pixels
-        return None
-    return orientation if isinstance(orientation, int) else None

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.arrays import FloatArray, Pixels
-from mmcgan.errors import DependencyError, OptionError
+from mmcgan.errors import DependencyError
 from mmcgan.files import user_cache
 
 Runtime = Callable[[Pixels], FloatArray]
@@ -46,11 +46,7 @@ def read_kept_runtime(facts: dict[str, Any], precision: str) -> Runtime | None:
     if precision not in _PRECISION or shutil.which("nvidia-smi") or not has_openvino():
         return None
     ov = import_openvino()
-    try:
-        check_precision(ov, precision)
-    except OptionError:
-        return None
-    network = _read_kept(ov, facts)
+    network = _read_kept(ov, facts) if has_precision(ov, precision) else None
     return None if network is None else compile_runtime(ov, network, precision)
 
 
@@ -70,11 +66,6 @@ def read_or_convert(ov: ModuleType, facts: dict[str, Any], convert: Callable[[],
     return network
 
 
-def cache_folder() -> Path:
-    """Return the folder of kept networks."""
-    return user_cache("openvino")
-
-
 def _read_kept(ov: ModuleType, facts: dict[str, Any]) -> Any | None:
     """Return the kept network that `facts` name; None where there is none, or it was changed."""
     folder = _folder(ov, facts)
@@ -88,7 +79,7 @@ def _read_kept(ov: ModuleType, facts: dict[str, Any]) -> Any | None:
 
 def _folder(ov: ModuleType, facts: dict[str, Any]) -> Path:
     text = json.dumps({**facts, "openvino": ov.__version__, "version": VERSION}, sort_keys=True)
-    return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
+    return user_cache("openvino") / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _digest(folder: Path) -> str:
@@ -109,15 +100,11 @@ def _keep(ov: ModuleType, network: Any, folder: Path) -> None:
         Path(partial_dir).rename(folder)
 
 
-def check_precision(ov: ModuleType, precision: str) -> None:
-    """Raise `OptionError` if OpenVINO cannot compute in that precision on this CPU."""
-    if precision == "bfloat16" and "BF16" not in ov.Core().get_property(
+def has_precision(ov: ModuleType, precision: str) -> bool:
+    """Whether OpenVINO can compute in that precision on this CPU."""
+    return precision == "float32" or "BF16" in ov.Core().get_property(
         "CPU", "OPTIMIZATION_CAPABILITIES"
-    ):
-        raise OptionError(
-            "--precision bfloat16: OpenVINO has no bfloat16 on this CPU; use --precision float32, "
-            "or --runtime torch, which is slower"
-        )
+    )
 
 
 def compile_runtime(ov: ModuleType, network: Any, precision: str) -> Runtime:

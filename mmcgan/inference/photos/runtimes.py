@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,15 +21,12 @@ from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.errors import OptionError, one_line
 from mmcgan.inference.photos.on_openvino import (
     Runtime,
-    check_precision,
     compile_runtime,
     has_openvino,
+    has_precision,
     import_openvino,
     read_or_convert,
 )
-
-RuntimeName = Literal["openvino", "torch"]
-Precision = Literal["float32", "bfloat16"]
 
 
 class PixelNetwork(nn.Module):
@@ -59,7 +56,7 @@ def build_runtime(
     runtime: str,
     precision: str,
     facts: dict[str, Any] | None = None,
-) -> tuple[RuntimeName, Runtime]:
+) -> tuple[str, Runtime]:
     """Make `module` run on square images of side `image_size`; return the runtime's name and it.
 
     `runtime` is "openvino", "torch" or "auto": torch on a CUDA GPU, else OpenVINO where it is
@@ -113,7 +110,11 @@ def _openvino_runtime(
 ) -> Runtime:
     """Convert the module, or read it if it was converted before, and compile it for the CPU."""
     ov = import_openvino()
-    check_precision(ov, precision)
+    if not has_precision(ov, precision):
+        raise OptionError(
+            "--precision bfloat16: OpenVINO has no bfloat16 on this CPU; use --precision float32, "
+            "or --runtime torch, which is slower"
+        )
     convert = partial(_convert, ov, module, image_size)
     network = read_or_convert(ov, facts, convert) if facts else convert()
     return compile_runtime(ov, network, precision)

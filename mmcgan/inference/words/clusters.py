@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,11 +30,6 @@ N_SAMPLED, N_NEIGHBOURS, NOISE = 256, 20, 0.7  # a sample query is a word plus n
 MAX_TRAINING, ITERATIONS = 2**16, 6  # words and rounds of k-means
 
 
-def cache_folder() -> Path:
-    """Return the folder of kept searches."""
-    return user_cache("clusters")
-
-
 def read_or_cluster(faiss: Any, table: FloatArray) -> Any | None:
     """Return the search in clusters of `table` (V, E), unit rows; None if exact search is better.
 
@@ -46,7 +40,7 @@ def read_or_cluster(faiss: Any, table: FloatArray) -> Any | None:
         return None
     digest = hashlib.sha256(f"{faiss.__version__} {table.shape}".encode())
     digest.update(np.ascontiguousarray(table).data)
-    path = cache_folder() / f"{digest.hexdigest()[:32]}.faiss"
+    path = user_cache("clusters") / f"{digest.hexdigest()[:32]}.faiss"
     index = None
     if path.is_file():
         with contextlib.suppress(RuntimeError):  # the file is broken

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.arrays import FloatArray
 from mmcgan.errors import DependencyError
 from mmcgan.inference.words.clusters import MAX_NEIGHBOURS, exact_of, read_or_cluster
 from mmcgan.inference.words.vocabulary import unit_rows
-
-FloatArray = npt.NDArray[np.float32]
 
 FAISS_BLAS_DEFAULT = 128_000  # of faiss 1.15; earlier ones count queries, and only those
 BLAS_FROM = 800  # queries × size, for each thread
@@ -40,9 +39,10 @@ class WordIndex:
             word_vectors if bias is None else np.column_stack([word_vectors, bias]), np.float32
         )
         has_gpu = getattr(faiss, "get_num_gpus", lambda: 0)() > 0
-        self._clusters = None if self.has_bias or has_gpu else read_or_cluster(faiss, self.table)
-        if self._clusters is not None:
-            self._exact = exact_of(faiss, self._clusters)
+        # Without clusters every search is exact; with some, that for few neighbours is in them.
+        self.clusters = None if self.has_bias or has_gpu else read_or_cluster(faiss, self.table)
+        if self.clusters is not None:
+            self._exact = exact_of(faiss, self.clusters)
             return
         self._exact = faiss.IndexFlatIP(self.table.shape[1])
         if has_gpu:
@@ -51,11 +51,6 @@ class WordIndex:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every search is exact; else, that for few neighbours is in clusters."""
-        return self._clusters is None
 
     def queries(self, vectors: FloatArray) -> FloatArray:
         """Return generated vectors (…, E) as what is searched for: unit rows, or with a 1 added."""
@@ -70,10 +65,9 @@ class WordIndex:
         `queries` (Q, E or E + 1) are those of `queries`; of fewer than k words, all.
         """
         queries, k = np.ascontiguousarray(queries, np.float32), min(k, len(self))
-        if self._clusters is None or k > MAX_NEIGHBOURS:
-            scores, rows = self._exact.search(queries, k)
-            return scores, rows
-        scores, rows = self._clusters.search(queries, k)
+        if self.clusters is None or k > MAX_NEIGHBOURS:
+            return self._exact.search(queries, k)
+        scores, rows = self.clusters.search(queries, k)
         short = (rows < 0).any(axis=1)  # the clusters near it hold fewer than k words
         if short.any():
             scores[short], rows[short] = self._exact.search(queries[short], k)

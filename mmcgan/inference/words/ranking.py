@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mmcgan.arrays import FloatArray
+from mmcgan.inference.network import Network
 from mmcgan.inference.words.index import WordIndex
 
 if TYPE_CHECKING:
@@ -108,16 +109,6 @@ class Draws:
         return Means(self.queries.mean(axis=1), self.index)
 
 
-class Ranked(Protocol):
-    """What a rule of ranking makes of N images."""
-
-    def rank(self, depth: int) -> Ranking:
-        """Return the words ranked to depth min(depth, V)."""
-
-    def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
-        """Return the scores and the tie breaks (N, C) of the C words in `rows`."""
-
-
 @dataclass(frozen=True)
 class Means:
     """The words by their mean score over an image's draws, which is that of the mean of `queries`.
@@ -132,25 +123,21 @@ class Means:
     def rank(self, depth: int) -> Ranking:
         """Rank the words: by score, then dictionary order."""
         _, rows = self.index.search(self.queries, depth)
-        scores = self._squashed(self.logits(rows))
+        scores, ties = self.scores_of(rows)
         order = np.lexsort((rows, -scores), axis=-1)
-        best = np.take_along_axis(scores, order, axis=1)
-        return Ranking(
-            np.take_along_axis(rows, order, axis=1).astype(np.int32), best, np.zeros_like(best)
-        )
+        ordered = np.take_along_axis(rows, order, axis=1).astype(np.int32)
+        return Ranking(ordered, np.take_along_axis(scores, order, axis=1), ties)
 
     def scores_of(self, rows: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return the scores and the tie breaks, all 0, (N, C) of the C words in `rows`."""
-        scores = self._squashed(self.logits(rows))
+        logits = self.logits(rows)
+        scores = sigmoid(logits).astype(np.float32) if self.index.has_bias else logits
         return scores, np.zeros_like(scores)
 
     def logits(self, rows: npt.NDArray[np.integer]) -> FloatArray:
         """Return the mean scores, before they are squashed, of `rows`, (C,) or (N, C): (N, C)."""
         words = self.index.table[rows]
         return np.einsum("...ce,...e->...c", words, self.queries, dtype=np.float32)
-
-    def _squashed(self, logits: FloatArray) -> FloatArray:
-        return sigmoid(logits).astype(np.float32) if self.index.has_bias else logits
 
 
 @dataclass(frozen=True)
@@ -193,6 +180,10 @@ class Votes:
         return self.shares[:, rows].toarray(), ties
 
 
+Rule = Literal["vote", "mean"]
+Ranked: TypeAlias = Means | Votes  # what a rule of ranking makes of N images
+
+
 def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64] | None = None) -> Votes:
     """Let each draw of N images vote: for its `neighbours` (N, S, n), its nearest words.
 
@@ -209,6 +200,37 @@ def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64] | None = None) -
     votes = sparse.csr_array((one_vote, (images, neighbours.ravel())), shape)
     votes.sum_duplicates()
     return Votes(draws.means, votes.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A network, the words it may answer with, and the draws that it makes: so many, of a seed.
+
+    By the rule "vote", the paper's, each draw votes for the words nearest to it. By "mean", words
+    are ranked by the mean of the draws; where they have a bias, that is the score of the mean draw.
+    Without a bias a word's score is its mean cosine, so that each vector counts with length 1.
+    """
+
+    rule: Rule
+    network: Network
+    index: WordIndex
+    n_draws: int
+    seed: int
+
+    def __call__(self, features: FloatArray) -> Ranked:
+        """Return what ranks the words for standardised features (N, D)."""
+        if self.rule == "vote":
+            vectors = self.network.draws(features, self.n_draws, self.seed)
+        elif self.index.has_bias:
+            mean = self.network.mean_draw(features, self.n_draws, self.seed)
+            return Means(self.index.queries(mean), self.index)
+        else:
+            vectors = self.network.centres(features, self.n_draws, self.seed)
+        return self.of(Draws.of(vectors, self.index))
+
+    def of(self, draws: Draws) -> Ranked:
+        """Return what ranks the words by draws that are there already."""
+        return count_votes(draws) if self.rule == "vote" else draws.means
 
 
 def count_distinct(nearest: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

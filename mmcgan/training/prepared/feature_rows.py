@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmcgan.arrays import FloatArray, IntArray
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 
 if TYPE_CHECKING:  # tagging standardises without torch, which takes long to import
     import torch

@@ -87,11 +87,6 @@ class AdversarialLoss:
             losses["loss_d_penalty"] = penalty * held
         return losses, self.right(real_logits, fake_logits)
 
-    def generator_loss(self, discriminate: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the term that G lowers for fake (B, S, E); real (B, R, E) where it compares."""
-        fake_logits = discriminate(fake)
-        return self.generator(fake_logits, discriminate(real) if self.compares else fake_logits)
-
 
 def _between(real: Tensor, fake: Tensor) -> Tensor:
     """Return random points on the lines from real (B, 1, E) to fake (B, S, E) examples."""
@@ -177,9 +172,10 @@ class AdversarialTerm:
     def mean_loss(self, draws: Tensor, batch: Any, task: Any) -> Mean:
         """Return what the generator lowers."""
         n = batch.n_discriminated
-        discriminate, real = self.discriminate(batch, task), self.real(batch, task)
-        fake = self.seen(draws[:n], batch, task)
-        return Mean(ADVERSARIAL_LOSSES[self.loss].generator_loss(discriminate, real, fake), n)
+        loss, discriminate = ADVERSARIAL_LOSSES[self.loss], self.discriminate(batch, task)
+        fake = discriminate(self.seen(draws[:n], batch, task))
+        real = discriminate(self.real(batch, task)) if loss.compares else fake
+        return Mean(loss.generator(fake, real), n)
 
     def discriminator_losses(self, draws: Tensor, batch: Any, task: Any) -> tuple[Means, Means]:
         """Return what the discriminator lowers, and how often it was right, by name."""

@@ -16,7 +16,7 @@ from eval.baselines.fitting import Baseline, FitData, Try, choose, fit_baselines
 from eval.baselines.nearest import find_nearest
 from eval.baselines.ridge import NormalEquations
 from mmcgan.errors import DataError
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.feature_rows import StandardizedRows
 

@@ -15,12 +15,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from data_prep.config import PrepareConfig
 from eval.benchmark import __main__ as benchmark
-from eval.benchmark import features, search, tagging, timing, training, vectors
+from eval.benchmark import features, rows, search, tagging, training, vectors
+from eval.benchmark.features import extract, write_photos
 from eval.benchmark.metadata import write_metadata
-from eval.benchmark.photos import extract, write_photos
 from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
+from mmcgan.files import user_cache
 from mmcgan.inference.photos.backbone import load_backbone, restore_network
 from mmcgan.inference.photos.images import open_photo
 from mmcgan.inference.words import clusters
@@ -63,20 +64,20 @@ def test_tasks_run_in_turn_short_ones_once_more_untimed(monkeypatch, slowly, ord
     starts = [0, 10, 20, 30, 40, 50, 60, 70]  # each once beforehand, then three times
     lengths = [slowly, slowly, 9, 0.5, 2, 2, 1, 3]
     clock = iter([t for s, n in zip(starts, lengths, strict=True) for t in (s, s + n)])
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: next(clock))
     paused: list[float] = []
-    monkeypatch.setattr(timing.time, "sleep", paused.append)
+    monkeypatch.setattr(rows.time, "sleep", paused.append)
     done: list[str] = []
     tasks = {name: lambda name=name: done.append(name) for name in "ab"}
-    assert timing.median_seconds(tasks, 3) == {"a": 2, "b": 2}
+    assert rows.median_seconds(tasks, 3) == {"a": 2, "b": 2}
     assert "".join(done) == order
-    assert paused == [timing.PAUSE] * 6
+    assert paused == [rows.PAUSE] * 6
 
 
 def test_python_that_ends_badly_is_no_figure():
-    timing.python("pass")()
+    rows.python("pass")()
     with pytest.raises(subprocess.CalledProcessError):
-        timing.python("raise SystemExit(3)")()
+        rows.python("raise SystemExit(3)")()
 
 
 def test_numpy_finds_the_same_words():
@@ -215,13 +216,13 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "in_own_process", benchmark.measure)
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
-    rows = json.loads(out.read_text())
+    written = json.loads(out.read_text())
     targets = {"features_plain": 8, "features_bare": 0.9, "corpus": 0.9}
     targets |= {"train_plain": 4, "train_peak": 0.5, "exact_one": 0.95, "exact_batch": 0.95}
     targets |= {"search_speed": 10, "search_agreement": 0.99}
     targets |= {"import": 1, "first_tag": 1, "tag_one": 1, "tag_1000": 0.8}
-    assert [(row["what"], row["target"]) for row in rows] == list(targets.items())
-    for row in rows:
+    assert [(row["what"], row["target"]) for row in written] == list(targets.items())
+    for row in written:
         assert row.keys() - {"why"} == FAST.as_json().keys()
         assert 0 < row["ours"] < np.inf
         assert 0 < row["rival"] < np.inf
@@ -236,7 +237,7 @@ def test_large_dictionary_is_clustered_and_its_tags_are_the_same(monkeypatch, tm
     monkeypatch.setattr(search, "TREE", ((10, 0.12), (60, 0.22), (400, 0.4)))
     monkeypatch.setattr(search, "N_LARGE_PHOTOS", 3)
     speed, agreement = search._clustered_rows(4000, repeats=1)
-    assert len(list(clusters.cache_folder().iterdir())) == 1
+    assert len(list(user_cache("clusters").iterdir())) == 1
     assert (speed.what, speed.target) == ("search_speed", 10)
     assert (agreement.what, agreement.target) == ("search_agreement", 0.99)
     assert 0.9 <= agreement.ratio <= 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.benchmark import scale
-from eval.benchmark.plots import draw_growth
+from eval.benchmark.__main__ import draw_growth
 from eval.benchmark.rows import Row
 from eval.benchmark.scale import Cost, exponent, run_stage
 from eval.benchmark.stages import __main__ as stages

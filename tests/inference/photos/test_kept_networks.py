@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmcgan.files import user_cache
 from mmcgan.inference.photos import on_openvino, runtimes
 from mmcgan.inference.photos.runtimes import PixelNetwork, build_runtime
 
@@ -37,7 +38,7 @@ class Mean(nn.Module):
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return on_openvino.cache_folder()
+    return user_cache("openvino")
 
 
 @pytest.fixture

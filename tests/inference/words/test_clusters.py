@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 import pytest
 
+from mmcgan.files import user_cache
 from mmcgan.inference.words import clusters, index
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.vocabulary import unit_rows
@@ -38,7 +39,7 @@ def recall(index: WordIndex, words: np.ndarray, k: int = 10) -> float:
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(clusters, "MIN_WORDS", 1000)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return clusters.cache_folder()
+    return user_cache("clusters")
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def clusterings(monkeypatch) -> list[int]:
 def test_neighbours_in_clusters_are_the_nearest_words_with_their_cosines(size):
     words = grouped_words(size=size)
     found = WordIndex(words)
-    assert not found.is_exact
+    assert found.clusters is not None
     assert recall(found, words) >= 0.97
     queries = queries_near(words)
     cosines, rows = found.search(queries, 10)
@@ -65,24 +66,24 @@ def test_neighbours_in_clusters_are_the_nearest_words_with_their_cosines(size):
 def test_words_without_structure_are_searched_exactly(monkeypatch):
     words = unit_rows(np.random.default_rng(0).normal(size=(N_WORDS, 60)))
     found = WordIndex(words)
-    assert found.is_exact
+    assert found.clusters is None
     assert recall(found, words) == 1
 
 
 def test_few_words_are_searched_exactly_and_nothing_is_kept(folder):
-    assert WordIndex(grouped_words(999)).is_exact
+    assert WordIndex(grouped_words(999)).clusters is None
     assert not folder.exists()
 
 
 def test_words_with_a_bias_are_searched_exactly():
     words = grouped_words()
-    assert WordIndex(words, np.zeros(N_WORDS, np.float32)).is_exact
+    assert WordIndex(words, np.zeros(N_WORDS, np.float32)).clusters is None
 
 
 def test_many_neighbours_are_exact():
     words = grouped_words()
     found = WordIndex(words)
-    assert not found.is_exact
+    assert found.clusters is not None
     queries = queries_near(words, 20)
     _, rows = found.search(queries, 1000)
     assert rows.shape == (20, 1000)
@@ -123,8 +124,8 @@ def test_clusters_are_kept_and_read_again(folder, clusterings):
 
 def test_that_exact_is_better_is_kept_too(clusterings):
     words = unit_rows(np.random.default_rng(0).normal(size=(N_WORDS, 60)))
-    assert WordIndex(words).is_exact
-    assert WordIndex(words).is_exact
+    assert WordIndex(words).clusters is None
+    assert WordIndex(words).clusters is None
     assert len(clusterings) == 1
 
 
@@ -151,7 +152,7 @@ def test_without_a_folder_to_write_to_nothing_is_kept(tmp_path, monkeypatch, clu
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     words = grouped_words()
     assert recall(WordIndex(words), words) >= 0.97
-    assert not WordIndex(words).is_exact
+    assert WordIndex(words).clusters is not None
     assert len(clusterings) == 2
 
 
@@ -159,4 +160,4 @@ def test_the_exact_search_shares_the_words(folder):
     words = grouped_words()
     found = WordIndex(words)
     assert found._exact.ntotal == N_WORDS
-    assert index.exact_of(faiss, found._clusters).this == found._exact.this
+    assert index.exact_of(faiss, found.clusters).this == found._exact.this

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmcgan.inference.standardizer import Standardizer
+from mmcgan.inference.network import Standardizer
 from mmcgan.training.prepared import feature_rows
 from mmcgan.training.prepared.feature_rows import (
     StandardizedRows,
