@@ -90,4 +90,6 @@ class Setting:
         return RankingWithTruth(answered.ranking, self.relevant[self.tags], vectors)
 
     def _tags(self, source: TagSource, words: Sequence[str]) -> sparse.csr_array:
-        return sparse.csr_array(self.dataset.tag_matrix(source, words)[self.rows])
+        tags = sparse.csr_array(self.dataset.tag_matrix(source, words)[self.rows])
+        tags.sort_indices()  # else their order would depend on what was asked of them before
+        return tags
