@@ -22,23 +22,6 @@ SEED = 0  # the same classifier for every run on the same data
 CHUNK = 1000
 
 
-class Classifier(nn.Module):
-    """Two convolutions and a layer of `N_FEATURES`: images (N, 1, H, W) → features, logits."""
-
-    def __init__(self, height: int, width: int):
-        super().__init__()
-        first = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        second = [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-        last = [nn.Linear(32 * (height // 4) * (width // 4), N_FEATURES), nn.ReLU()]
-        self.body = nn.Sequential(*first, *second, *last)
-        self.output = nn.Linear(N_FEATURES, N_CLASSES)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (N, F) and logits (N, C)."""
-        features = self.body(images)
-        return features, self.output(features)
-
-
 @dataclass(frozen=True)
 class Recognised:
     """What the classifier says of N images: `features` (N, F), `probabilities` (N, C)."""
@@ -52,44 +35,52 @@ class Recognised:
         return self.probabilities.argmax(axis=1)
 
 
-@dataclass(frozen=True)
-class DigitClassifier:
-    """A trained classifier of images of H x W pixels."""
+class DigitClassifier(nn.Module):
+    """Two convolutions and a layer of `N_FEATURES`: images (N, HW) → features, logits."""
 
-    network: Classifier
-    height: int
-    width: int
+    def __init__(self, height: int, width: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Unflatten(1, (1, height, width)),
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32 * (height // 4) * (width // 4), N_FEATURES),
+            nn.ReLU(),
+        )
+        self.output = nn.Linear(N_FEATURES, N_CLASSES)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (N, F) and logits (N, C)."""
+        features = self.body(images)
+        return features, self.output(features)
 
     @torch.inference_mode()
     def recognise(self, images: FloatArray) -> Recognised:
         """Look at `images` (N, HW)."""
-        parts = [
-            self.network(self.shaped(chunk))
-            for chunk in torch.split(torch.from_numpy(images), CHUNK)
-        ]
+        parts = map(self, torch.split(torch.from_numpy(images), CHUNK))
         features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
         return Recognised(features.numpy(), logits.softmax(dim=1).numpy())
-
-    def shaped(self, rows: Tensor) -> Tensor:
-        """Return rows (N, HW) as images (N, 1, H, W)."""
-        return rows.view(-1, 1, self.height, self.width)
 
 
 def train_classifier(data: DigitData) -> DigitClassifier:
     """Train the classifier on the training digits."""
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    images, labels = data.train.tensors
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        found = DigitClassifier(Classifier(data.height, data.width), data.height, data.width)
-        optimizer = torch.optim.Adam(found.network.parameters(), LEARNING_RATE)
+        classifier = DigitClassifier(data.height, data.width)
+        optimizer = torch.optim.Adam(classifier.parameters(), LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_UPDATES)
         for _ in trange(N_UPDATES, desc="classifier", unit="update", disable=None):
             chosen = torch.randint(len(labels), (BATCH_SIZE,))
-            _, logits = found.network(found.shaped(images[chosen]))
+            _, logits = classifier(images[chosen])
             loss = nn.functional.cross_entropy(logits, labels[chosen])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    found.network.eval()
-    return found
+    return classifier.eval()

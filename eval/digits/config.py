@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mmcgan.options import Config, option
-from mmcgan.training.learning import (
-    LearningConfig,
-    LossName,
-    ObjectiveOptions,
-    Presets,
-    RunOptions,
-)
+from mmcgan.training.learning import LearningConfig, LossName, ObjectiveOptions, Presets, RunOptions
 
 Kind = Literal["gan", "cgan"]
 
@@ -32,18 +26,13 @@ _SMOOTH: dict[str, Any] = {
     "learning_rate": 5e-4,
     "average": 0.995,
 }
+_R1 = _SMOOTH | {"gradient_penalty": 1.0}
+_LARGE_BATCHES = {"batch_size": 500, "learning_rate": 1e-3}
 PRESETS: Presets = {
     "paper": {},
-    "r1": _SMOOTH | {"gradient_penalty": 1.0},
-    "likelihood": _SMOOTH
-    | {
-        "gradient_penalty": 1.0,
-        "likelihood": 1.0,
-        "adversarial_share": 0.3,
-        "batch_size": 500,
-        "learning_rate": 1e-3,
-    },
-    "relativistic": _SMOOTH | {"loss": "relativistic", "gradient_penalty": 1.0},
+    "r1": _R1,
+    "likelihood": _R1 | _LARGE_BATCHES | {"likelihood": 1.0, "adversarial_share": 0.3},
+    "relativistic": _R1 | {"loss": "relativistic"},
     "wgan-gp": _SMOOTH
     | {"loss": "wasserstein", "gradient_penalty": 10.0, "discriminator_steps": 5},
 }
@@ -82,22 +71,13 @@ class DigitDiscriminatorOptions(Config):
     """The discriminator."""
 
     image_units: int = option(
-        240,
-        "Maxout units after the image, of 5 pieces.",
-        name="d_image_units",
-        at_least=1,
+        240, "Maxout units after the image, of 5 pieces.", name="d_image_units", at_least=1
     )
     label_units: int = option(
-        50,
-        "Maxout units after the label, of 5 pieces.",
-        name="d_label_units",
-        at_least=1,
+        50, "Maxout units after the label, of 5 pieces.", name="d_label_units", at_least=1
     )
     joint_units: int = option(
-        240,
-        "Maxout units of the join, of 4 pieces.",
-        name="d_joint_units",
-        at_least=1,
+        240, "Maxout units of the join, of 4 pieces.", name="d_joint_units", at_least=1
     )
     dropout: float = option(
         0.5, "Dropout in the discriminator.", name="d_dropout", at_least=0, at_most=0.99

@@ -13,7 +13,7 @@ from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.parzen import parzen_log_likelihood
 from eval.figures.modes import Modes
-from mmcgan.arrays import BoolArray, FloatArray, IntArray
+from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.words.index import import_faiss
 
 NEAREST = 5  # neighbours that make the manifold of precision, recall, density and coverage
@@ -29,25 +29,20 @@ def measure_samples(
     kind: Kind,
 ) -> dict[str, Any]:
     """Return what a report says of `samples` (S, P), generated for `labels` (S,)."""
-    fake, real = classifier.recognise(samples), classifier.recognise(data.test.images)
-    accuracy = {"condition_accuracy": _share(fake.labels == labels)} if kind == "cgan" else {}
+    test = data.test.images
+    fake, real = classifier.recognise(samples), classifier.recognise(test)
+    right = float((fake.labels == labels).mean())
     counts = np.bincount(real.labels, minlength=N_CLASSES)
     return {
-        "log_likelihood": _likelihood(samples, data),
-        **accuracy,
-        "classifier_accuracy": _share(real.labels == data.test.labels),
+        "log_likelihood": parzen_log_likelihood(samples, data.validation.images, test),
+        **({"condition_accuracy": right} if kind == "cgan" else {}),
+        "classifier_accuracy": float((real.labels == data.test.labels).mean()),
         "fid": frechet_distance(fake.features, real.features),
         "inception_score": inception_score(fake.probabilities),
         **precision_recall(fake, real),
         "modes": Modes.of(fake.labels, N_CLASSES).to_json() | {"real_counts": counts.tolist()},
         "nearest": nearness(samples, data),
     }
-
-
-def _likelihood(samples: FloatArray, data: DigitData) -> dict[str, Any]:
-    found = parzen_log_likelihood(samples, data.validation.images, data.test.images)
-    validation = {f"{sigma:.3g}": value for sigma, value in found.validation.items()}
-    return {"mean": found.mean, "se": found.se, "sigma": found.sigma, "validation": validation}
 
 
 def frechet_distance(first: FloatArray, second: FloatArray) -> float:
@@ -109,7 +104,3 @@ def _thinned(rows: FloatArray, most: int = MAX_COMPARED) -> FloatArray:
     """Return at most `most` rows, evenly over all, so that every class has its part."""
     step = -(-len(rows) // most)
     return np.ascontiguousarray(rows[::step])
-
-
-def _share(right: BoolArray) -> float:
-    return float(right.mean())

@@ -8,7 +8,7 @@ logspace(-1, 0, 10), reported are mean and standard error over the test images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,28 +18,24 @@ SIGMAS: tuple[float, ...] = tuple(np.logspace(-1, 0, 10).tolist())
 CHUNK = 500  # images whose distances to all samples are in memory at once
 
 
-@dataclass(frozen=True)
-class LogLikelihood:
-    """Mean and standard error over the test images, the sigma, and the means on validation."""
-
-    mean: float
-    se: float
-    sigma: float
-    validation: dict[float, float]
-
-
 def parzen_log_likelihood(
     samples: FloatArray, validation: FloatArray, test: FloatArray
-) -> LogLikelihood:
-    """Measure `samples` (S, P): sigma is chosen on `validation` (V, P), the rest is of `test`."""
-    means = {
-        sigma: float(values.mean())
-        for sigma, values in zip(SIGMAS, log_densities(samples, validation, SIGMAS), strict=True)
-    }
-    sigma = max(means, key=lambda s: means[s])
+) -> dict[str, Any]:
+    """Return what a report says of `samples` (S, P).
+
+    That is mean and standard error over the images `test` (T, P), the sigma that was chosen on
+    `validation` (V, P), and the means there by sigma.
+    """
+    means = log_densities(samples, validation, SIGMAS).mean(axis=1).tolist()
+    sigma = SIGMAS[int(np.argmax(means))]
     values = log_densities(samples, test, [sigma])[0]
     deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return LogLikelihood(float(values.mean()), deviation / len(values) ** 0.5, sigma, means)
+    return {
+        "mean": float(values.mean()),
+        "se": deviation / len(values) ** 0.5,
+        "sigma": sigma,
+        "validation": {f"{s:.3g}": mean for s, mean in zip(SIGMAS, means, strict=True)},
+    }
 
 
 def log_densities(samples: FloatArray, images: FloatArray, sigmas: Sequence[float]) -> DoubleArray:

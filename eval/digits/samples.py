@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from eval.digits.config import Kind
 from eval.digits.data import N_CLASSES, DigitData
 from eval.digits.measures import nearest_training
 from eval.digits.networks import DigitGenerator
-from eval.digits.pictures import grid
 from mmcgan.arrays import FloatArray
 
 N_PER_CLASS = 1000  # samples that are measured (arXiv 1411.1784, section 4.1)
 SEED = 1  # of the noise that is measured and shown; training has its own
 CHUNK = 1000
 N_COLUMNS = 10  # of the pictures
+MIN_HEIGHT = 28  # pixels that a digit is shown with, at least
+GAP_GREY = 64  # apart from the black around a digit, and not glaring on a dark page
 
 
 def class_labels(n_per_class: int = N_PER_CLASS) -> Tensor:
@@ -30,28 +34,42 @@ def generate(generator: DigitGenerator, labels: Tensor, noise: Tensor | None = N
         noise = generator.noise(len(labels), _random())
     pairs = zip(torch.split(noise, CHUNK), torch.split(labels, CHUNK), strict=True)
     with torch.inference_mode():
-        images: FloatArray = torch.cat([generator(z, y)[:, 0] for z, y in pairs]).numpy()
-    return images
+        return torch.cat([generator(z, y)[:, 0] for z, y in pairs]).numpy()
 
 
 def draw_pictures(kind: Kind, data: DigitData, generator: DigitGenerator) -> dict[str, bytes]:
     """Return pictures of what the generator makes: captions → PNG."""
-    labels, rows = class_labels(N_COLUMNS), "a row a class, " if kind == "cgan" else ""
+    labels, shape = class_labels(N_COLUMNS), (data.height, data.width)
     samples = generate(generator, labels, _noise(kind, generator))
     ways = generate(generator, labels, _ways(generator))
     shown = samples[:: N_COLUMNS // 2]
     nearest = data.train.images[nearest_training(shown, data)[0]]
-    columns = "a column a noise" if kind == "cgan" else "each of its own noise"
-    way = f"On the way from one noise to another: {rows or 'a way a row, '}from left to right"
+    is_cgan = kind == "cgan"
+    said = "a row a class, a column a noise" if is_cgan else "each of its own noise"
+    way = "a row a class" if is_cgan else "a way a row"
     pictures = {
-        f"Samples: {rows}{columns}": samples.reshape(N_CLASSES, N_COLUMNS, -1),
-        way: ways.reshape(N_CLASSES, N_COLUMNS, -1),
-        "Samples, and below each its nearest training image": np.stack([shown, nearest]),
+        f"Samples: {said}": (samples, N_CLASSES),
+        f"On the way from one noise to another: {way}, from left to right": (ways, N_CLASSES),
+        "Samples, and below each its nearest training image": (np.stack([shown, nearest]), 2),
     }
-    shape = data.height, data.width
-    return {
-        text: grid(images.reshape(*images.shape[:2], *shape)) for text, images in pictures.items()
-    }
+    return {text: grid(rows.reshape(n, -1, *shape)) for text, (rows, n) in pictures.items()}
+
+
+def grid(images: FloatArray, gap: int = 2) -> bytes:
+    """Return `images` (R, C, H, W) in [0, 1] as the PNG of one grey picture, `gap` pixels apart.
+
+    Low images are enlarged, each pixel to a square of them, to MIN_HEIGHT or more. Values outside
+    [0, 1] are drawn as the nearer end.
+    """
+    scale = -(-MIN_HEIGHT // images.shape[2])
+    grey = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8).repeat(scale, 2).repeat(scale, 3)
+    cells = np.pad(grey, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=GAP_GREY)
+    n_rows, n_columns, height, width = cells.shape
+    whole = cells.swapaxes(1, 2).reshape(n_rows * height, n_columns * width)
+    picture = whole[: len(whole) - gap, : whole.shape[1] - gap]  # none after the last
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _random() -> torch.Generator:
@@ -75,5 +93,4 @@ def _ways(generator: DigitGenerator) -> Tensor:
     weights = (1 - share, share)
     if generator.kind_of_noise == "gaussian":
         weights = (torch.cos(share * torch.pi / 2), torch.sin(share * torch.pi / 2))
-    ways: Tensor = weights[0] * first + weights[1] * last
-    return ways.view(N_CLASSES * N_COLUMNS, 1, -1)
+    return (weights[0] * first + weights[1] * last).view(N_CLASSES * N_COLUMNS, 1, -1)

@@ -10,7 +10,6 @@ import pytest
 from helpers.reports import EVIL, Page, assert_tables_are_well_formed
 from PIL import Image
 
-from eval.digits.pictures import GAP_GREY, grid
 from eval.digits.plots import class_plot, sigma_plot
 from eval.digits.report import (
     MEASURES,
@@ -20,6 +19,7 @@ from eval.digits.report import (
     summary,
     write_digits_report,
 )
+from eval.digits.samples import GAP_GREY, grid
 from eval.pages.learning import accuracy_plot, discriminator_plots, loss_plot
 from eval.pages.report import render_html, render_markdown
 
@@ -318,9 +318,3 @@ def test_grid_without_gap_and_with_values_outside_the_range():
     picture = _decoded(grid(images, gap=0))
     assert picture.shape == (28, 4 * 28)
     assert picture[0, ::28].tolist() == [0, 0, 255, 255]
-
-
-@pytest.mark.parametrize("shape", [(3, 28, 28), (0, 3, 28, 28)])
-def test_grid_refuses_other_shapes(shape):
-    with pytest.raises(ValueError, match="rows, columns, height, width"):
-        grid(np.zeros(shape, np.float32))
