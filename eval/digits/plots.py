@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from eval.pages.plots import Line, Log, draw_line, finite, fit, log_plot
+from eval.pages.plots import Line, draw_line, fit
 from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
 from eval.pages.text import percent
 
@@ -18,15 +18,13 @@ MAX_DROP = 1000.0  # nats below the best that are drawn: a much too narrow windo
 BAR = 0.38  # width of a bar; two stand at each class
 
 
-def sigma_plot(likelihood: Mapping[str, Any]) -> Markup | None:
+def sigma_plot(likelihood: Mapping[str, Any]) -> Markup:
     """Draw the log-likelihood of validation digits over the window's width, and the one chosen.
 
     `likelihood` is the `log_likelihood` part of a report.
     """
-    means = {float(sigma): finite(mean) for sigma, mean in likelihood["validation"].items()}
+    means = {float(sigma): mean for sigma, mean in likelihood["validation"].items()}
     points = sorted((sigma, mean) for sigma, mean in means.items() if math.isfinite(mean))
-    if not points:
-        return None
     sigmas, values = zip(*points, strict=True)
     highest, lowest = max(values), max(min(values), max(values) - MAX_DROP)
     room = 0.06 * (highest - lowest) or 1.0
@@ -34,8 +32,7 @@ def sigma_plot(likelihood: Mapping[str, Any]) -> Markup | None:
         figure, axes = new_axes(left=0.62)
         draw_line(axes, sigmas, values, Line("cgan", width=2))
         axes.plot(sigmas, values, "o", markersize=3.5, color=colour("cgan"))
-        if math.isfinite(finite(likelihood.get("sigma"))):
-            axes.axvline(likelihood["sigma"], color=colour("muted"), linewidth=1, linestyle="--")
+        axes.axvline(likelihood["sigma"], color=colour("muted"), linewidth=1, linestyle="--")
         axes.set(xscale="log", xlim=(sigmas[0] / 1.1, sigmas[-1] * 1.1))
         axes.set_ylim(lowest - room, highest + room)
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -47,37 +44,20 @@ def sigma_plot(likelihood: Mapping[str, Any]) -> Markup | None:
         return svg(figure, "sigmas", f"Log-likelihood on validation by sigma: {said}.")
 
 
-def class_plot(generated: Sequence[int], real: Sequence[int] | None) -> Markup | None:
+def class_plot(generated: Sequence[int], real: Sequence[int]) -> Markup:
     """Draw the share of each class among generated digits, and beside it among real ones."""
-    shares, real_shares = _shares(generated), _shares(real or [])
-    if not shares:
-        return None
+    shares, real_shares = ([n / sum(counts) for n in counts] for counts in (generated, real))
     places = np.arange(len(shares))
     with drawing():
         figure, axes = new_axes()
         axes.bar(places - BAR / 2, shares, BAR, color=colour("cgan"))
-        if real_shares:
-            axes.bar(places + BAR / 2, real_shares, BAR, color=colour("series-3"))
+        axes.bar(places + BAR / 2, real_shares, BAR, color=colour("series-3"))
         fit(axes, shares + real_shares)
         axes.set_xticks(places, [str(place) for place in places])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         name_axes(axes, "class", "share of all digits")
-        said = f"generated {_listed(shares)}" + (
-            f"; real {_listed(real_shares)}" if real_shares else ""
-        )
+        said = f"generated {_listed(shares)}; real {_listed(real_shares)}"
         return svg(figure, "classes", f"Share of each class, from 0 on: {said}.")
-
-
-def likelihood_plot(log: Log) -> Markup | None:
-    """Draw the log-likelihood over the updates; None if the log has none."""
-    names = {"log_likelihood": Line("cgan", width=2)}
-    return log_plot(log, names, "log-likelihood", "log-likelihood on validation, nats")
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    """Return counts as shares of their sum, none where there is nothing to share."""
-    total = sum(counts)
-    return [count / total for count in counts] if total else []
 
 
 def _listed(shares: Sequence[float]) -> str:

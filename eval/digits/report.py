@@ -1,6 +1,7 @@
 """The report of a GAN on digits: its sections, from the measured dict.
 
-A part that the dict lacks, or has as None, is left out.
+Without a condition the dict has no `condition_accuracy`; other digits than MNIST's have no
+`published` figures.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.digits.plots import class_plot, likelihood_plot, sigma_plot
+from eval.digits.plots import class_plot, sigma_plot
 from eval.pages.facts import facts_section
 from eval.pages.learning import discriminator_plots
-from eval.pages.plots import Log
+from eval.pages.plots import Line, Log, log_plot
 from eval.pages.report import write_report
-from eval.pages.section import Cell, Page, Pictures, Plots, Row, Section, Table, Text, Tile
-from eval.pages.text import number, percent, table_or_none
+from eval.pages.section import Block, Cell, Page, Pictures, Plots, Row, Section, Table, Text, Tile
+from eval.pages.text import number, percent
 
 Report = Mapping[str, Any]
 
@@ -109,8 +110,7 @@ def write_digits_report(
 
 def digits_page(report: Report, log: Log, pictures: Mapping[str, bytes]) -> Page:
     """Return the page of a report."""
-    given = {name: part for name, part in report.items() if part is not None}
-    cells = measure_cells(given)
+    cells = measure_cells(report)
     tiles = [
         Tile(name, cells[name].text, cells[name].note, reading, colour)
         for name, (reading, colour) in TILES.items()
@@ -119,56 +119,73 @@ def digits_page(report: Report, log: Log, pictures: Mapping[str, bytes]) -> Page
     sections = [
         Section.of("pictures", "Pictures", "Pictures", Pictures(pictures)),
         Section.of("measures", "Measures", "Measures", _measure_table(cells)),
-        _likelihood_section(given),
-        Section.of("classes", "Classes", "Classes", _class_plots(given.get("modes", {}))),
+        Section.of("likelihood", "Log-likelihood", "Log-likelihood", *_likelihood_blocks(report)),
+        Section.of("classes", "Classes", "Classes", _class_plots(report["modes"])),
         Section.of("learning", "Learning curves", "Learning", _learning_plots(log)),
-        facts_section(given),
+        facts_section(report),
     ]
     shown = [section for section in sections if section and section.blocks]
-    return Page(headline(given), summary(given), tiles, shown, {})
+    return Page(headline(report), summary(report), tiles, shown, {})
 
 
 def headline(report: Report) -> str:
     """Return the name of the report: what learnt which digits, and the log-likelihood."""
-    name = report.get("data", {}).get("name")
-    learnt = _kind(report) + (f" on {name}" if name else "")
-    likelihood = report.get("log_likelihood")
-    return f"{learnt}: log-likelihood {_with_error(likelihood)}" if likelihood else learnt
+    learnt = f"{KINDS[report['kind']]} on {report['data']['name']}"
+    return f"{learnt}: log-likelihood {_with_error(report['log_likelihood'])}"
 
 
 def summary(report: Report) -> list[str]:
     """Return the sentences that say, in plain words, what was measured and how to read it."""
-    said = [*_what_was_learnt(report), *_likelihood_said(report), *_classifier_said(report)]
-    if "fid" in report or "inception_score" in report:
-        said.append(
-            "FID, Inception Score, precision and recall come from this small classifier, trained "
-            "on the same data, instead of from Inception: they compare only inside this project."
-        )
-    return said
+    data, is_cgan = report["data"], report["kind"] == "cgan"
+    asked = ", each for a given class," if is_cgan else ""
+    looked = " looked at the generated ones"
+    if is_cgan:
+        taken = percent(report["condition_accuracy"])
+        looked = f" takes {taken} of the generated digits for the one that was asked for"
+    return [
+        f"A {'conditional ' if is_cgan else ''}GAN (preset {report['preset']}) learnt to draw from "
+        f"{data['n_train']:,} digits of {data['name']}, {data['height']} × {data['width']} pixels "
+        "each.",
+        f"{report['n_samples']:,} digits that it generated{asked} were measured beside "
+        f"{data['n_test']:,} test digits, which it never saw.",
+        "A Parzen window around the generated digits gives the test digits a mean log-likelihood "
+        f"of {_with_error(report['log_likelihood'])} nats; its width was chosen on validation.",
+        "Such a figure alone misleads: blurred digits can have a high one and sharp digits a low "
+        "one, so read it with the pictures and with the other measures.",
+        f"A classifier that is right on {percent(report['classifier_accuracy'])} of the test digits"
+        f"{looked}.",
+        "FID, Inception Score, precision and recall come from this small classifier, trained "
+        "on the same data, instead of from Inception: they compare only inside this project.",
+    ]
 
 
 def measure_cells(report: Report) -> dict[str, Cell]:
     """Return the value of each of MEASURES that the report has, in their order."""
-    cells = _likelihood_cells(report.get("log_likelihood"))
-    cells |= {
+    likelihood, modes, nearest = (report[k] for k in ("log_likelihood", "modes", "nearest"))
+    near = f"test digits {number(nearest['test_distance'])}"
+    cells = {
+        "log-likelihood": Cell(f"{likelihood['mean']:,.1f}", f"± {likelihood['se']:,.1f} nats"),
         "condition accuracy": Cell(percent(report.get("condition_accuracy"))),
-        "classifier accuracy": Cell(percent(report.get("classifier_accuracy"))),
-        "FID": Cell(number(report.get("fid"))),
-        "Inception Score": Cell(number(report.get("inception_score"))),
+        "classifier accuracy": Cell(percent(report["classifier_accuracy"])),
+        "FID": Cell(number(report["fid"])),
+        "Inception Score": Cell(number(report["inception_score"])),
+        "precision": Cell(number(report["precision"])),
+        "recall": Cell(number(report["recall"])),
+        "density": Cell(number(report["density"])),
+        "coverage": Cell(number(report["coverage"])),
+        "modes covered": Cell(number(modes["covered"]), f"of {number(modes['of'])} classes"),
+        "evenness": Cell(number(modes["entropy"])),
+        "different nearest digits": Cell(
+            number(nearest["n_distinct"]), f"of {nearest['n_samples']:,} samples"
+        ),
+        "distance to training digits": Cell(number(nearest["distance"]), near),
     }
-    cells |= {
-        name: Cell(number(report.get(name)))
-        for name in ("precision", "recall", "density", "coverage")
-    }
-    cells |= _mode_cells(report.get("modes")) | _nearest_cells(report.get("nearest"))
-    nothing = number(None)
-    return {name: cell for name, cell in cells.items() if cell.text != nothing}
+    if report["kind"] == "gan":
+        del cells["condition accuracy"]
+    return cells
 
 
-def _likelihood_section(report: Report) -> Section | None:
-    likelihood = report.get("log_likelihood")
-    if not likelihood:
-        return None
+def _likelihood_blocks(report: Report) -> list[Block]:
     caption = (
         "Log-likelihood of validation digits by the width of the window, which is on a logarithmic "
         "axis; the dashed line is the width that was chosen"
@@ -177,10 +194,8 @@ def _likelihood_section(report: Report) -> Section | None:
         "The estimate depends on the pixels, on the number of samples and on the width of the "
         "window: figures compare only where all three were chosen alike."
     )
-    plot = sigma_plot(likelihood) if likelihood.get("validation") else None
-    table = _likelihood_table(report, likelihood)
-    title = "Log-likelihood"
-    return Section.of("likelihood", title, title, Text(said), table, Plots.of({caption: plot}))
+    plot = Plots.of({caption: sigma_plot(report["log_likelihood"])})
+    return [Text(said), _likelihood_table(report), plot]
 
 
 def _class_plots(modes: Mapping[str, Any]) -> Plots:
@@ -188,120 +203,38 @@ def _class_plots(modes: Mapping[str, Any]) -> Plots:
         "Share of each class, as the classifier says it, among generated digits (orange) and test "
         "digits (blue)"
     )
-    return Plots.of({caption: class_plot(modes.get("counts") or [], modes.get("real_counts"))})
+    return Plots.of({caption: class_plot(modes["counts"], modes["real_counts"])})
 
 
 def _learning_plots(log: Log) -> Plots:
     learnt = "Log-likelihood of validation digits while it learnt; the best networks were kept"
-    return Plots.of({learnt: likelihood_plot(log)} | discriminator_plots(log, "digits"))
-
-
-def _kind(report: Report) -> str:
-    return KINDS.get(report["kind"], str(report["kind"]))
+    line = {"log_likelihood": Line("cgan", width=2)}
+    plot = log_plot(log, line, "log-likelihood", "log-likelihood on validation, nats")
+    return Plots.of({learnt: plot} | discriminator_plots(log, "digits"))
 
 
 def _with_error(likelihood: Mapping[str, Any]) -> str:
-    """Return "132.1 ± 1.8", or the mean alone where its standard error is unknown."""
-    mean, error = f"{likelihood['mean']:,.1f}", likelihood.get("se")
-    return mean if error is None else f"{mean} ± {error:,.1f}"
+    """Return "132.1 ± 1.8"."""
+    return f"{likelihood['mean']:,.1f} ± {likelihood['se']:,.1f}"
 
 
-def _what_was_learnt(report: Report) -> list[str]:
-    said = []
-    data, n_samples = report.get("data"), report.get("n_samples")
-    preset = f" (preset {report['preset']})" if "preset" in report else ""
-    if data:
-        article = "A conditional GAN" if report["kind"] == "cgan" else f"A {_kind(report)}"
-        said.append(
-            f"{article}{preset} learnt to draw from {data['n_train']:,} digits of {data['name']}, "
-            f"{data['height']} × {data['width']} pixels each."
-        )
-    if data and n_samples is not None:
-        asked = ", each for a given class," if report["kind"] == "cgan" else ""
-        said.append(
-            f"{n_samples:,} digits that it generated{asked} were measured beside "
-            f"{data['n_test']:,} test digits, which it never saw."
-        )
-    return said
-
-
-def _likelihood_said(report: Report) -> list[str]:
-    likelihood = report.get("log_likelihood")
-    if not likelihood:
-        return []
-    return [
-        "A Parzen window around the generated digits gives the test digits a mean log-likelihood "
-        f"of {_with_error(likelihood)} nats; its width was chosen on validation.",
-        "Such a figure alone misleads: blurred digits can have a high one and sharp digits a low "
-        "one, so read it with the pictures and with the other measures.",
-    ]
-
-
-def _classifier_said(report: Report) -> list[str]:
-    right, asked = (report.get(f"{name}_accuracy") for name in ("classifier", "condition"))
-    if right is None:
-        return []
-    taken = f" takes {percent(asked)} of the generated digits for the one that was asked for"
-    looked = " looked at the generated ones" if asked is None else taken
-    return [f"A classifier that is right on {percent(right)} of the test digits{looked}."]
-
-
-def _likelihood_cells(likelihood: Mapping[str, Any] | None) -> dict[str, Cell]:
-    if not likelihood:
-        return {}
-    error = "" if likelihood.get("se") is None else f"± {likelihood['se']:,.1f} nats"
-    return {"log-likelihood": Cell(f"{likelihood['mean']:,.1f}", error)}
-
-
-def _mode_cells(modes: Mapping[str, Any] | None) -> dict[str, Cell]:
-    if not modes:
-        return {}
-    return {
-        "modes covered": Cell(
-            number(modes.get("covered")), f"of {number(modes.get('of'))} classes"
-        ),
-        "evenness": Cell(number(modes.get("entropy"))),
-    }
-
-
-def _nearest_cells(nearest: Mapping[str, Any] | None) -> dict[str, Cell]:
-    if not nearest:
-        return {}
-    looked_at, of_test = nearest.get("n_samples"), nearest.get("test_distance")
-    return {
-        "different nearest digits": Cell(
-            number(nearest.get("n_distinct")), f"of {looked_at:,} samples" if looked_at else ""
-        ),
-        "distance to training digits": Cell(
-            number(nearest.get("distance")),
-            "" if of_test is None else f"test digits {number(of_test)}",
-        ),
-    }
-
-
-def _measure_table(cells: Mapping[str, Cell]) -> Table | None:
+def _measure_table(cells: Mapping[str, Cell]) -> Table:
     rows = (
         Row(name, (cell, Cell(MEASURES[name][0])), MEASURES[name][1])
         for name, cell in cells.items()
     )
     caption = "What was measured, and what it means"
-    return table_or_none(caption, ("measure", "value", "better"), rows, "prose")
+    return Table(caption, ("measure", "value", "better"), tuple(rows), "prose")
 
 
-def _likelihood_table(report: Report, likelihood: Mapping[str, Any]) -> Table:
+def _likelihood_table(report: Report) -> Table:
     """Return the log-likelihood of this run, and below it the published ones as published."""
-    published = report.get("published", {})
-    error = likelihood.get("se")
-    own = f"{likelihood['mean']:,.1f}", number(None) if error is None else f"{error:,.1f}"
-    rows = [Row("this run", tuple(map(Cell, own)), f"{_kind(report)}, here measured", "cgan")]
+    likelihood, published = report["log_likelihood"], report["published"]
+    own = (Cell(f"{likelihood['mean']:,.1f}"), Cell(f"{likelihood['se']:,.1f}"))
+    rows = [Row("this run", own, f"{KINDS[report['kind']]}, here measured", "cgan")]
     rows += [
-        Row(name, (Cell(_as_given(found.get("mean"))), Cell(_as_given(found.get("se")))))
+        Row(name, (Cell(f"{found['mean']:,}"), Cell(f"{found['se']:,}")))
         for name, found in published.items()
     ]
     caption = "Parzen log-likelihood" + (" beside published figures" if published else "")
     return Table(caption, ("model", "mean, nats", "standard error"), tuple(rows), "level")
-
-
-def _as_given(value: float | None) -> str:
-    """Return a figure with the digits that it was published with."""
-    return number(None) if value is None else f"{value:,}"
