@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,18 +19,8 @@ import numpy as np
 
 from eval.figures.sets import tag_sets
 from eval.setting import Setting
-from eval.studies.comparison import (
-    MLP,
-    Measured,
-    as_markdown,
-    fit_mlps,
-    measure_answers,
-    run_path,
-    setting_of,
-    summarize,
-    train_run,
-    write_results,
-)
+from eval.studies import comparison
+from eval.studies.comparison import MLP, Measured
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import OptionError
@@ -123,23 +114,19 @@ def ablation_rows() -> dict[str, dict[str, Any]]:
 def main(**options: Any) -> None:
     """Train from the paper's model to the modern one, one change a row, and measure each."""
     config = AblationConfig(**given(options))
-    data_dir = config.data or newest_data()
-    dataset = read_dataset(data_dir)
-    setting = setting_of(dataset, config.split, config.tags)
+    data_dir, tags = config.data or newest_data(), config.tags
+    setting = comparison.setting_of(read_dataset(data_dir), config.split, tags)
     wanted = wanted_rows(config)
     click.echo(f"data: {data_dir}, split: {config.split}, {len(wanted)} rows → {config.out}")
-    measured: dict[str, list[Measured]] = {}
-    for name, row in wanted.items():
-        paths = [run_path(config.out, config.tags, name, seed) for seed in range(config.seeds)]
-        for seed, path in enumerate(paths):
-            settings = row | {"data": data_dir, "tags": config.tags, "seed": seed}
-            train_run(dataset, TrainConfig.from_options(**settings), RunDir(path))
-        measured[name] = [measure_run(path, setting) for path in paths]
-    measured[MLP] = fit_mlps([(Tagger.load(paths[0]), setting)] * config.seeds)
-    table = summarize(measured, MEASURES, RATIOS)
-    text = as_markdown(table, MEASURES, tuple(RATIOS))
-    write_results(config.out, f"ablation-{config.tags}-{config.split}", table, text)
-    click.echo(text)
+    rows = {
+        name: TrainConfig.from_options(**row | {"data": data_dir, "tags": tags})
+        for name, row in wanted.items()
+    }
+    path_of = partial(comparison.run_path, config.out, tags)
+    measured = comparison.measure_rows(rows, [setting] * config.seeds, path_of, measure_run)
+    table = comparison.summarize(measured, MEASURES, RATIOS)
+    text = comparison.as_markdown(table, MEASURES, tuple(RATIOS))
+    comparison.write_results(config.out, f"ablation-{tags}-{config.split}", table, text)
 
 
 def wanted_rows(config: AblationConfig) -> dict[str, dict[str, Any]]:
@@ -158,11 +145,11 @@ def wanted_rows(config: AblationConfig) -> dict[str, dict[str, Any]]:
     return wanted
 
 
-def measure_run(path: Path, setting: Setting) -> Measured:
-    """Measure the finished run in `path` on the images of `setting`."""
-    tagger = Tagger.load(path)
+def measure_run(run: RunDir, setting: Setting) -> Measured:
+    """Measure a finished run on the images of `setting`."""
+    tagger = Tagger.load(run.path)
     generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
-    found = measure_answers(generated.predictions, setting)
+    found = comparison.measure_answers(generated.predictions, setting)
     tags = setting.dataset.tag_matrix(setting.tags, setting.vocabulary.words)
     train = setting.dataset.rows("train")
     relevant, vectors = setting.relevant[setting.tags], setting.vocabulary.vectors
@@ -172,7 +159,7 @@ def measure_run(path: Path, setting: Setting) -> Measured:
     others = {
         "distinct words": generated.distinct_words,
         **{name: one[name]["value"] for name in ("realism", "energy") if name in one},
-        "s/epoch": _seconds_an_epoch(RunDir(path)),
+        "s/epoch": _seconds_an_epoch(run),
     }
     return replace(found, measures={**found.measures, **others})
 

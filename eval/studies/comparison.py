@@ -6,12 +6,14 @@ under OUT/runs, and a call that was cut short goes on with the next of them when
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
+from scipy import sparse
 from tqdm import tqdm
 
 from eval.baselines.fitting import Baseline, FitData, choose, fit_biased_mlp, mlp_tries
@@ -22,7 +24,7 @@ from eval.figures.metrics import CUT, METRICS, expected_map
 from eval.predictions import SystemPredictions
 from eval.setting import Setting
 from eval.systems import ask_baseline
-from mmcgan.arrays import DoubleArray
+from mmcgan.arrays import BoolArray, DoubleArray
 from mmcgan.errors import DataError, OptionError
 from mmcgan.files import write_json, write_text
 from mmcgan.inference.tagger import Tagger
@@ -43,10 +45,30 @@ class Measured:
     measures: Mapping[str, float]
 
 
-def run_path(out: Path, tags: str, name: str, seed: int) -> Path:
-    """Return the folder of one run of the row `name`."""
-    plain = "".join(c if c.isalnum() else "-" for c in f"{tags} {name}")
+def run_path(out: Path, study: str, name: str, seed: int) -> Path:
+    """Return the folder of one run of the row `name`; `study` says what all rows learn."""
+    plain = "".join(c if c.isalnum() else "-" for c in f"{study} {name}")
     return out / "runs" / f"{plain}-{seed}"
+
+
+def measure_rows(
+    rows: Mapping[str, TrainConfig],
+    settings: Sequence[Setting],
+    path_of: Callable[[str, int], Path],
+    measure: Callable[[RunDir, Setting], Measured],
+) -> dict[str, list[Measured]]:
+    """Train the runs of each row, one for each of `settings`, and measure them and the MLP.
+
+    The place of a setting is the seed of its run, `path_of` gives the folder for row and seed. The
+    MLP learns from the features as the runs of the last row have them.
+    """
+    measured = {}
+    for name, config in rows.items():
+        places = [(RunDir(path_of(name, seed)), s) for seed, s in enumerate(settings)]
+        for seed, (run, setting) in enumerate(places):
+            train_run(setting.dataset, config.with_options(seed=seed), run)
+        measured[name] = [measure(*place) for place in places]
+    return measured | {MLP: fit_mlps(places)}
 
 
 def setting_of(dataset: Dataset, split: str, tags: TagSource) -> Setting:
@@ -100,14 +122,17 @@ def measure_answers(answered: SystemPredictions, setting: Setting) -> Measured:
     return Measured(np.nan_to_num(precision), measures)
 
 
-def fit_mlps(places: Sequence[tuple[Tagger, Setting]]) -> list[Measured]:
+def fit_mlps(places: Sequence[tuple[RunDir, Setting]]) -> list[Measured]:
     """Tune the MLP on dev as a report does, and measure it with as many seeds as a row.
 
     `places` says for each seed where it learns and is measured: any run there, which says how
     features are standardised, and the setting. It is tuned in the first of them.
     """
-    settings = tune_mlp(learnt_by(*places[0], 0))
-    bar = tqdm(places, desc="mlp seeds", unit="fit", disable=None)
+    taggers = [(Tagger.load(run.path), setting) for run, setting in places]
+    first = learnt_by(*taggers[0], 0)
+    chosen = choose("mlp", mlp_tries(first), first).tuning["chosen"]
+    settings = MlpSettings(**{f.name: chosen[f.name] for f in fields(MlpSettings)})
+    bar = tqdm(taggers, desc="mlp seeds", unit="fit", disable=None)
     return [measure_mlp(*place, settings, seed) for seed, place in enumerate(bar)]
 
 
@@ -117,20 +142,11 @@ def learnt_by(tagger: Tagger, setting: Setting, seed: int) -> FitData:
     return fit_data(setting, standardizer.mean, standardizer.scale, seed)
 
 
-def tune_mlp(data: FitData) -> MlpSettings:
-    """Return the settings of the MLP that are the best on dev."""
-    chosen = choose("mlp", mlp_tries(data), data).tuning["chosen"]
-    return MlpSettings(**{f.name: chosen[f.name] for f in fields(MlpSettings)})
-
-
 def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: int) -> Measured:
     """Fit the MLP where `tagger` learnt, and measure it on the images of `setting`."""
-    data = learnt_by(tagger, setting, seed)
-    fitted = fit_biased_mlp(data, settings)
+    baseline = Baseline("mlp", {}, fit_biased_mlp(learnt_by(tagger, setting, seed), settings).score)
     features = tagger.model.standardizer(setting.dataset.features[setting.rows])
-    concept_rows = np.array(setting.vocabulary.rows(setting.concepts), np.int64)
-    baseline = Baseline("mlp", {}, fitted.score)
-    answered = ask_baseline(baseline, features, concept_rows, len(setting.vocabulary))
+    answered = ask_baseline(baseline, features, setting.concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 
 
@@ -197,6 +213,15 @@ def _cell(measure: Mapping[str, Any] | None) -> str:
 
 
 def write_results(out: Path, name: str, results: Mapping[str, Any], text: str) -> None:
-    """Write OUT/NAME.json and OUT/NAME.md."""
+    """Write OUT/NAME.json and OUT/NAME.md, and print the latter."""
     write_json(out / f"{name}.json", results)
     write_text(out / f"{name}.md", text)
+    click.echo(text)
+
+
+def only(matrix: sparse.csr_array, kept: BoolArray) -> sparse.csr_array:
+    """Return a sparse matrix with those of its stored values that are `kept`, in their order."""
+    found = matrix.copy()
+    found.data *= kept
+    found.eliminate_zeros()
+    return found

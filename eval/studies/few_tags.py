@@ -13,26 +13,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 import numpy as np
-from scipy import sparse
 
 from eval.setting import Setting
-from eval.studies.comparison import (
-    MLP,
-    Measured,
-    as_markdown,
-    fit_mlps,
-    measure_answers,
-    run_path,
-    setting_of,
-    summarize,
-    train_run,
-    write_results,
-)
+from eval.studies import comparison
+from eval.studies.comparison import MLP, Measured
 from eval.systems import generate
 from mmcgan.arrays import IntArray
 from mmcgan.cli import config_options, given, run_command
@@ -76,21 +66,17 @@ def main(**options: Any) -> None:
     data_dir = config.data or newest_data()
     dataset = read_dataset(data_dir)
     click.echo(f"data: {data_dir}, split: {config.split}, share: {config.share:g} → {config.out}")
-    settings = [
-        setting_of(with_few_tags(dataset, config.share, seed), config.split, config.tags)
-        for seed in range(config.seeds)
-    ]
-    taggers = {name: train_row(name, settings, config, data_dir) for name in ROWS}
-    measured = {
-        name: [measure_run(*place) for place in zip(row, settings, strict=True)]
-        for name, row in taggers.items()
+    few = [with_few_tags(dataset, config.share, seed) for seed in range(config.seeds)]
+    settings = [comparison.setting_of(data, config.split, config.tags) for data in few]
+    rows = {
+        name: TrainConfig.of("modern", **row, data=data_dir, tags=config.tags)
+        for name, row in ROWS.items()
     }
-    measured[MLP] = fit_mlps(list(zip(taggers[WITHOUT], settings, strict=True)))
-    results = facts(settings[0].dataset, config) | summarize(measured, MEASURES, RATIOS)
-    text = report(results)
+    path_of = partial(comparison.run_path, config.out, f"{config.tags} {config.share:g}")
+    measured = comparison.measure_rows(rows, settings, path_of, measure_run)
+    results = facts(few[0], config) | comparison.summarize(measured, MEASURES, RATIOS)
     name = f"few-tags-{config.tags}-{config.split}-{config.share:g}"
-    write_results(config.out, name, results, text)
-    click.echo(text)
+    comparison.write_results(config.out, name, results, report(results))
 
 
 def with_few_tags(dataset: Dataset, share: float, seed: int) -> Dataset:
@@ -105,32 +91,16 @@ def with_few_tags(dataset: Dataset, share: float, seed: int) -> Dataset:
 def _without(table: TagTable, rows: IntArray) -> TagTable:
     """Return the table in which the images `rows` have no words."""
     sizes = np.diff(table.matrix.indptr)
-    is_kept = np.ones(len(sizes), np.bool_)
-    is_kept[rows] = False
-    of_kept = np.repeat(is_kept, sizes)
-    indptr = np.concatenate([[0], np.cumsum(np.where(is_kept, sizes, 0))])
-    matrix = table.matrix
-    parts = matrix.data[of_kept], matrix.indices[of_kept], indptr.astype(matrix.indptr.dtype)
-    return TagTable(table.words, sparse.csr_array(parts, shape=matrix.shape))
+    row_of_word = np.repeat(np.arange(len(sizes)), sizes)
+    kept = ~np.isin(row_of_word, rows)
+    return TagTable(table.words, comparison.only(table.matrix, kept))
 
 
-def train_row(
-    name: str, settings: list[Setting], config: FewTagsConfig, data_dir: Path
-) -> list[Tagger]:
-    """Train the runs of a row, one for each setting, and load them."""
-    taggers = []
-    for seed, setting in enumerate(settings):
-        run = RunDir(run_path(config.out, config.tags, f"{config.share:g} {name}", seed))
-        values = ROWS[name] | {"data": data_dir, "tags": config.tags, "seed": seed}
-        train_run(setting.dataset, TrainConfig.of("modern", **values), run)
-        taggers.append(Tagger.load(run.path))
-    return taggers
-
-
-def measure_run(tagger: Tagger, setting: Setting) -> Measured:
-    """Measure a run on the images of `setting`."""
+def measure_run(run: RunDir, setting: Setting) -> Measured:
+    """Measure a finished run on the images of `setting`."""
     features = setting.dataset.features[setting.rows]
-    return measure_answers(generate(tagger, features, setting.concepts).predictions, setting)
+    generated = generate(Tagger.load(run.path), features, setting.concepts)
+    return comparison.measure_answers(generated.predictions, setting)
 
 
 def facts(dataset: Dataset, config: FewTagsConfig) -> dict[str, Any]:
@@ -150,7 +120,7 @@ def report(results: Mapping[str, Any]) -> str:
     return (
         f"{results['n_tagged']} photos of train with tags, {results['n_untagged']} without; "
         f"measured on {results['n_images']} of {results['split']} ({results['tags']} tags). "
-        f"{results['note']}\n\n" + as_markdown(results, MEASURES, tuple(RATIOS))
+        f"{results['note']}\n\n" + comparison.as_markdown(results, MEASURES, tuple(RATIOS))
     )
 
 

@@ -100,9 +100,7 @@ def main(**options: Any) -> None:
     run, data_dir = config.run or newest_finished_run(), config.data or newest_data()
     click.echo(f"run: {run}, data: {data_dir}, split: {config.split} → {config.out}")
     results = measure(Tagger.load(run), read_dataset(data_dir), config.split)
-    text = as_markdown(results)
-    write_results(config.out, f"open-vocabulary-{config.split}", results, text)
-    click.echo(text)
+    write_results(config.out, f"open-vocabulary-{config.split}", results, as_markdown(results))
 
 
 def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:

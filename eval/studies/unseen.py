@@ -14,7 +14,8 @@ from scipy import sparse
 
 from eval.figures.bootstrap import Figure, figure, mean_figure
 from eval.figures.metrics import CUT, METRICS, RankingWithTruth, expected_precisions
-from mmcgan.arrays import BoolArray, DoubleArray
+from eval.studies.comparison import only
+from mmcgan.arrays import DoubleArray
 from mmcgan.inference.words.ranking import Ranking
 
 Counts = npt.NDArray[np.int32]
@@ -47,14 +48,14 @@ def values_of(answers: Answers, relevant: sparse.csr_array, n_seen: int) -> dict
 
     They are NaN where an image has no tag of the kind.
     """
-    alone = _judged(answers.alone, sparse.csr_array(relevant[:, n_seen:]))
-    is_seen = np.arange(relevant.shape[1]) < n_seen
+    alone = _with_truth(answers.alone, sparse.csr_array(relevant[:, n_seen:]))
+    is_seen = relevant.indices < n_seen
     return {
         "R@10 alone": METRICS["R@10"](alone),
         "MiAP alone": METRICS["MiAP"](alone),
-        "P@10": METRICS["P@10"](_judged(answers.together, relevant)),
-        "R@10 seen": METRICS["R@10"](_judged(answers.together, _only(relevant, is_seen))),
-        "R@10 withheld": METRICS["R@10"](_judged(answers.together, _only(relevant, ~is_seen))),
+        "P@10": METRICS["P@10"](_with_truth(answers.together, relevant)),
+        "R@10 seen": METRICS["R@10"](_with_truth(answers.together, only(relevant, is_seen))),
+        "R@10 withheld": METRICS["R@10"](_with_truth(answers.together, only(relevant, ~is_seen))),
     }
 
 
@@ -110,13 +111,5 @@ def _means(values: DoubleArray, counts: npt.NDArray[np.number]) -> DoubleArray:
     return np.divide(sums, n_drawn, out=np.full(len(n_drawn), np.nan), where=n_drawn > 0)
 
 
-def _judged(ranking: Ranking, relevant: sparse.csr_array) -> RankingWithTruth:
+def _with_truth(ranking: Ranking, relevant: sparse.csr_array) -> RankingWithTruth:
     return RankingWithTruth(ranking, relevant, np.zeros((relevant.shape[1], 0), np.float32))
-
-
-def _only(relevant: sparse.csr_array, columns: BoolArray) -> sparse.csr_array:
-    """Return `relevant` (N, W) with the words outside `columns` (W,) relevant to nobody."""
-    kept = columns[relevant.indices]
-    indptr = np.concatenate([[0], np.cumsum(kept)])[relevant.indptr]
-    parts = relevant.data[kept], relevant.indices[kept], indptr
-    return sparse.csr_array(parts, shape=relevant.shape)
