@@ -47,24 +47,25 @@ def load_data(config: DigitsConfig) -> DigitData:
     Raises `DataError` for files that are missing or broken, `OptionError` for --download without
     --data.
     """
-    if config.run.data is None:
-        if config.run.download:
-            raise OptionError("--download: --data must say into which folder")
+    folder = config.run.data
+    if folder is None and config.run.download:
+        raise OptionError("--download: --data must say into which folder")
+    if folder is None:
         return embedded_digits()
     if config.run.download:
-        download_mnist(config.run.data)
-    return mnist(*read_mnist(config.run.data))
+        download_mnist(folder)
+    return mnist(*read_mnist(folder))
 
 
 def summary(report: dict[str, Any]) -> str:
     """Say what was measured in one line."""
     likelihood, modes = report["log_likelihood"], report["modes"]
     accuracy = report.get("condition_accuracy")
+    said = "" if accuracy is None else f"condition accuracy {accuracy:.3f}, "
     return (
         f"log-likelihood {likelihood['mean']:.1f} ± {likelihood['se']:.1f} (sigma "
-        f"{likelihood['sigma']:.3g})"
-        + (f", condition accuracy {accuracy:.3f}" if accuracy is not None else "")
-        + f", FID {report['fid']:.2f}, {modes['covered']} of {modes['of']} modes"
+        f"{likelihood['sigma']:.3g}), {said}FID {report['fid']:.2f}, {modes['covered']} of "
+        f"{modes['of']} modes"
     )
 
 

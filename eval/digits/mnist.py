@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.archives import MAX_RATIO, RATIO_FREE_BYTES
 from data_prep.download import fetch_file
 from eval.digits.data import N_CLASSES, LabelledBytes
+from mmcgan.arrays import Pixels
 from mmcgan.errors import DataError
 
 HOME = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -87,7 +87,7 @@ def _find(root: Path, name: str) -> Path:
     )
 
 
-def _read_values(path: Path) -> npt.NDArray[np.uint8]:
+def _read_values(path: Path) -> Pixels:
     """Read pixels (N, H, W) or labels (N,). Raises `DataError` if anything is wrong."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

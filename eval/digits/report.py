@@ -22,72 +22,42 @@ Report = Mapping[str, Any]
 
 KINDS = {"gan": "GAN", "cgan": "Conditional GAN"}
 
-# Measure → which values are good, and what it means.
+# Measure → what it means.
 MEASURES = {
-    "log-likelihood": (
-        "higher",
-        "Mean log-density of the test digits under a Gaussian Parzen window around the generated "
-        "ones, with its standard error. It rewards pixels near every test digit, not looking like "
-        "a digit.",
-    ),
-    "condition accuracy": (
-        "higher",
-        "How often the classifier takes a generated digit for the one that was asked for.",
-    ),
-    "classifier accuracy": (
-        "higher",
-        "How often the classifier is right on test digits. What it says of generated ones is no "
-        "more certain than that.",
-    ),
-    "FID": (
-        "lower",
-        "Fréchet distance between the classifier's features of generated and of test digits, "
-        "each as a Gaussian; 0 where both are alike.",
-    ),
-    "Inception Score": (
-        "higher",
-        "How sure the classifier is of each generated digit while all of them spread over the "
-        "classes: from 1 to the number of classes.",
-    ),
-    "precision": (
-        "higher",
-        "Share of generated digits that lie among test digits, by nearest neighbours of the "
-        "classifier's features: how real they are.",
-    ),
-    "recall": (
-        "higher",
-        "Share of test digits that lie among generated ones, likewise: how much of their variety "
-        "is generated.",
-    ),
-    "density": (
-        "higher",
-        "In how many neighbourhoods of test digits a generated one lies, on the average, so that "
-        "an outlier counts for less than in precision; about 1 where both are alike.",
-    ),
-    "coverage": (
-        "higher",
-        "Share of test digits with a generated one in their neighbourhood; outliers among the "
-        "generated ones do not raise it, as they do recall.",
-    ),
-    "modes covered": (
-        "all of them",
-        "Classes of which the classifier found any generated digit.",
-    ),
-    "evenness": (
-        "near 1",
-        "Entropy of the generated classes over that of an even spread: 1 is even, 0 one class "
-        "alone.",
-    ),
-    "different nearest digits": (
-        "many",
-        "How many training digits are the nearest one of some generated digit, by their pixels. "
-        "Few mean that the generator repeats itself.",
-    ),
-    "distance to training digits": (
-        "near that of test digits",
-        "Mean Euclidean distance, over all pixels, to the nearest training digit. Much less than "
-        "that of test digits would mean copies.",
-    ),
+    "log-likelihood": "Mean log-density of the test digits under a Gaussian Parzen window around "
+    "the generated ones, with its standard error. It rewards pixels near every test digit, not "
+    "looking like a digit.",
+    "condition accuracy": "How often the classifier takes a generated digit for the one that was "
+    "asked for.",
+    "classifier accuracy": "How often the classifier is right on test digits. What it says of "
+    "generated ones is no more certain than that.",
+    "FID": "Fréchet distance between the classifier's features of generated and of test digits, "
+    "each as a Gaussian; 0 where both are alike.",
+    "Inception Score": "How sure the classifier is of each generated digit while all of them "
+    "spread over the classes: from 1 to the number of classes.",
+    "precision": "Share of generated digits that lie among test digits, by nearest neighbours of "
+    "the classifier's features: how real they are.",
+    "recall": "Share of test digits that lie among generated ones, likewise: how much of their "
+    "variety is generated.",
+    "density": "In how many neighbourhoods of test digits a generated one lies, on the average, "
+    "so that an outlier counts for less than in precision; about 1 where both are alike.",
+    "coverage": "Share of test digits with a generated one in their neighbourhood; outliers among "
+    "the generated ones do not raise it, as they do recall.",
+    "modes covered": "Classes of which the classifier found any generated digit.",
+    "evenness": "Entropy of the generated classes over that of an even spread: 1 is even, 0 one "
+    "class alone.",
+    "different nearest digits": "How many training digits are the nearest one of some generated "
+    "digit, by their pixels. Few mean that the generator repeats itself.",
+    "distance to training digits": "Mean Euclidean distance, over all pixels, to the nearest "
+    "training digit. Much less than that of test digits would mean copies.",
+}
+# Measure → which values are good, where those are not the higher ones.
+BETTER = {
+    "FID": "lower",
+    "modes covered": "all of them",
+    "evenness": "near 1",
+    "different nearest digits": "many",
+    "distance to training digits": "near that of test digits",
 }
 TILES = {  # measure → how to read it, and its colour of the palette
     "log-likelihood": ("higher is better", "cgan"),
@@ -219,12 +189,12 @@ def _with_error(likelihood: Mapping[str, Any]) -> str:
 
 
 def _measure_table(cells: Mapping[str, Cell]) -> Table:
-    rows = (
-        Row(name, (cell, Cell(MEASURES[name][0])), MEASURES[name][1])
+    rows = tuple(
+        Row(name, (cell, Cell(BETTER.get(name, "higher"))), MEASURES[name])
         for name, cell in cells.items()
     )
     caption = "What was measured, and what it means"
-    return Table(caption, ("measure", "value", "better"), tuple(rows), "prose")
+    return Table(caption, ("measure", "value", "better"), rows, "prose")
 
 
 def _likelihood_table(report: Report) -> Table:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
 from eval.digits.classifier import train_classifier
 from eval.digits.config import DigitsConfig, Kind
@@ -44,14 +43,17 @@ def train(kind: Kind, data: DigitData, config: DigitsConfig, run: RunDir) -> Dig
     generator, discriminator = build_networks(data.train.images.shape[1], kind, config)
     _freeze(run, kind, data, config)
     if not run.is_finished:
-        images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+        images, labels = data.train.tensors
         if kind == "gan":
             labels = torch.zeros_like(labels)
         likelihood = config.objective.likelihood
         task = LabelledTask(generator, discriminator, images, labels, config, likelihood)
-        watched = Digits(data.validation.images[:N_WATCHED], data.validation.labels[:N_WATCHED])
+        watched = data.validation[:N_WATCHED]
         best = fit(Trainer(task, config), lambda networks: validate(networks, watched), run)
-        _save(run, best.networks["generator"], {"best_update": best.update})
+        write_json(run.model_path, {"best_update": best.update})
+        weights = best.networks["generator"]
+        run.write_weights({name: tensor.cpu().numpy() for name, tensor in weights.items()})
+        run.finish()
     try:
         generator.load_state_dict(load_file(run.weights_path))
     except Exception as reason:  # safetensors and torch raise many kinds for a broken file
@@ -91,13 +93,6 @@ def measure(
         "run": read_json(run.model_path, RunError) | _settings(config),
         "versions": {package: version(package) for package in ("torch", "numpy", "prdc")},
     }
-
-
-def _save(run: RunDir, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write the generator of a run; the weights come last and make the run finished."""
-    write_json(run.model_path, facts)
-    run.write_weights({name: tensor.cpu().numpy() for name, tensor in weights.items()})
-    run.finish()
 
 
 def _settings(config: DigitsConfig) -> dict[str, Any]:

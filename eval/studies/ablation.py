@@ -132,11 +132,8 @@ def main(**options: Any) -> None:
 def wanted_rows(config: AblationConfig) -> dict[str, dict[str, Any]]:
     """Return the rows that are asked for. Raises `OptionError` if there is none."""
     rows = ablation_rows()
-    wanted = {
-        name: row
-        for name, row in rows.items()
-        if not config.rows or any(text in name for text in config.rows)
-    }
+    texts = config.rows or ("",)  # every name holds ""
+    wanted = {name: row for name, row in rows.items() if any(text in name for text in texts)}
     if not wanted:
         raise OptionError(
             f"--rows: no row's name holds {' or '.join(config.rows)}; the rows are: "
