@@ -52,6 +52,7 @@ def train(kind: Kind, data: DigitData, config: DigitsConfig, run: RunDir) -> Dig
         best = fit(Trainer(task, config), lambda networks: validate(networks, watched), run)
         write_json(run.model_path, {"best_update": best.update})
         weights = best.networks["generator"]
+        # The weights come last and make the run finished.
         run.write_weights({name: tensor.cpu().numpy() for name, tensor in weights.items()})
         run.finish()
     try:

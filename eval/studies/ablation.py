@@ -20,7 +20,7 @@ import numpy as np
 from eval.figures.sets import tag_sets
 from eval.setting import Setting
 from eval.studies import comparison
-from eval.studies.comparison import MLP, Measured
+from eval.studies.comparison import DATA_HELP, MLP, Measured
 from eval.systems import generate
 from mmcgan.cli import config_options, given, run_command
 from mmcgan.errors import OptionError
@@ -85,9 +85,7 @@ WITHOUT: tuple[tuple[str, Terms, dict[str, Any]], ...] = (
 class AblationConfig(Config):
     """`python -m eval.studies.ablation`."""
 
-    data: Path | None = option(
-        None, "Folder of the prepared data; the newest under data/ if not given."
-    )
+    data: Path | None = option(None, DATA_HELP)
     out: Path = option(Path("ablation"), "Folder of the runs and the table.")
     tags: TagSource = option("user", "The tags to learn and to measure by.")
     split: Literal["dev", "val", "test"] = option("dev", "The split to measure.")

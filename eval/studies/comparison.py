@@ -35,6 +35,7 @@ from mmcgan.training.runs import RunDir, frozen_config, require_same
 from mmcgan.training.setup import build_setup
 
 MLP = "the MLP"
+DATA_HELP = "Folder of the prepared data; the newest under data/ if not given."
 
 
 @dataclass(frozen=True)

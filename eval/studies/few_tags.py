@@ -22,7 +22,7 @@ import numpy as np
 
 from eval.setting import Setting
 from eval.studies import comparison
-from eval.studies.comparison import MLP, Measured
+from eval.studies.comparison import DATA_HELP, MLP, Measured
 from eval.systems import generate
 from mmcgan.arrays import IntArray
 from mmcgan.cli import config_options, given, run_command
@@ -46,9 +46,7 @@ NOTE = (
 class FewTagsConfig(Config):
     """`python -m eval.studies.few_tags`."""
 
-    data: Path | None = option(
-        None, "Folder of the prepared data; the newest under data/ if not given."
-    )
+    data: Path | None = option(None, DATA_HELP)
     out: Path = option(Path("few-tags"), "Folder of the runs and the table.")
     tags: TagSource = option("user", "The tags to learn and to measure by.")
     split: Literal["dev", "val", "test"] = option("val", "The split to measure.")

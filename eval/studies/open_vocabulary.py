@@ -27,7 +27,7 @@ from eval.evaluation import check_same_data
 from eval.figures.bootstrap import resample_counts
 from eval.figures.metrics import MIAP_DEPTH
 from eval.setting import Setting
-from eval.studies.comparison import interval, learnt_by, markdown_table, write_results
+from eval.studies.comparison import DATA_HELP, interval, learnt_by, markdown_table, write_results
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
 from mmcgan.arrays import FloatArray, IntArray
@@ -61,9 +61,7 @@ class OpenVocabularyConfig(Config):
     """`python -m eval.studies.open_vocabulary`."""
 
     run: Path | None = option(None, "Run folder; the newest finished one under runs/.")
-    data: Path | None = option(
-        None, "Folder of the prepared data; the newest under data/ if not given."
-    )
+    data: Path | None = option(None, DATA_HELP)
     split: Literal["val", "test"] = option("val", "The split to measure.")
     out: Path = option(Path("open-vocabulary"), "Folder of the table.")
 
