@@ -13,19 +13,19 @@ from typing import Any
 
 import torch
 
-from eval.answers import Answers, Compared, GalleryPhoto
+from eval.answers import Answers, Compared, GalleryPhoto, Scores
 from eval.baselines.fitting import Baseline, FitData, fit_baselines, left_out
 from eval.baselines.nearest import near_duplicates
 from eval.config import EvaluateConfig
 from eval.figures.distribution import Photos
 from eval.findings import Findings
-from eval.measure import measure
 from eval.pages.report import write_report
 from eval.pages.summary import page_of
+from eval.sections import section_modules
 from eval.sections.gallery import shown_photos
 from eval.setting import Setting
 from eval.store import read_store, write_store
-from eval.systems import Asked, ask_baseline, ask_run
+from eval.systems import ask_baseline, draw_many, generate
 from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import RunError
 from mmcgan.inference.network import Standardizer
@@ -49,6 +49,37 @@ def report(out_dir: Path) -> dict[str, Any]:
     return findings.report
 
 
+def measure(answers: Answers) -> dict[str, Any]:
+    """Return the figures of a report: what was measured, and what each section measures."""
+    figures: dict[str, Any] = {
+        "format": "mmcgan-report",
+        "format_version": 1,
+        "split": answers.split,
+        "tags": answers.tags,
+        "relevances": list(answers.relevant),
+        "n_images": len(answers.image_ids),
+        "n_skipped": answers.n_skipped,
+        "n_left_out": answers.n_left_out,
+        "n_concepts": len(answers.concepts),
+        "n_concepts_without_photo": int((~answers.annotated.any(axis=0)).sum()),
+        "concepts": list(answers.concepts),
+    }
+    for module in section_modules():
+        if hasattr(module, "measure"):
+            figures = _merged(figures, module.measure(answers))
+    return figures
+
+
+def _merged(figures: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return both; sections may each add to the same system, for one."""
+    both = {
+        name: _merged(figures[name], more[name])
+        for name in figures.keys() & more.keys()
+        if isinstance(figures[name], dict)
+    }
+    return figures | more | both
+
+
 def answer(
     tagger: Tagger,
     dataset: Dataset,
@@ -67,9 +98,8 @@ def answer(
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     numbers = tagger.model.standardizer  # all that the baselines take of the run
     learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed)
-    asked = ask_run(tagger, setting, with_many="mlp" not in left_out(learnt))
     features = Standardizer(numbers.mean, numbers.scale)(dataset.features[setting.rows])
-    write_store(out_dir, _answers(asked, learnt, features, setting, log, facts))
+    write_store(out_dir, _answers(tagger, learnt, features, setting, log, facts))
 
 
 def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
@@ -110,18 +140,20 @@ def fit_data(setting: Setting, mean: FloatArray, scale: FloatArray, seed: int) -
 
 
 def _answers(
-    asked: Asked,
+    tagger: Tagger,
     learnt: FitData,
     features: FloatArray,
     setting: Setting,
     log: Log,
     facts: Mapping[str, Any],
 ) -> Answers:
-    """Fit the baselines, ask them for standardised `features` (N, D), and join all answers."""
+    """Ask the run, fit the baselines, ask them for standardised `features` (N, D); join all."""
+    generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
     baselines = fit_baselines(learnt)
     n_words = len(setting.vocabulary)
     answered = [
-        *asked.systems,
+        generated.predictions,
+        *generated.variants,
         *(ask_baseline(b, features, setting.concept_rows, n_words) for b in baselines),
     ]
     truth = setting.dataset.truth
@@ -140,12 +172,12 @@ def _answers(
         annotated=setting.annotated,
         train_tags=learnt.train_tags,
         has_duplicate=near_duplicates(features, learnt.train_features),
-        drawn=asked.drawn,
-        scores=asked.scores,
+        drawn=generated.drawn,
+        scores=Scores(tagger.model.scores_are_probabilities, tagger.model.calibration),
         tuning={baseline.name: baseline.tuning for baseline in baselines},
         baselines_left_out=left_out(learnt),
         truth=truth and replace(truth, scene=truth.scene[setting.rows]),
-        compared=_compared(asked, learnt, setting, baselines, features),
+        compared=_compared(tagger, learnt, setting, baselines, features),
         gallery=gallery_photos(setting.dataset, setting.rows),
         log=log,
         facts=facts,
@@ -153,7 +185,7 @@ def _answers(
 
 
 def _compared(
-    asked: Asked,
+    tagger: Tagger,
     learnt: FitData,
     setting: Setting,
     baselines: Sequence[Baseline],
@@ -161,9 +193,12 @@ def _compared(
 ) -> Compared | None:
     """Return the many draws beside the MLP, None where that was left out."""
     mlp = next((baseline for baseline in baselines if baseline.name == "mlp"), None)
-    if mlp is None or asked.many is None:
+    if mlp is None:
         return None
-    dev_draws, draws = asked.many
+    dev_draws, draws = (
+        draw_many(tagger, setting.dataset.features[rows], len(setting.vocabulary))
+        for rows in (setting.measured_rows("dev"), setting.rows)
+    )
     return Compared(
         Photos(learnt.dev_tags, dev_draws, lambda rows: mlp.score(learnt.dev_features[rows])),
         Photos(setting.relevant[setting.tags], draws, lambda rows: mlp.score(features[rows])),

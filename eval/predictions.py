@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -64,13 +64,18 @@ def write_predictions(
     `image_ids` has N entries; `words` are the V words that ranking rows refer to, `concepts` the
     C words of the concept columns. Each file appears only when it is whole.
     """
-    _write(out_dir / PREDICTIONS, systems, lambda system: _ranking_frame(system, image_ids, words))
+
+    def ranking_of(system: SystemPredictions) -> pa.Table:
+        return _table(system.name, image_ids, system.ranking, words, ranked=True)
+
+    def concepts_of(system: SystemPredictions) -> pa.Table:
+        scores, ties = system.concept_scores, system.concept_tie_breaks
+        rows = np.tile(np.arange(len(concepts), dtype=np.int32), (len(image_ids), 1))
+        return _table(system.name, image_ids, Ranking(rows, scores, ties), concepts, ranked=False)
+
+    _write(out_dir / PREDICTIONS, systems, ranking_of)
     if len(concepts):
-        _write(
-            out_dir / CONCEPT_SCORES,
-            systems,
-            lambda system: _concept_frame(system, image_ids, concepts),
-        )
+        _write(out_dir / CONCEPT_SCORES, systems, concepts_of)
 
 
 def read_predictions(
@@ -90,76 +95,48 @@ def read_predictions(
     return store
 
 
-def _ranking_frame(
-    system: SystemPredictions, image_ids: npt.NDArray[Any], words: Sequence[str]
-) -> pd.DataFrame:
-    """Return one line an image and rank."""
-    n_images, depth = system.ranking.rows.shape
-    return pd.DataFrame(
+def _table(
+    name: str,
+    image_ids: npt.NDArray[Any],
+    ranking: Ranking,
+    words: Sequence[str],
+    ranked: bool,
+) -> pa.Table:
+    """Return one line an image and word of `ranking`, with its rank if the words are `ranked`."""
+    n_images, depth = ranking.rows.shape
+    ranks = np.tile(np.arange(1, depth + 1, dtype=np.int32), n_images)
+    return pa.table(
         {
-            "system": _encoded(np.zeros(n_images * depth, np.int8), [system.name]),
-            "image_id": np.repeat(image_ids, depth),
-            "rank": np.tile(np.arange(1, depth + 1, dtype=np.int32), n_images),
-            "word": _encoded(system.ranking.rows.ravel(), words),
-            "score": system.ranking.scores.ravel(),
-            "tie_break": system.ranking.tie_breaks.ravel(),
+            "system": _encoded(np.zeros(n_images * depth, np.int32), [name]),
+            "image_id": pa.array(np.repeat(image_ids, depth)),
+            **({"rank": ranks} if ranked else {}),
+            "word": _encoded(ranking.rows.ravel(), words),
+            "score": ranking.scores.ravel(),
+            "tie_break": ranking.tie_breaks.ravel(),
         }
     )
 
 
-def _concept_frame(
-    system: SystemPredictions, image_ids: npt.NDArray[Any], concepts: Sequence[str]
-) -> pd.DataFrame:
-    """Return one line an image and concept."""
-    n_images, n_concepts = system.concept_scores.shape
-    codes = np.tile(np.arange(n_concepts), n_images)
-    return pd.DataFrame(
-        {
-            "system": _encoded(np.zeros_like(codes), [system.name]),
-            "image_id": np.repeat(image_ids, n_concepts),
-            "word": _encoded(codes, concepts),
-            "score": system.concept_scores.ravel(),
-            "tie_break": system.concept_tie_breaks.ravel(),
-        }
-    )
-
-
-def _encoded(codes: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical[Any]:
+def _encoded(codes: npt.NDArray[Any], texts: Sequence[str]) -> pa.DictionaryArray:
     """Return `texts[codes]`, each text stored once."""
-    return pd.Categorical.from_codes(codes, pd.Index(list(texts), dtype="str"))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
 
 
 def _write(
     path: Path,
     systems: Sequence[SystemPredictions],
-    frame_of: Callable[[SystemPredictions], pd.DataFrame],
+    table_of: Callable[[SystemPredictions], pa.Table],
 ) -> None:
     """Write one row group a system; memory holds the table of one system."""
     roles = json.dumps({system.name: system.role for system in systems})
-    with atomic_path(path) as partial:
+    with atomic_path(path) as partial, ExitStack() as opened:
         writer: pq.ParquetWriter | None = None
-        try:
-            for system in systems:
-                table = _plain_table(frame_of(system)).replace_schema_metadata({"roles": roles})
-                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
-                writer.write_table(table, row_group_size=max(table.num_rows, 1))
-        finally:
-            if writer:
-                writer.close()
-
-
-def _plain_table(frame: pd.DataFrame) -> pa.Table:
-    """Turn a frame into a table whose schema does not depend on the categories of a frame."""
-    code_type = pa.dictionary(pa.int32(), pa.string())
-    fields = []
-    for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            fields.append(pa.field(name, code_type))
-        elif name == "image_id" and not pd.api.types.is_integer_dtype(frame[name].dtype):
-            fields.append(pa.field(name, pa.string()))
-        else:
-            fields.append(pa.field(name, pa.from_numpy_dtype(frame[name].dtype)))
-    return pa.Table.from_pandas(frame, pa.schema(fields), preserve_index=False)
+        for system in systems:
+            table = table_of(system).replace_schema_metadata({"roles": roles})
+            if writer is None:
+                writer = pq.ParquetWriter(partial, table.schema, compression="zstd")
+                opened.enter_context(writer)
+            writer.write_table(table, row_group_size=max(table.num_rows, 1))
 
 
 def _read(
@@ -202,5 +179,4 @@ def _rows_of(column: pa.ChunkedArray, words: Sequence[str]) -> npt.NDArray[np.in
     row_of = {word: row for row, word in enumerate(words)}
     encoded = column.combine_chunks()
     found = np.array([row_of[word] for word in encoded.dictionary.to_pylist()], np.int32)
-    rows: npt.NDArray[np.int32] = found[encoded.indices.to_numpy()]
-    return rows
+    return found[encoded.indices.to_numpy()]

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
-from eval.answers import Drawn, Scores
+from eval.answers import Drawn
 from eval.baselines.fitting import Baseline
 from eval.baselines.scoring import score_in_parts
 from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
-from eval.setting import Setting
 from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import (
@@ -36,19 +35,14 @@ MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 class Generated:
     """What the generator gave for N images: its predictions, and what its samples were like.
 
-    `variants` are other rules of ranking on the same draws. `draws` (N, S) are the rows of the
-    words nearest to the samples, `sets` (N, R, 10) the ten best words of some of them;
-    `distinct_words` is the mean number of different nearest words an image;
-    `noise_variance_share` the part of the variance of all samples that lies within images,
-    E[Var(f | x)] / Var(f), as only the noise makes it.
+    `variants` are other rules of ranking on the same draws. The checks of `drawn` are the mean
+    number of different nearest words an image, and the part of the variance of all samples that
+    lies within images, E[Var(f | x)] / Var(f), as only the noise makes it.
     """
 
     predictions: SystemPredictions
     variants: list[SystemPredictions]
-    draws: IntArray
-    sets: IntArray
-    distinct_words: float
-    noise_variance_share: float | None
+    drawn: Drawn
 
 
 def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> Generated:
@@ -70,45 +64,14 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
             sets.append(neighbours[:, ::step, :CUT])
             variances.add(samples)
             bar.update(batch.stop - batch.start)
+    checks = {
+        "distinct_words": float(np.concatenate(distinct).mean()),
+        "noise_variance_share": variances.share_within(),
+    }
     return Generated(
         own.predictions("cgan", "cgan"),
         [votes.predictions(VOTE, "variant")] if votes.rankings else [],
-        np.concatenate(draws),
-        np.concatenate(sets),
-        float(np.concatenate(distinct).mean()),
-        variances.share_within(),
-    )
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The answers of a run: nothing of it but arrays and numbers.
-
-    `systems` are its own system and the variants of it; `many` the nearest words of MANY_DRAWS
-    draws for the M photos of dev and the N measured ones, (M, MANY_DRAWS) and (N, MANY_DRAWS).
-    """
-
-    systems: list[SystemPredictions]
-    drawn: Drawn
-    scores: Scores
-    many: tuple[IntArray, IntArray] | None
-
-
-def ask_run(tagger: Tagger, setting: Setting, with_many: bool) -> Asked:
-    """Let a run answer for the photos of `setting`, and with many draws for dev's as well."""
-    model, features, n_words = tagger.model, setting.dataset.features, len(setting.vocabulary)
-    generated = generate(tagger, features[setting.rows], setting.concepts)
-    checks = {
-        "distinct_words": generated.distinct_words,
-        "noise_variance_share": generated.noise_variance_share,
-    }
-    many = [setting.measured_rows("dev"), setting.rows] if with_many else []
-    drawn = [draw_many(tagger, features[rows], n_words) for rows in many]
-    return Asked(
-        [generated.predictions, *generated.variants],
-        Drawn(generated.draws, generated.sets, checks),
-        Scores(model.scores_are_probabilities, model.calibration),
-        (drawn[0], drawn[1]) if drawn else None,
+        Drawn(np.concatenate(draws), np.concatenate(sets), checks),
     )
 
 

@@ -175,8 +175,8 @@ def test_noise_share_is_the_variance_within_images(fixture, request):
     samples = np.concatenate([s for _, s in tagger.samples(features)]).astype(np.float64)
     total = samples.reshape(-1, samples.shape[-1]).var(axis=0).sum()
     within = samples.var(axis=1).mean(axis=0).sum()
-    assert generated.noise_variance_share == pytest.approx(within / total)
-    assert generated.draws.shape == (70, 100)
+    assert generated.drawn.checks["noise_variance_share"] == pytest.approx(within / total)
+    assert generated.drawn.nearest.shape == (70, 100)
 
 
 def evaluate(run, data, out, capsys, *options):

@@ -128,14 +128,14 @@ def fit_baselines(data: FitData) -> list[Baseline]:
 
     The same data and seed give the same baselines on one machine.
     """
-    tries: dict[str, Iterator[Try]] = {
-        "knn": knn_tries(data),
-        "regression": regression_tries(data),
-        "ridge": ridge_tries(data),
-        "mlp": mlp_tries(data),
+    tries = {
+        "knn": knn_tries,
+        "regression": regression_tries,
+        "ridge": ridge_tries,
+        "mlp": mlp_tries,
     }
-    kept = {name: found for name, found in tries.items() if name not in left_out(data)}
-    return [frequency(data), *(choose(name, found, data) for name, found in kept.items())]
+    kept = [name for name in tries if name not in left_out(data)]
+    return [frequency(data), *(choose(name, tries[name](data), data) for name in kept)]
 
 
 def left_out(data: FitData) -> dict[str, str]:
@@ -270,8 +270,4 @@ def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
     fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
     few = some_rows(len(data.dev_features), max(MAX_SCORES // len(data.word_vectors), 1))
     change = fit_bias(fitted.score(data.dev_features[few]), sparse.csr_array(data.dev_tags[few]))
-    return replace(fitted, score=partial(_score_and_add, fitted.score, change))
-
-
-def _score_and_add(score: Score, change: FloatArray, features: FloatArray) -> FloatArray:
-    return score(features) + change
+    return replace(fitted, score=lambda features: fitted.score(features) + change)

@@ -58,8 +58,7 @@ class Mlp(nn.Module):
         if self.unit_norm:
             features = nn.functional.normalize(features) * features.shape[1] ** 0.5
         hidden = torch.relu(self.hidden(self.input_dropout(features)))
-        logits: Tensor = self.output(self.dropout(hidden))
-        return logits
+        return self.output(self.dropout(hidden))
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,6 @@ def _score_of(network: nn.Module) -> Score:
     def score(features: FloatArray) -> FloatArray:
         network.eval()
         with torch.inference_mode():
-            logits: FloatArray = network(torch.from_numpy(np.ascontiguousarray(features))).numpy()
-        return logits
+            return network(torch.from_numpy(np.ascontiguousarray(features))).numpy()
 
     return score

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -61,16 +60,8 @@ class NormalEquations:
         squares = (self.squares + penalties).astype(np.float32)
         weights = np.asarray(linalg.solve(squares, self.products.T, assume_a="pos"), np.float32)
         constant = np.asarray(self.level - self.mean @ weights, np.float32)
-        return partial(_predict, self.scale, weights, constant)
-
-
-def _predict(
-    scale: Callable[[npt.ArrayLike], FloatArray],
-    weights: FloatArray,
-    constant: FloatArray,
-    features: FloatArray,
-) -> FloatArray:
-    return scale(features) @ weights + constant
+        scale = self.scale  # the function keeps that, not the sums
+        return lambda features: scale(features) @ weights + constant
 
 
 def _to_equal_norm(features: npt.ArrayLike) -> FloatArray:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from eval.digits.plots import class_plot, sigma_plot
-from eval.pages.facts import facts_section
-from eval.pages.learning import discriminator_plots
 from eval.pages.plots import Line, Log, log_plot
 from eval.pages.report import write_report
 from eval.pages.section import Block, Cell, Page, Pictures, Plots, Row, Section, Table, Text, Tile
 from eval.pages.text import number, percent
+from eval.sections.facts import facts_section
+from eval.sections.learning import discriminator_plots
 
 Report = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,21 @@ from mmcgan.training.validation import find_hits
 from mmcgan.training.validation import mean_precision as mean_precision
 
 MIAP_DEPTH = 1000  # deeper hits count 0
+
+PRECISION = (
+    "Strict precision at {k}: the share of the first {k} tags that are relevant, divided by {k} "
+    "always; tied tags stand in dictionary order."
+)
+RECALL = "Recall at {k}: the share of a photo's relevant tags that are among the first {k}."
+MIAP = (
+    "Mean image average precision: the average precision of each photo's ranking to depth "
+    f"min(V, {MIAP_DEPTH}), where deeper hits count 0 and ties take the expected value over random "
+    "order; averaged over photos."
+)
+SEMANTIC_PRECISION = (
+    "Semantic precision at 10: for each of the first ten tags the highest cosine of its word "
+    "vector with that of a relevant tag, not below 0; averaged."
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,12 @@ def semantic_precision(ranked: RankingWithTruth) -> DoubleArray:
     found = ranked.hits[:, :CUT]
     values[:, : found.shape[1]][found] = 1
     return np.clip(values, 0, 1).sum(axis=1) / CUT
+
+
+def hit_counts(ranked: RankingWithTruth) -> IntArray:
+    """Return (V,): in how many images' top ten each word is, and is relevant."""
+    best = ranked.ranking.rows[:, :CUT]
+    return np.bincount(best[ranked.hits[:, :CUT]], minlength=ranked.relevant.shape[1])
 
 
 def expected_precisions(
@@ -201,41 +222,12 @@ def _differs(values: npt.NDArray[np.floating]) -> BoolArray:
     return changes
 
 
-def _at(k: int, function: Callable[[RankingWithTruth, int], DoubleArray]) -> ImageMetric:
-    return lambda ranked: function(ranked, k)
-
-
+_CUTS = (1, 5, 10)
 _ALL = (
-    *(
-        Metric(
-            f"P@{k}",
-            f"Strict precision at {k}: the share of the first {k} tags that are relevant, divided "
-            f"by {k} always; tied tags stand in dictionary order.",
-            _at(k, precision_at),
-        )
-        for k in (1, 5, 10)
-    ),
-    *(
-        Metric(
-            f"R@{k}",
-            f"Recall at {k}: the share of a photo's relevant tags that are among the first {k}.",
-            _at(k, recall_at),
-        )
-        for k in (1, 5, 10)
-    ),
-    Metric(
-        "MiAP",
-        "Mean image average precision: the average precision of each photo's ranking to depth "
-        f"min(V, {MIAP_DEPTH}), where deeper hits count 0 and ties take the expected value over "
-        "random order; averaged over photos.",
-        average_precision,
-    ),
-    Metric(
-        "semantic_P@10",
-        "Semantic precision at 10: for each of the first ten tags the highest cosine of its word "
-        "vector with that of a relevant tag, not below 0; averaged.",
-        semantic_precision,
-    ),
+    *(Metric(f"P@{k}", PRECISION.format(k=k), partial(precision_at, k=k)) for k in _CUTS),
+    *(Metric(f"R@{k}", RECALL.format(k=k), partial(recall_at, k=k)) for k in _CUTS),
+    Metric("MiAP", MIAP, average_precision),
+    Metric("semantic_P@10", SEMANTIC_PRECISION, semantic_precision),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

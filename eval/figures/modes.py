@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from mmcgan.arrays import IntArray
+from mmcgan.inference.words.ranking import Ranking
+from mmcgan.training.validation import CUT
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,8 @@ class Modes:
         """Return what a report says of them."""
         n_modes, counts = len(self.counts), self.counts.tolist()
         return {"covered": self.n_covered, "of": n_modes, "entropy": self.entropy, "counts": counts}
+
+
+def word_modes(ranking: Ranking, n_words: int) -> Modes:
+    """Return in how many images' top ten each of V words is."""
+    return Modes.of(ranking.rows[:, :CUT], n_words)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from eval.pages.svg import colour, drawing, label, label_width, name_axes, new_axes, svg
@@ -140,9 +141,14 @@ def make_logarithmic(axes: Axes, right: float, top: float) -> None:
     """Make both axes logarithmic, up to `right` and `top`, with plain numbers at powers of ten."""
     axes.set(xscale="log", yscale="log", xlim=(0.4, right), ylim=(0.4, top))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(FixedLocator([10.0**power for power in range(9)]))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        set_ticks(axis, [10.0**power for power in range(9)])
+
+
+def set_ticks(axis: Axis, places: Sequence[float], spec: str = ",.0f") -> None:
+    """Put the ticks of a logarithmic axis at `places`, each with its number as `spec` writes it."""
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format(value, spec)))
 
 
 def source_id(source: str) -> str:

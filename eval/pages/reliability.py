@@ -8,9 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from eval.pages.plots import Line, draw_line
+from eval.pages.plots import Line, draw_line, set_ticks
 from eval.pages.section import Cell, Row, Table
 from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
 from eval.pages.text import number, table_or_none
@@ -100,6 +99,4 @@ def _probabilities(axes: Axes, lowest: float) -> None:
     axes.set(xscale="log", yscale="log", xlim=(lowest, 1), ylim=(lowest * 0.9, 1))
     step = max(1, round(-math.log10(lowest) / 4))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(FixedLocator([10.0**power for power in range(0, -16, -step)]))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        set_ticks(axis, [10.0**power for power in range(0, -16, -step)], "g")

@@ -9,13 +9,16 @@ import numpy as np
 from markupsafe import Markup
 
 from eval.answers import Answers
-from eval.figures.coverage import coverage, hit_counts, sorted_counts
+from eval.figures.metrics import CUT, hit_counts
+from eval.figures.modes import word_modes
 from eval.findings import Findings
 from eval.pages.plots import MAX_POINTS, Line, cgan_on_top, draw_line, make_logarithmic
 from eval.pages.section import Cell, Legend, Plots, Section, Table, Text
 from eval.pages.svg import drawing, name_axes, new_axes, svg
 from eval.pages.text import number, percent, system_row, table_or_none
-from mmcgan.inference.words.vocabulary import printed
+from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.inference.words.ranking import Ranking
+from mmcgan.inference.words.vocabulary import Vocabulary, printed
 
 ORDER = 70
 DESCRIPTIONS = {
@@ -55,6 +58,48 @@ def measure(answers: Answers) -> dict[str, Any]:
         },
         "metrics": DESCRIPTIONS,
     }
+
+
+def sorted_counts(ranking: Ranking, n_words: int) -> list[int]:
+    """Return in how many top tens each word is that is in any, most often first."""
+    counts = np.sort(word_modes(ranking, n_words).counts)[::-1]
+    return counts[counts > 0].tolist()
+
+
+def coverage(ranking: Ranking, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return what is covered of the vocabulary and how evenly; what is not defined is left out."""
+    modes = word_modes(ranking, len(vocabulary))
+    counts, hub = modes.counts, int(modes.counts.argmax())
+    values = {
+        "coverage": modes.coverage,
+        "entropy": modes.entropy,
+        "hub_share": float(counts[hub] / counts.sum()),
+        "hub_word": vocabulary.words[hub],
+        "hub_skewness": skewness(counts),
+        "diversity": diversity(ranking, vocabulary.vectors),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def skewness(counts: IntArray) -> float | None:
+    """Return the skewness of `counts`, the mean cube of the standard scores; None if all equal."""
+    deviation = counts - counts.mean()
+    spread = np.sqrt((deviation**2).mean())
+    return float((deviation**3).mean() / spread**3) if spread > 0 else None
+
+
+def diversity(ranking: Ranking, word_vectors: FloatArray) -> float | None:
+    """Return the mean cosine distance of two words in the same top ten; None for single words.
+
+    With unit vectors v of k words, the cosines of all pairs add up to (|Σv|² - Σ|v|²) / 2.
+    """
+    best = ranking.rows[:, :CUT]
+    k = best.shape[1]
+    if k < 2:
+        return None
+    sums = np.stack([word_vectors[rows].sum(axis=0) for rows in best])
+    own = np.einsum("we,we->w", word_vectors, word_vectors)[best].sum(axis=1)
+    return float(1 - (((sums**2).sum(axis=1) - own) / (k * (k - 1))).mean())
 
 
 def section(findings: Findings) -> Section | None:

@@ -7,12 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from eval.answers import Answers
 from eval.figures.distribution import distribution
 from eval.findings import Findings
-from eval.pages.plots import Line, draw_line
+from eval.pages.plots import Line, draw_line, set_ticks
 from eval.pages.reliability import OTHER, reliability_plot, reliability_table
 from eval.pages.section import Cell, Folded, Legend, Plots, Row, Section, Table, Text
 from eval.pages.svg import colour, drawing, name_axes, new_axes, svg
@@ -152,8 +152,6 @@ def by_draws_plot(part: Mapping[str, Any], lines: Mapping[str, Line]) -> Markup 
 def _draw_numbers(axes: Axes, numbers: list[float]) -> None:
     """Make the axis of x logarithmic, with the numbers of draws at its ticks."""
     axes.set(xscale="log", xlim=(numbers[0] / 1.5, numbers[-1] * 1.5))
-    axes.xaxis.set_major_locator(FixedLocator(numbers))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    set_ticks(axes.xaxis, numbers)
     axes.margins(y=0.12)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))

@@ -10,13 +10,14 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from eval.answers import Answers
-from eval.figures.coverage import per_tag
+from eval.figures.metrics import RankingWithTruth, hit_counts
+from eval.figures.modes import word_modes
 from eval.findings import Findings
 from eval.pages.plots import finite, label_margin, label_rows, make_logarithmic
 from eval.pages.section import Beside, Cell, Folded, Plots, Row, Section, Table, Text
 from eval.pages.svg import colour, drawing, label, name_axes, new_axes, svg
 from eval.pages.text import number
-from mmcgan.inference.words.vocabulary import printed
+from mmcgan.inference.words.vocabulary import Vocabulary, printed
 
 ORDER = 60
 N_TAGS = 50  # rows of the table of single tags
@@ -31,6 +32,32 @@ Tags = Sequence[Mapping[str, Any]]
 def measure(answers: Answers) -> dict[str, Any]:
     """Return `per_tag`."""
     return {"per_tag": per_tag(answers.own, answers.vocabulary)}
+
+
+def per_tag(ranked: RankingWithTruth, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+    """Return how often the top tens name a word and are right, frequent words first.
+
+    Left out are words that are neither named nor relevant. Precision or recall is None where
+    nothing was predicted or nothing is relevant.
+    """
+    n_relevant = np.asarray(ranked.relevant.sum(axis=0)).astype(int).tolist()
+    n_predicted = word_modes(ranked.ranking, len(vocabulary)).counts.tolist()
+    n_hits = hit_counts(ranked).tolist()
+    lines = [
+        {
+            "word": word,
+            "n_relevant": relevant,
+            "n_predicted": predicted,
+            "n_hits": hits,
+            "precision": hits / predicted if predicted else None,
+            "recall": hits / relevant if relevant else None,
+        }
+        for word, relevant, predicted, hits in zip(
+            vocabulary.words, n_relevant, n_predicted, n_hits, strict=True
+        )
+        if relevant or predicted
+    ]
+    return sorted(lines, key=lambda line: (-line["n_relevant"], line["word"]))
 
 
 def section(findings: Findings) -> Section | None:

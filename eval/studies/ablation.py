@@ -149,10 +149,10 @@ def measure_run(run: RunDir, setting: Setting) -> Measured:
     train = setting.dataset.rows("train")
     relevant, vectors = setting.relevant[setting.tags], setting.vocabulary.vectors
     rows = generated.predictions.ranking.rows
-    sets = tag_sets(generated.sets, rows, relevant, tags[train], vectors, 0)
+    sets = tag_sets(generated.drawn.sets, rows, relevant, tags[train], vectors, 0)
     one = sets["kinds"]["one draw"] if sets else {}
     others = {
-        "distinct words": generated.distinct_words,
+        "distinct words": generated.drawn.checks["distinct_words"],
         **{name: one[name]["value"] for name in ("realism", "energy") if name in one},
         "s/epoch": _seconds_an_epoch(run),
     }

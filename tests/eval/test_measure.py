@@ -10,10 +10,11 @@ from helpers.answers import answers_of
 from scipy import sparse
 
 from eval.answers import Drawn
-from eval.figures.coverage import coverage, diversity, per_tag, skewness
+from eval.evaluation import measure
 from eval.figures.metrics import RankingWithTruth
-from eval.measure import measure
 from eval.predictions import SystemPredictions
+from eval.sections.coverage import coverage, diversity, skewness
+from eval.sections.tags import per_tag
 from eval.setting import Setting
 from mmcgan.inference.words.ranking import Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import Vocabulary

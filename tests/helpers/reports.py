@@ -21,7 +21,7 @@ WORDS += "architecture food dog cat beach snow river fleur bokeh concert bridge 
 
 
 def made_report() -> dict:
-    """Return a report such as `eval.measure` gives, with made-up but likely numbers."""
+    """Return a report such as `eval.evaluation` makes, with made-up but likely numbers."""
     random = np.random.default_rng(5)
     levels = {"cgan": (0.031, 0.26), "frequency": (0.038, 0.291), "knn": (0.099, 0.386)}
     levels |= {"regression": (0.061, 0.31), "ridge": (0.105, 0.392), "mlp": (0.108, 0.400)}

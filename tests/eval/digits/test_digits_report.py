@@ -20,8 +20,8 @@ from eval.digits.report import (
     write_digits_report,
 )
 from eval.digits.samples import GAP_GREY, grid
-from eval.pages.learning import accuracy_plot, discriminator_plots, loss_plot
 from eval.pages.report import render_html, render_markdown
+from eval.sections.learning import accuracy_plot, discriminator_plots, loss_plot
 
 SECTIONS = ["pictures", "measures", "likelihood", "classes", "learning", "facts"]
 

@@ -187,7 +187,7 @@ def test_read_mnist_names_both_files_that_do_not_fit_each_other(tmp_path):
     )
 
 
-PACKED = gzip.compress(FILES[TRAIN_IMAGES])
+PACKED = gzip.compress(FILES[TRAIN_IMAGES], mtime=0)
 
 
 @pytest.mark.parametrize(

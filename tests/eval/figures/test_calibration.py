@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 
 from eval.answers import Scores
-from eval.figures.calibration import N_GIVEN, calibration, calibration_of
 from eval.figures.metrics import RankingWithTruth
+from eval.sections.calibration import N_GIVEN, calibration, calibration_of
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import read_dataset
 

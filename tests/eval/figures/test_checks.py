@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from eval.baselines.nearest import near_duplicates
-from eval.figures.checks import build_checks, derangement, shuffled_precision
+from eval.sections.checks import build_checks, derangement, shuffled_precision
 from mmcgan.inference.words.ranking import rank_scores
 
 

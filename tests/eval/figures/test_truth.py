@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.figures.truth import distance_from_truth, mode_coverage, true_distribution
+from eval.sections.truth import distance_from_truth, mode_coverage, true_distribution
 from mmcgan.training.prepared.dataset import Truth
 
 # Scene 0 draws a, b and x; scene 1 nothing but x, which is not in the vocabulary.

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from eval.pages import learning, plots
+from eval.pages import plots
 from eval.pages.plots import Line, log_plot, system_lines
 from eval.pages.svg import PALETTE, drawing, label, label_width, new_axes, svg
-from eval.sections import coverage, curves, systems, tags
+from eval.sections import coverage, curves, learning, systems, tags
 from mmcgan.inference.words.vocabulary import printed
 
 LINES = {"cgan": Line("cgan", width=2.8), "mlp": Line("series-1")}
