@@ -163,7 +163,7 @@ def describe(tagger: Tagger) -> dict[str, Any]:
         if tagger.model.scores_are_probabilities
         else "the mean cosine",
         "backbone": backbone,
-    }  # fmt: skip
+    }
 
 
 def _write_onnx(
@@ -176,10 +176,17 @@ def _write_onnx(
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         try:
             torch.onnx.export(
-                module.eval(), (example,), partial, input_names=[given_name],
-                output_names=list(results), dynamic_shapes=(batch,), opset_version=OPSET,
-                dynamo=True, external_data=False, verbose=False,
-            )  # fmt: skip
+                module.eval(),
+                (example,),
+                partial,
+                input_names=[given_name],
+                output_names=list(results),
+                dynamic_shapes=(batch,),
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
         except ImportError:
             raise DependencyError(
                 "the packages that write ONNX are not installed: pip install 'mmcgan[export]'"

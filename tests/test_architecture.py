@@ -51,10 +51,14 @@ def imports(root: Path, at_import_only: bool = False) -> dict[str, set[str]]:
     """
     trees = modules(root)
     return {
-        name: {target for node in import_nodes(tree, at_import_only)
-               for target in targets(node, trees.keys())} - {name}
+        name: {
+            target
+            for node in import_nodes(tree, at_import_only)
+            for target in targets(node, trees.keys())
+        }
+        - {name}
         for name, tree in trees.items()
-    }  # fmt: skip
+    }
 
 
 def import_nodes(node: ast.AST, at_import_only: bool) -> Iterator[ast.Import | ast.ImportFrom]:

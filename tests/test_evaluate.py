@@ -77,9 +77,12 @@ def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
 def test_report_has_the_controls_of_the_generator(report):
     checks = report["cgan_checks"]
     assert set(checks) == {
-        "distinct_words", "noise_variance_share", "vocabulary_coverage", "shuffled_P@10",
+        "distinct_words",
+        "noise_variance_share",
+        "vocabulary_coverage",
+        "shuffled_P@10",
         "adversarial_gradient_share",
-    }  # fmt: skip
+    }
     assert checks["adversarial_gradient_share"] == 1.0
     assert 0 <= report["truth"]["total_variation"] <= 1
 
@@ -105,16 +108,18 @@ def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, 
 
 def test_modern_run_names_the_topics_of_photos_that_it_has_not_seen(modern_dir):
     report = json.loads((modern_dir / "report.json").read_text())
-    frequency, cgan = (report["systems"][name]["user+annotations"]["P@1"]["value"]
-                       for name in ("frequency", "cgan"))  # fmt: skip
+    frequency, cgan = (
+        report["systems"][name]["user+annotations"]["P@1"]["value"]
+        for name in ("frequency", "cgan")
+    )
     assert cgan > frequency + 0.1
 
 
 @pytest.mark.parametrize(
-    ("fixtures", "variants"), [(("report_dir", "trained"), []),
-                               (("modern_dir", "trained_modern"), [VOTE])],
+    ("fixtures", "variants"),
+    [(("report_dir", "trained"), []), (("modern_dir", "trained_modern"), [VOTE])],
     ids=["paper", "modern"],
-)  # fmt: skip
+)
 def test_stored_predictions_are_what_tagging_says(fixtures, variants, request):
     report_dir, (data, run) = (request.getfixturevalue(name) for name in fixtures)
     dataset, tagger = read_dataset(data), Tagger.load(run)
@@ -150,9 +155,13 @@ def test_rivals_learn_what_there_is_to_learn(report):
 
 def test_report_is_written_in_three_forms(report_dir):
     assert {p.name for p in report_dir.iterdir()} == {
-        "report.json", "report.md", "report.html", "predictions.parquet", "concept_scores.parquet",
+        "report.json",
+        "report.md",
+        "report.html",
+        "predictions.parquet",
+        "concept_scores.parquet",
         "answers.h5",
-    }  # fmt: skip
+    }
     page = (report_dir / "report.html").read_text()
     assert "data:image/jpeg" in page
     assert "日本" in page
@@ -180,8 +189,9 @@ def test_noise_share_is_the_variance_within_images(fixture, request):
 
 
 def evaluate(run, data, out, capsys, *options):
-    status = run_command(main, ["--run", str(run), "--data", str(data), "--out", str(out),
-                                *options])  # fmt: skip
+    status = run_command(
+        main, ["--run", str(run), "--data", str(data), "--out", str(out), *options]
+    )
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     return status, lines[0]

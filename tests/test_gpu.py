@@ -16,8 +16,16 @@ from mmcgan.training.setup import build_setup
 has_gpu = torch.cuda.is_available()
 needs_gpu = pytest.mark.skipif(not has_gpu, reason="needs a GPU")
 
-SMALL = {"dropout": 0.0, "d_dropout": 0.0, "image_units": 16, "noise_units": 8, "maxout_units": 4,
-         "d_word_units": 8, "d_image_units": 8, "epochs": 2}  # fmt: skip
+SMALL = {
+    "dropout": 0.0,
+    "d_dropout": 0.0,
+    "image_units": 16,
+    "noise_units": 8,
+    "maxout_units": 4,
+    "d_word_units": 8,
+    "d_image_units": 8,
+    "epochs": 2,
+}
 PRESETS = {"paper": {}, "modern": {"input_dropout": 0.0, "members": 2, "draws": 4}}
 
 

@@ -50,14 +50,22 @@ def test_config_takes_the_ends_of_a_range_and_what_is_not_given():
 def test_config_as_json_holds_plain_values():
     plain: dict[str, Any] = Toy(folders=(Path("a/b"), Path("c")), share=0.5).to_json()
     assert plain == {
-        "kind": "a", "size": 3, "share": 0.5, "folders": ["a/b", "c"], "is_on": False,
-    }  # fmt: skip
+        "kind": "a",
+        "size": 3,
+        "share": 0.5,
+        "folders": ["a/b", "c"],
+        "is_on": False,
+    }
 
 
 def test_defaults_are_shown_where_they_say_something():
     assert [Toy.defaults(name) for name in ("kind", "size", "share", "folders", "is_on")] == [
-        "  [default: a]", "  [default: 3]", "", "", "",
-    ]  # fmt: skip
+        "  [default: a]",
+        "  [default: 3]",
+        "",
+        "",
+        "",
+    ]
     assert (shown(5), shown(None)) == ("  [default: 5]", "")
 
 
@@ -96,8 +104,9 @@ def test_options_of_groups_have_the_names_that_users_know():
     assert found == [("", "colour"), ("wheel", "wheel_size"), ("wheel", "n_spokes")]
     assert Cart().options() == {"colour": "red", "wheel_size": 20, "n_spokes": 30}
     assert [Cart.defaults(name) for name in ("colour", "wheel_size")] == [
-        "  [default: red]", "  [default: 20]",
-    ]  # fmt: skip
+        "  [default: red]",
+        "  [default: 20]",
+    ]
     assert BigCart.default("wheel_size") == 28
 
 

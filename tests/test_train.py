@@ -43,8 +43,11 @@ def last_error(capsys):
 def test_train_leaves_a_finished_run_with_its_settings_frozen(trained):
     data, run = trained
     assert {p.name for p in run.iterdir()} == {
-        "config.json", "log.jsonl", "model.json", "model.safetensors",
-    }  # fmt: skip
+        "config.json",
+        "log.jsonl",
+        "model.json",
+        "model.safetensors",
+    }
     frozen = json.loads((run / "config.json").read_text())
     assert frozen["dataset_id"] == read_dataset(data).dataset_id
     assert frozen["format_version"] == 2
@@ -55,8 +58,10 @@ def test_train_leaves_a_finished_run_with_its_settings_frozen(trained):
     assert settings["optimiser"]["learning_rate"] == 0.1
     flat = RunDir(run).read_settings()
     assert (flat["tags"], flat["noise_units"], flat["learning_rate"]) == (
-        "user+annotations", 8, 0.1,
-    )  # fmt: skip
+        "user+annotations",
+        8,
+        0.1,
+    )
     assert not {"out", "resume", "dry_run"} & flat.keys()
     facts = json.loads((run / "model.json").read_text())["facts"]
     assert facts["n_pairs"] > facts["n_photos"] > 0
@@ -66,8 +71,11 @@ def test_train_leaves_a_finished_run_with_its_settings_frozen(trained):
 def test_modern_run_freezes_its_settings_and_says_what_it_found(trained_modern):
     data, run = trained_modern
     assert {p.name for p in run.iterdir()} == {
-        "config.json", "log.jsonl", "model.json", "model.safetensors",
-    }  # fmt: skip
+        "config.json",
+        "log.jsonl",
+        "model.json",
+        "model.safetensors",
+    }
     frozen = RunDir(run).read_settings()
     assert (frozen["preset"], frozen["members"], frozen["ranking"]) == ("modern", 2, "mean")
     facts = json.loads((run / "model.json").read_text())["facts"]
@@ -232,8 +240,17 @@ def interrupting(save):
 
 def test_run_killed_at_any_moment_resumes_to_the_same_model_file(trained, tmp_path):
     data, _ = trained
-    options = ["--data", str(data), "--epochs", "30", "--patience", "30", "--evaluate-every", "7",
-               *SMALL_NETWORKS]  # fmt: skip
+    options = [
+        "--data",
+        str(data),
+        "--epochs",
+        "30",
+        "--patience",
+        "30",
+        "--evaluate-every",
+        "7",
+        *SMALL_NETWORKS,
+    ]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run_command(main, [*options, "--out", str(whole)]) == 0
     command = [sys.executable, "-m", "mmcgan.train", *options, "--out", str(cut), "--resume"]
@@ -258,8 +275,9 @@ def test_train_refuses_a_run_that_is_there(trained, capsys):
 )
 def test_resume_refuses_other_options_than_the_runs(trained, capsys, option, value):
     data, run = trained
-    status = run_command(main, ["--data", str(data), "--out", str(run), "--resume",
-                                option, str(value)])  # fmt: skip
+    status = run_command(
+        main, ["--data", str(data), "--out", str(run), "--resume", option, str(value)]
+    )
     assert status == 2
     assert option in last_error(capsys)
 

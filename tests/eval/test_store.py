@@ -107,8 +107,11 @@ def test_store_reads_back_what_was_written(tmp_path, text_ids):
     written = full(setting(text_ids=text_ids))
     write_store(tmp_path, written)
     found = read_store(tmp_path)
-    assert [name for name in Answers.__dataclass_fields__
-            if not same(getattr(found, name), getattr(written, name))] == []  # fmt: skip
+    assert [
+        name
+        for name in Answers.__dataclass_fields__
+        if not same(getattr(found, name), getattr(written, name))
+    ] == []
     assert type(found.systems["cgan"].ranking.rows[0, 0]) is np.int32
 
 

@@ -92,8 +92,9 @@ def build_dataset(
 def _vocabulary(
     lists: list[list[str]], split: np.ndarray, vector_size: int, seed: int
 ) -> Vocabulary:
-    learnt = [tags for tags, place in zip(lists, split, strict=True) if SPLITS[place] in
-              ("train", "dev")]  # fmt: skip
+    learnt = [
+        tags for tags, place in zip(lists, split, strict=True) if SPLITS[place] in ("train", "dev")
+    ]
     counts = Counter(word for tags in learnt for word in set(tags))
     words = tuple(str(word) for word in sorted(counts))
     vectors = np.random.default_rng(seed + 10).normal(size=(len(words), vector_size))
@@ -113,16 +114,54 @@ def _jpeg(row: int) -> bytes:
 
 
 # The paper's preset with few units; the modern one with few units and members.
-SMALL_NETWORKS = ["--preset", "paper", "--noise-units", "8", "--image-units", "8",
-                  "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
-                  "--batch-size", "10", "--discriminator-init", "0.1"]  # fmt: skip
+SMALL_NETWORKS = [
+    "--preset",
+    "paper",
+    "--noise-units",
+    "8",
+    "--image-units",
+    "8",
+    "--d-word-units",
+    "8",
+    "--d-image-units",
+    "8",
+    "--maxout-units",
+    "4",
+    "--batch-size",
+    "10",
+    "--discriminator-init",
+    "0.1",
+]
 
 
-SMALL_MODERN = ["--preset", "modern", "--noise-size", "8", "--noise-units", "8",
-                "--image-units", "16", "--members", "2", "--draws", "4", 
-                "--d-word-units", "8", "--d-image-units", "8", "--maxout-units", "4",
-                "--untagged", "4", "--dropout", "0.2", "--input-dropout", "0.1",
-                "--learning-rate", "0.01"]  # fmt: skip
+SMALL_MODERN = [
+    "--preset",
+    "modern",
+    "--noise-size",
+    "8",
+    "--noise-units",
+    "8",
+    "--image-units",
+    "16",
+    "--members",
+    "2",
+    "--draws",
+    "4",
+    "--d-word-units",
+    "8",
+    "--d-image-units",
+    "8",
+    "--maxout-units",
+    "4",
+    "--untagged",
+    "4",
+    "--dropout",
+    "0.2",
+    "--input-dropout",
+    "0.1",
+    "--learning-rate",
+    "0.01",
+]
 
 
 RUN = ["--epochs", "2", "--evaluate-every", "10"]

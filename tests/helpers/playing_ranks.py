@@ -16,8 +16,14 @@ from mmcgan.training.trainer import Trainer
 N_UPDATES = 10
 # Without dropout, whose masks are each rank's own; and with SGD: AdamW makes whole steps of the
 # rounding errors that are the gradient of what is not used.
-PLAIN = {"dropout": 0.0, "input_dropout": 0.0, "d_dropout": 0.0, "optimizer": "sgd",
-         "learning_rate": 0.05, "momentum_epochs": 2}  # fmt: skip
+PLAIN = {
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "d_dropout": 0.0,
+    "optimizer": "sgd",
+    "learning_rate": 0.05,
+    "momentum_epochs": 2,
+}
 # Mini-batches of 5 leave one rank an example more; so do 3 that are judged.
 CONFIGS = {
     "paper": SMALL.with_options(batch_size=5, dropout=0.0, d_dropout=0.0),

@@ -37,11 +37,21 @@ FEATURE_SIZE, VECTOR_SIZE, N_PAIRS = 7, 3, 20
 def modern(**settings: Any) -> TrainConfig:
     """The modern preset with networks as small as those of SMALL."""
     sizes: dict[str, Any] = {
-        "noise_size": 3, "noise_units": 5, "image_units": 6, "members": 2, "draws": 4,
-        "d_word_units": 5, "d_image_units": 6, "maxout_units": 4,
-        "maxout_pieces": 2, "batch_size": 4, "judged_examples": None, "untagged": 0,
-        "evaluate_every": 5, "epochs": 20,
-    }  # fmt: skip
+        "noise_size": 3,
+        "noise_units": 5,
+        "image_units": 6,
+        "members": 2,
+        "draws": 4,
+        "d_word_units": 5,
+        "d_image_units": 6,
+        "maxout_units": 4,
+        "maxout_pieces": 2,
+        "batch_size": 4,
+        "judged_examples": None,
+        "untagged": 0,
+        "evaluate_every": 5,
+        "epochs": 20,
+    }
     return TrainConfig.of("modern", **{**sizes, **settings})
 
 
@@ -117,8 +127,11 @@ def make_trainer(config: TrainConfig = SMALL, examples: Examples | None = None) 
 
 def weights_of(trainer: Trainer) -> list[Tensor]:
     """All weights of both networks as they are now."""
-    return [p.detach().clone() for n in (trainer.learners, trainer.discriminator)
-            for p in n.parameters()]  # fmt: skip
+    return [
+        p.detach().clone()
+        for n in (trainer.learners, trainer.discriminator)
+        for p in n.parameters()
+    ]
 
 
 def assert_same(first: Any, second: Any) -> None:

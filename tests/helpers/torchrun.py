@@ -21,11 +21,16 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, command)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def said(result: subprocess.CompletedProcess[str]) -> list[str]:
     """What mmcgan itself said on stderr, without torchrun's report."""
-    return [line for line in result.stderr.splitlines() if line.startswith("mmcgan.")
-            and ": error: " in line]  # fmt: skip
+    return [
+        line
+        for line in result.stderr.splitlines()
+        if line.startswith("mmcgan.") and ": error: " in line
+    ]

@@ -52,10 +52,12 @@ def test_a_run_without_a_calibration_has_the_scores_of_its_ranking(trained, tmp_
     plain = tagger.tag_features(features)
     scores = next(tagger.ranked(features)).rank(10).scores
     assert np.array([[t.score for t in tags] for tags in plain]) == pytest.approx(scores)
-    assert [[t.word for t in tags] for tags in plain] == [[t.word for t in tags]
-                                                         for tags in calibrated]  # fmt: skip
-    write_json(run / "model.json", description | {"calibration": {"scale": -1, "shift": 0,
-                                                                  "threshold": 0}})  # fmt: skip
+    assert [[t.word for t in tags] for tags in plain] == [
+        [t.word for t in tags] for tags in calibrated
+    ]
+    write_json(
+        run / "model.json", description | {"calibration": {"scale": -1, "shift": 0, "threshold": 0}}
+    )
     with pytest.raises(RunError, match="no calibration keeps a ranking"):
         Tagger.load(run)
     assert replace(tagger.model, calibration=Calibration(1, 0, 0)).calibrated(

@@ -59,8 +59,13 @@ def test_default_model_without_any_says_what_to_do(packaged, tmp_path):
     with pytest.raises(RunError) as caught:
         default_model(tmp_path / "runs")
     message = str(caught.value)
-    parts = (f"no finished run under {tmp_path / 'runs'}/", str(packaged / "model.safetensors"),
-             "python -m mmcgan.train", "--run", "install")  # fmt: skip
+    parts = (
+        f"no finished run under {tmp_path / 'runs'}/",
+        str(packaged / "model.safetensors"),
+        "python -m mmcgan.train",
+        "--run",
+        "install",
+    )
     assert [part for part in parts if part not in message] == []
     assert "\n" not in message
 

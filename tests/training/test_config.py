@@ -36,30 +36,57 @@ def test_no_two_options_have_a_name(config):
 @pytest.mark.parametrize(
     ("config", "options", "message"),
     [
-        (PrepareConfig, {"word_size": 0},
-         "--word-size: 0 is out of range, it must be at least 1 and at most 10000"),
-        (PrepareConfig, {"max_failed": 1.5},
-         "--max-failed: 1.5 is out of range, it must be at least 0 and at most 1"),
-        (PrepareConfig, {"min_photos": -1},
-         "--min-photos: -1 is out of range, it must be at least 1"),
+        (
+            PrepareConfig,
+            {"word_size": 0},
+            "--word-size: 0 is out of range, it must be at least 1 and at most 10000",
+        ),
+        (
+            PrepareConfig,
+            {"max_failed": 1.5},
+            "--max-failed: 1.5 is out of range, it must be at least 0 and at most 1",
+        ),
+        (
+            PrepareConfig,
+            {"min_photos": -1},
+            "--min-photos: -1 is out of range, it must be at least 1",
+        ),
         (PrepareConfig, {"min_count": 0}, "--min-count: 0 is out of range, it must be at least 1"),
         (PrepareConfig, {"seed": -1}, "--seed: -1 is out of range, it must be at least 0"),
-        (TrainConfig, {"dropout": 1.0},
-         "--dropout: 1.0 is out of range, it must be at least 0 and at most 0.99"),
-        (TrainConfig, {"learning_rate": float("nan")},
-         "--learning-rate: nan is out of range, it must be at least 0"),
-        (TrainConfig, {"learning_rate_decay": float("inf")},
-         "--learning-rate-decay: inf is out of range, it must be at least 1"),
-        (TrainConfig, {"learning_rate_decay": 0.5},
-         "--learning-rate-decay: 0.5 is out of range, it must be at least 1"),
+        (
+            TrainConfig,
+            {"dropout": 1.0},
+            "--dropout: 1.0 is out of range, it must be at least 0 and at most 0.99",
+        ),
+        (
+            TrainConfig,
+            {"learning_rate": float("nan")},
+            "--learning-rate: nan is out of range, it must be at least 0",
+        ),
+        (
+            TrainConfig,
+            {"learning_rate_decay": float("inf")},
+            "--learning-rate-decay: inf is out of range, it must be at least 1",
+        ),
+        (
+            TrainConfig,
+            {"learning_rate_decay": 0.5},
+            "--learning-rate-decay: 0.5 is out of range, it must be at least 1",
+        ),
         (TagConfig, {"k": 0}, "--k: 0 is out of range, it must be at least 1"),
-        (PrepareConfig, {"dataset": "flickr"},
-         "--dataset: 'flickr' is not one of sample, folder, mirflickr"),
-        (TrainConfig, {"tags": "annotations"},
-         "--tags: 'annotations' is not one of user, user+annotations"),
+        (
+            PrepareConfig,
+            {"dataset": "flickr"},
+            "--dataset: 'flickr' is not one of sample, folder, mirflickr",
+        ),
+        (
+            TrainConfig,
+            {"tags": "annotations"},
+            "--tags: 'annotations' is not one of user, user+annotations",
+        ),
         (EvaluateConfig, {"split": "train"}, "--split: 'train' is not one of val, test"),
     ],
-)  # fmt: skip
+)
 def test_config_refuses_a_value_outside_its_range(config, options, message):
     with pytest.raises(OptionError) as caught:
         config.from_options(**options)
@@ -110,11 +137,15 @@ def test_paper_learns_from_single_words_by_the_adversarial_term_alone():
     config = TrainConfig()
     objective, optimiser = config.objective, config.optimiser
     assert (config.run.preset, config.generator.kind, objective.examples) == (
-        "paper", "linear", "pairs",
-    )  # fmt: skip
+        "paper",
+        "linear",
+        "pairs",
+    )
     assert (objective.discriminated, config.generator.draws, objective.moves) == (
-        "words", 1, "draws",
-    )  # fmt: skip
+        "words",
+        1,
+        "draws",
+    )
     assert (objective.retrieval, objective.likelihood, objective.gradient_penalty) == (0, 0, 0)
     assert (objective.untagged, objective.adversarial_share) == (0, None)
     assert (optimiser.kind, optimiser.weight_decay, optimiser.average) == ("sgd", 0, 0)

@@ -162,22 +162,33 @@ def test_best_networks_are_the_averages_at_the_evaluation(tmp_path):
     ("config", "own"),
     [
         (SMALL, {"momentum", "pairs_per_second"}),
-        (modern(), {"loss_d_penalty", "loss_g_retrieval", "loss_g_likelihood",
-                    "photos_per_second"}),
+        (
+            modern(),
+            {"loss_d_penalty", "loss_g_retrieval", "loss_g_likelihood", "photos_per_second"},
+        ),
     ],
     ids=["paper", "modern"],
-)  # fmt: skip
+)
 def test_log_holds_every_measure_of_training_and_evaluation(tmp_path, config, own):
     fit_run(tmp_path, config)
     lines = [json.loads(line) for line in RunDir(tmp_path).log_path.read_text().splitlines()]
     lines = [record for record in lines if record["event"] != "warning"]
     assert [r["event"] for r in lines] == ["train", "evaluate"] * (len(lines) // 2)
-    assert [r["update"] for r in lines] == [u for u in range(5, 5 * len(lines) // 2 + 1, 5)
-                                            for _ in range(2)]  # fmt: skip
+    assert [r["update"] for r in lines] == [
+        u for u in range(5, 5 * len(lines) // 2 + 1, 5) for _ in range(2)
+    ]
     assert set(lines[0]) == own | {
-        "event", "update", "epoch", "learning_rate", "loss_d_real", "loss_d_fake",
-        "loss_g_adversarial", "d_accuracy_real", "d_accuracy_fake", "adversarial_gradient_share",
-    }  # fmt: skip
+        "event",
+        "update",
+        "epoch",
+        "learning_rate",
+        "loss_d_real",
+        "loss_d_fake",
+        "loss_g_adversarial",
+        "d_accuracy_real",
+        "d_accuracy_fake",
+        "adversarial_gradient_share",
+    }
     assert {"update", "epoch", "P@10", "distinct_words", "best"} <= set(lines[1])
 
 
@@ -186,16 +197,19 @@ def test_log_has_the_means_of_an_interval(tmp_path):
     trainer = make_trainer(SMALL.with_options(evaluate_every=4, epochs=2))
     losses = [float(trainer.step()["loss_d_real"].detach()) for _ in range(10)]
     logged = [r["loss_d_real"] for r in RunDir(tmp_path).read_log() if r["event"] == "train"]
-    assert logged == pytest.approx([np.mean(part) for part in (losses[:4], losses[4:8],
-                                                               losses[8:])])  # fmt: skip
+    assert logged == pytest.approx(
+        [np.mean(part) for part in (losses[:4], losses[4:8], losses[8:])]
+    )
 
 
 def test_log_leaves_out_updates_in_which_a_measure_was_no_number(tmp_path, monkeypatch):
     trainer = make_trainer(SMALL.with_options(epochs=2))
     step, shares = trainer.step, iter([np.nan, 0.5, 0.7, np.nan, np.nan] + [np.nan] * 5)
-    monkeypatch.setattr(trainer, "step", lambda: {
-        **step(), "adversarial_gradient_share": torch.tensor(next(shares))
-    })  # fmt: skip
+    monkeypatch.setattr(
+        trainer,
+        "step",
+        lambda: {**step(), "adversarial_gradient_share": torch.tensor(next(shares))},
+    )
     run = RunDir(tmp_path)
     run.write_config({})
     fit(trainer, validate, run)

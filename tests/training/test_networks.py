@@ -15,9 +15,16 @@ from mmcgan.training.networks import (
 
 N_WORDS = 6
 MIXTURE = TrainConfig.of(
-    "modern", noise_size=9, noise_units=11, image_units=13, members=3, draws=6,
-    d_word_units=5, d_image_units=6, maxout_units=4,
-)  # fmt: skip
+    "modern",
+    noise_size=9,
+    noise_units=11,
+    image_units=13,
+    members=3,
+    draws=6,
+    d_word_units=5,
+    d_image_units=6,
+    maxout_units=4,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +91,13 @@ def test_generator_has_the_papers_size():
     noise, image = 100 * 500 + 500, 4096 * 2000 + 2000
     assert n_parameters(generator) == noise + image + (2500 * 200 + 200)
     assert [tuple(p.shape) for p in generator.parameters()] == [
-        (500, 100), (500,), (2000, 4096), (2000,), (200, 2500), (200,),
-    ]  # fmt: skip
+        (500, 100),
+        (500,),
+        (2000, 4096),
+        (2000,),
+        (200, 2500),
+        (200,),
+    ]
 
 
 @pytest.mark.parametrize("joint_units", [0, 6])

@@ -146,9 +146,19 @@ def test_means_are_weighed_by_the_examples_of_all_ranks(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "module", ["tag_task", "sampler", "losses", "networks", "terms", "terms/adversarial",
-               "terms/retrieval", "terms/likelihood", "terms/term"],
-)  # fmt: skip
+    "module",
+    [
+        "tag_task",
+        "sampler",
+        "losses",
+        "networks",
+        "terms",
+        "terms/adversarial",
+        "terms/retrieval",
+        "terms/likelihood",
+        "terms/term",
+    ],
+)
 def test_what_is_learnt_knows_nothing_of_ranks(module):
     path = Path(distributed.__file__).parent / f"{module}.py"
     path = path if path.is_file() else path.with_suffix("") / "__init__.py"
@@ -227,8 +237,19 @@ def test_two_ranks_train_what_one_process_trains(tmp_path):
             assert {key: found[key] for key in kept} == pytest.approx(kept, rel=1e-4), name
 
 
-MODERN = [*SMALL_MODERN, "--epochs", "4", "--evaluate-every", "10", "--dropout", "0",
-          "--input-dropout", "0", "--d-dropout", "0"]  # fmt: skip
+MODERN = [
+    *SMALL_MODERN,
+    "--epochs",
+    "4",
+    "--evaluate-every",
+    "10",
+    "--dropout",
+    "0",
+    "--input-dropout",
+    "0",
+    "--d-dropout",
+    "0",
+]
 
 
 def test_rank_that_dies_ends_the_job_which_resumes_to_the_model_of_one_process(trained, tmp_path):
@@ -245,8 +266,10 @@ def test_rank_that_dies_ends_the_job_which_resumes_to_the_model_of_one_process(t
     result = torchrun("-m", "mmcgan.train", *options, cut)
     assert result.returncode == 0, result.stderr
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
-        "data", "training modern on user+annotations tags", "finished"
-    ]  # fmt: skip
+        "data",
+        "training modern on user+annotations tags",
+        "finished",
+    ]
     assert run_command(main, [*options, str(whole)]) == 0
     assert {p.name for p in cut.iterdir()} == {p.name for p in whole.iterdir()}
     assert_same_log(cut, whole)
@@ -273,8 +296,18 @@ def assert_same_log(run: Path, other: Path) -> None:
 
 
 def test_wrong_options_are_said_once_and_leave_nothing(trained, tmp_path):
-    result = torchrun("-m", "mmcgan.train", "--data", trained[0], "--out", tmp_path / "run",
-                      "--preset", "paper", "--batch-size", "1")  # fmt: skip
+    result = torchrun(
+        "-m",
+        "mmcgan.train",
+        "--data",
+        trained[0],
+        "--out",
+        tmp_path / "run",
+        "--preset",
+        "paper",
+        "--batch-size",
+        "1",
+    )
     assert result.returncode != 0
     assert [line[:60] for line in said(result)] == [
         "mmcgan.train: error: --nproc-per-node: 2 processes cannot sh"

@@ -22,9 +22,15 @@ from mmcgan.training.runs import RunDir
 from mmcgan.training.setup import COLLAPSED, COLLAPSED_WORDS, Setup, build_setup
 
 SIZES: dict[str, Any] = {
-    "noise_size": 4, "noise_units": 5, "image_units": 8, "d_word_units": 4, "d_image_units": 5,
-    "maxout_units": 3, "epochs": 1, "evaluate_every": 2,
-}  # fmt: skip
+    "noise_size": 4,
+    "noise_units": 5,
+    "image_units": 8,
+    "d_word_units": 4,
+    "d_image_units": 5,
+    "maxout_units": 3,
+    "epochs": 1,
+    "evaluate_every": 2,
+}
 MODERN = SIZES | {"members": 2, "draws": 4, "untagged": 3}
 
 
@@ -62,8 +68,12 @@ def test_examples_are_the_tagged_photos_of_train_with_their_tags(make_dataset):
     assert np.allclose(features, setup.standardizer(dataset.features[rows]))
     words = dataset.vocabularies["user+annotations"].words
     found = {(int(rows[i]), words[w]) for i, w in examples.pairs.tolist()}
-    expected = {(row, word) for row in rows.tolist() for source in ("user", "annotations")
-                for word in dataset.tags[source].of(row)}  # fmt: skip
+    expected = {
+        (row, word)
+        for row in rows.tolist()
+        for source in ("user", "annotations")
+        for word in dataset.tags[source].of(row)
+    }
     assert found == expected
     assert len(examples.pairs) == len(expected)
     # Pairs of a photo lie beside each other.
@@ -136,8 +146,14 @@ def test_setup_says_in_one_line_what_is_trained(make_dataset):
         setup = setup_of(dataset, preset, seed=7)
         line, examples = setup.describe(), setup.trainer.task.examples
         assert "\n" not in line
-        for part in (preset, "user tags", f"{len(examples.pairs)} pairs",
-                     f"{len(dataset.rows('train'))} photos", "16 words", "(seed 7)"):  # fmt: skip
+        for part in (
+            preset,
+            "user tags",
+            f"{len(examples.pairs)} pairs",
+            f"{len(dataset.rows('train'))} photos",
+            "16 words",
+            "(seed 7)",
+        ):
             assert part in line
     assert "learning rate 0.001 → 0 " in setup_of(dataset).describe()
 
@@ -241,19 +257,36 @@ def test_facts_say_what_was_learnt_from(make_dataset, tmp_path):
 @pytest.mark.parametrize(
     "settings",
     [
-        {}, {"retrieval": 0.0}, {"likelihood": 0.0}, {"retrieval": 0.0, "likelihood": 0.0},
-        {"generator": "linear"}, {"members": 1}, {"examples": "pairs"},
-        {"judged": "words", "retrieval": 0.0}, {"judged": "words", "generator": "linear"},
-        {"untagged": 0}, {"moves": "draws"}, {"adversarial_share": 0.0},
-        {"adversarial_share": None}, {"gradient_penalty": 0.0}, {"average": 0.0},
-        {"optimizer": "sgd"}, {"ranking": "vote"}, {"refit": True},
-        {"loss": "saturating"}, {"loss": "wasserstein"}, {"loss": "relativistic"},
+        {},
+        {"retrieval": 0.0},
+        {"likelihood": 0.0},
+        {"retrieval": 0.0, "likelihood": 0.0},
+        {"generator": "linear"},
+        {"members": 1},
+        {"examples": "pairs"},
+        {"judged": "words", "retrieval": 0.0},
+        {"judged": "words", "generator": "linear"},
+        {"untagged": 0},
+        {"moves": "draws"},
+        {"adversarial_share": 0.0},
+        {"adversarial_share": None},
+        {"gradient_penalty": 0.0},
+        {"average": 0.0},
+        {"optimizer": "sgd"},
+        {"ranking": "vote"},
+        {"refit": True},
+        {"loss": "saturating"},
+        {"loss": "wasserstein"},
+        {"loss": "relativistic"},
         {"loss": "wasserstein", "examples": "pairs", "retrieval": 0.0, "judged": "words"},
-        {"discriminator_steps": 2}, {"judged_examples": 1},
-        {"judged_examples": None}, {"batch_size": 1}, {"generator_init": 0.05},
+        {"discriminator_steps": 2},
+        {"judged_examples": 1},
+        {"judged_examples": None},
+        {"batch_size": 1},
+        {"generator_init": 0.05},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_modern_trains_with_any_part_changed(make_dataset, tmp_path, settings):
     train(setup_of(make_dataset(n_images=40), **settings), tmp_path)
 
@@ -261,14 +294,22 @@ def test_modern_trains_with_any_part_changed(make_dataset, tmp_path, settings):
 @pytest.mark.parametrize(
     "settings",
     [
-        {}, {"generator": "mixture", "members": 2, "draws": 4}, {"draws": 3}, {"judged": "sets"},
-        {"examples": "photos"}, {"retrieval": 1.0}, {"likelihood": 1.0},
-        {"untagged": 3}, {"moves": "spread", "draws": 4},
-        {"optimizer": "adamw", "learning_rate": 1e-3}, {"ranking": "mean"}, {"average": 0.9},
+        {},
+        {"generator": "mixture", "members": 2, "draws": 4},
+        {"draws": 3},
+        {"judged": "sets"},
+        {"examples": "photos"},
+        {"retrieval": 1.0},
+        {"likelihood": 1.0},
+        {"untagged": 3},
+        {"moves": "spread", "draws": 4},
+        {"optimizer": "adamw", "learning_rate": 1e-3},
+        {"ranking": "mean"},
+        {"average": 0.9},
         {"gradient_penalty": 1.0},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_paper_trains_with_any_part_changed(make_dataset, tmp_path, settings):
     train(setup_of(make_dataset(n_images=40), "paper", **settings), tmp_path)
 

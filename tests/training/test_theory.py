@@ -64,9 +64,13 @@ def trained(mean: float, deviation: float, size: int, **settings) -> nn.Module:
     examples = deviation * torch.randn(N_EXAMPLES, size)
     generator, discriminator = Gaussian(mean, deviation, size), Plain(size)
     config = LearningConfig.from_options(
-        optimizer="adamw", learning_rate=0.0, d_learning_rate=5e-3, batch_size=500, epochs=15,
+        optimizer="adamw",
+        learning_rate=0.0,
+        d_learning_rate=5e-3,
+        batch_size=500,
+        epochs=15,
         **settings,
-    )  # fmt: skip
+    )
     labels = torch.zeros(N_EXAMPLES, dtype=torch.long)
     trainer = Trainer(LabelledTask(generator, discriminator, examples, labels, config), config)
     while trainer.update < trainer.n_updates:
@@ -98,8 +102,10 @@ def jensen_shannon(mean: float, deviation: float) -> float:
     x = np.linspace(-8 * deviation, mean + 8 * deviation, 200_001)
     p, q = norm(0, deviation).pdf(x), norm(mean, deviation).pdf(x)
     middle = (p + q) / 2
-    terms = [np.where(d > 0, d * np.log(np.maximum(d, 1e-300) / np.maximum(middle, 1e-300)), 0)
-             for d in (p, q)]  # fmt: skip
+    terms = [
+        np.where(d > 0, d * np.log(np.maximum(d, 1e-300) / np.maximum(middle, 1e-300)), 0)
+        for d in (p, q)
+    ]
     return float(trapezoid(sum(terms), x) / 2)
 
 

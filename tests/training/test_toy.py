@@ -24,10 +24,21 @@ N_WORDS, SIZE = len(PROBABILITY), N_CONDITIONS + len(PROBABILITY)
 
 CONFIG = TrainConfig.from_options(
     batch_size=400,
-    noise_size=8, noise_units=64, image_units=64, d_word_units=64, d_image_units=64,
-    maxout_units=64, dropout=0.0, d_dropout=0.0, generator_init=0.2, discriminator_init=0.1,
-    learning_rate=0.01, evaluate_every=25, epochs=3000, patience=1000,
-)  # fmt: skip
+    noise_size=8,
+    noise_units=64,
+    image_units=64,
+    d_word_units=64,
+    d_image_units=64,
+    maxout_units=64,
+    dropout=0.0,
+    d_dropout=0.0,
+    generator_init=0.2,
+    discriminator_init=0.1,
+    learning_rate=0.01,
+    evaluate_every=25,
+    epochs=3000,
+    patience=1000,
+)
 
 
 def word_vectors():
@@ -40,8 +51,9 @@ def draw_pairs(n, seed):
     """Draw n (condition, word) pairs from the true distribution."""
     random = np.random.default_rng(seed)
     conditions = np.arange(n) % N_CONDITIONS
-    return np.stack([conditions, conditions * N_WORDS
-                     + random.choice(N_WORDS, n, p=PROBABILITY)], axis=1)  # fmt: skip
+    return np.stack(
+        [conditions, conditions * N_WORDS + random.choice(N_WORDS, n, p=PROBABILITY)], axis=1
+    )
 
 
 def exact_pairs():
@@ -57,8 +69,9 @@ def drawn_shares(generator, conditions, seed, n_draws=1000):
     with torch.inference_mode():
         samples = generator.eval().sample(noise, conditions).numpy()
     nearest = Draws.of(samples, WordIndex(word_vectors())).nearest
-    return np.stack([np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws
-                     for row in nearest])  # fmt: skip
+    return np.stack(
+        [np.bincount(row, minlength=N_CONDITIONS * N_WORDS) / n_draws for row in nearest]
+    )
 
 
 def total_variation(shares, expected):

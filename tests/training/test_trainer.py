@@ -60,8 +60,13 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
         batches = [trainer._batch(epoch * 5 + i).part() for i in range(trainer.batches_per_epoch)]
         # The real vector of a pair is that of its one word.
         words = [batch.sum_of(distinct.word_vectors) for batch in batches]
-        orders.append([(int(f[0]), int(w[0])) for batch, real in zip(batches, words, strict=True)
-                       for f, w in zip(batch.images, real, strict=True)])  # fmt: skip
+        orders.append(
+            [
+                (int(f[0]), int(w[0]))
+                for batch, real in zip(batches, words, strict=True)
+                for f, w in zip(batch.images, real, strict=True)
+            ]
+        )
     expected = sorted(tuple(pair) for pair in distinct.pairs.tolist())
     assert len(expected) == N_PAIRS
     assert [sorted(order) for order in orders] == [expected, expected]
@@ -71,8 +76,10 @@ def test_an_epoch_meets_every_pair_once_in_an_order_of_its_own():
 def test_an_epoch_of_photos_meets_every_photo_once():
     trainer = make_trainer(modern(batch_size=2), make_photos())
     assert (trainer.task.batch_size, trainer.batches_per_epoch) == (2, 2)
-    epochs = [[int(row) for i in range(2) for row in trainer._batch(2 * epoch + i).rows]
-              for epoch in range(20)]  # fmt: skip
+    epochs = [
+        [int(row) for i in range(2) for row in trainer._batch(2 * epoch + i).rows]
+        for epoch in range(20)
+    ]
     # Whole batches alone: of five photos one is left out, not the same one every time.
     assert all(len(set(rows)) == 4 for rows in epochs)
     assert {row for rows in epochs for row in rows} == set(range(5))
@@ -161,12 +168,17 @@ def test_steps_equal_an_independent_plain_implementation(generator_loss):
         torch.manual_seed(trainer_module._mixed_seed(config.run.seed, update))
         noise_d, noise_g = torch.randn(4, 3).double(), torch.randn(4, 3).double()
         # lr 0.1 / 1.00004^t; momentum from .5 to .7 over 2 epochs of 5 updates
-        plain.step(images, words, noise_d, noise_g, 0.1 / 1.00004**update,
-                   0.5 + 0.2 * update / 10, generator_loss)  # fmt: skip
+        plain.step(
+            images,
+            words,
+            noise_d,
+            noise_g,
+            0.1 / 1.00004**update,
+            0.5 + 0.2 * update / 10,
+            generator_loss,
+        )
         trainer.step()
-    for network, expected in (
-        (trainer.task.generator, plain.g), (trainer.discriminator, plain.d)
-    ):  # fmt: skip
+    for network, expected in ((trainer.task.generator, plain.g), (trainer.discriminator, plain.d)):
         for name, parameter in network.named_parameters():
             assert torch.allclose(parameter.double(), expected[name], atol=1e-5), name
 
@@ -225,18 +237,29 @@ def test_modern_learns_the_words_with_the_generator():
 def test_step_measures_losses_and_accuracies_by_name():
     measures = make_trainer().step()
     assert set(measures) == {
-        "loss_d_real", "loss_d_fake", "loss_g_adversarial", "d_accuracy_real", "d_accuracy_fake",
+        "loss_d_real",
+        "loss_d_fake",
+        "loss_g_adversarial",
+        "d_accuracy_real",
+        "d_accuracy_fake",
         "adversarial_gradient_share",
-    }  # fmt: skip
+    }
     assert 0 <= float(measures["d_accuracy_real"]) <= 1
 
 
 def test_modern_step_measures_every_term_by_name():
     measures = make_trainer(modern(), make_photos()).step()
     assert set(measures) == {
-        "loss_d_real", "loss_d_fake", "loss_d_penalty", "loss_g_adversarial", "loss_g_retrieval",
-        "loss_g_likelihood", "d_accuracy_real", "d_accuracy_fake", "adversarial_gradient_share",
-    }  # fmt: skip
+        "loss_d_real",
+        "loss_d_fake",
+        "loss_d_penalty",
+        "loss_g_adversarial",
+        "loss_g_retrieval",
+        "loss_g_likelihood",
+        "d_accuracy_real",
+        "d_accuracy_fake",
+        "adversarial_gradient_share",
+    }
 
 
 def test_adversarial_gradient_share_is_all_where_it_is_the_only_term():
@@ -322,8 +345,9 @@ def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
 
     draws = trainer.task.draw(batch, noise)
     terms = losses(draws)
-    at_draws = {n: torch.autograd.grad(loss, draws, retain_graph=True)[0]
-                for n, loss in terms.items()}  # fmt: skip
+    at_draws = {
+        n: torch.autograd.grad(loss, draws, retain_graph=True)[0] for n, loss in terms.items()
+    }
     weight, _ = balance(at_draws, 0.3)
     assert weight != pytest.approx(1, abs=0.01)
     total = sum(loss * (weight if n == ADVERSARIAL else 1) for n, loss in terms.items())
@@ -336,8 +360,13 @@ def test_terms_meet_in_the_generator_as_one_weighted_sum(moves):
 
 def means_of(draws, n_generators=2):
     """Each draw's mean over the draws of its generator, (B, S, E)."""
-    return torch.cat([part.mean(dim=1, keepdim=True).expand_as(part)
-                      for part in draws.chunk(n_generators, dim=1)], dim=1)  # fmt: skip
+    return torch.cat(
+        [
+            part.mean(dim=1, keepdim=True).expand_as(part)
+            for part in draws.chunk(n_generators, dim=1)
+        ],
+        dim=1,
+    )
 
 
 def test_without_mean_leaves_what_moves_a_generators_draws_apart():
@@ -369,8 +398,11 @@ def test_average_follows_the_weights_with_its_decay():
     for _ in range(4):
         trainer.step()
         now = [p.detach().double() for p in trainer.learners.parameters()]
-        averages = now if averages is None else [
-            0.9 * a + 0.1 * n for a, n in zip(averages, now, strict=True)]  # fmt: skip
+        averages = (
+            now
+            if averages is None
+            else [0.9 * a + 0.1 * n for a, n in zip(averages, now, strict=True)]
+        )
     assert trainer.evaluated is not trainer.learners
     for found, expected in zip(trainer.evaluated.parameters(), averages, strict=True):
         assert torch.allclose(found.double(), expected, atol=1e-6)

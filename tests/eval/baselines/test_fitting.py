@@ -235,8 +235,12 @@ def test_training_photos_in_parts_from_disk_give_the_same_rival(rivals, name, mo
     rows = StandardizedRows(data.train_features, np.arange(200), same, torch.device("cpu"))
     monkeypatch.setattr("mmcgan.training.prepared.feature_rows.CHUNK_BYTES", 7 * 6 * 4)
     monkeypatch.setattr("eval.baselines.scoring.MAX_SCORES", 11 * N_WORDS)
-    tries = {"knn": baselines.knn_tries, "regression": baselines.regression_tries,
-             "ridge": baselines.ridge_tries, "mlp": baselines.mlp_tries}  # fmt: skip
+    tries = {
+        "knn": baselines.knn_tries,
+        "regression": baselines.regression_tries,
+        "ridge": baselines.ridge_tries,
+        "mlp": baselines.mlp_tries,
+    }
     found = choose(name, tries[name](replace(data, train_features=rows)), data)
     assert found.tuning == rivals[name].tuning
     features = drawn(9, 5)[0]

@@ -25,10 +25,17 @@ from mmcgan.files import read_json
 from mmcgan.training.losses import sample_likelihood
 from mmcgan.training.trainer import Trainer, term_losses
 
-SMALL = {"noise_units": 8, "label_units": 8, "joint_units": 16, "d_image_units": 8,
-         "d_label_units": 4, "d_joint_units": 8}  # fmt: skip
-FLAGS = [text for name, value in SMALL.items()
-         for text in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+SMALL = {
+    "noise_units": 8,
+    "label_units": 8,
+    "joint_units": 16,
+    "d_image_units": 8,
+    "d_label_units": 4,
+    "d_joint_units": 8,
+}
+FLAGS = [
+    text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))
+]
 
 
 def small(**settings) -> DigitsConfig:
@@ -181,8 +188,9 @@ def test_sigma_is_chosen_on_validation_and_reported_on_test():
     random = np.random.default_rng(1)
     drawn, validation, test = (random.normal(0, 0.3, (n, 5)) for n in (400, 200, 300))
     found = parzen_log_likelihood(drawn, validation, test)
-    means = {s: KernelDensity(bandwidth=s).fit(drawn).score_samples(validation).mean()
-             for s in SIGMAS}  # fmt: skip
+    means = {
+        s: KernelDensity(bandwidth=s).fit(drawn).score_samples(validation).mean() for s in SIGMAS
+    }
     assert found["validation"] == pytest.approx({f"{s:.3g}": mean for s, mean in means.items()})
     assert found["sigma"] == max(means, key=means.get)
     values = KernelDensity(bandwidth=found["sigma"]).fit(drawn).score_samples(test)
@@ -293,9 +301,9 @@ def call(out: Path, *options: str, kind: str = "cgan") -> int:
         patch.setattr(samples, "N_PER_CLASS", 20)
         patch.setattr(study.class_labels, "__defaults__", (20,))
         return run_command(
-            main, [kind, "--out", str(out), "--epochs", "4", *FLAGS,
-                   "--evaluate-every", "20", *options],
-        )  # fmt: skip
+            main,
+            [kind, "--out", str(out), "--epochs", "4", *FLAGS, "--evaluate-every", "20", *options],
+        )
 
 
 def test_report_holds_what_the_contract_names(run):

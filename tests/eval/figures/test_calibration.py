@@ -16,8 +16,10 @@ from mmcgan.training.prepared.dataset import read_dataset
 def test_calibration_error_is_worked_out_by_hand():
     scores = np.array([0.31, 0.39, 0.55, 0.55, 1.0])
     found = calibration_of(scores, np.array([True, False, True, True, True]))
-    bins = [(line["low"], line["predicted"], line["observed"], line["n"])
-            for line in found["reliability"]]  # fmt: skip
+    bins = [
+        (line["low"], line["predicted"], line["observed"], line["n"])
+        for line in found["reliability"]
+    ]
     assert bins == pytest.approx(np.array([(0.3, 0.35, 0.5, 2), (0.5, 0.55, 1, 2), (0.9, 1, 1, 1)]))
     assert found["n"] == 5
     assert found["expected_calibration_error"] == pytest.approx((2 * 0.15 + 2 * 0.45) / 5)
@@ -36,8 +38,11 @@ def test_the_ten_best_tags_of_every_photo_are_counted(fixture, request):
     systems = calibration(Scores(True, model.calibration).kinds, ranked)["systems"]
     assert list(systems) == ["as ranked", "calibrated"]
     tags = tagger.tag_features(dataset.features[rows], N_GIVEN)
-    n_right = sum(tag.word in dataset.tags["user"].of(row) + dataset.tags["annotations"].of(row)
-                  for row, own in zip(rows, tags, strict=True) for tag in own)  # fmt: skip
+    n_right = sum(
+        tag.word in dataset.tags["user"].of(row) + dataset.tags["annotations"].of(row)
+        for row, own in zip(rows, tags, strict=True)
+        for tag in own
+    )
     for system in systems.values():
         assert system["n"] == N_GIVEN * len(rows)
         lines = system["reliability"]

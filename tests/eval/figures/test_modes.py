@@ -19,14 +19,17 @@ def test_counts_coverage_and_entropy():
     # -(1/2 log 1/2 + 2 · 1/4 log 1/4) / log 4
     assert modes.entropy == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(4)) / math.log(4))
     assert modes.to_json() == {
-        "covered": 3, "of": 4, "entropy": modes.entropy, "counts": [2, 0, 1, 1]
-    }  # fmt: skip
+        "covered": 3,
+        "of": 4,
+        "entropy": modes.entropy,
+        "counts": [2, 0, 1, 1],
+    }
 
 
 @pytest.mark.parametrize(
-    ("generated", "n_modes", "entropy"), [([1, 1, 1], 3, 0.0), ([0, 1, 2], 3, 1.0), ([], 5, 0.0),
-                                          ([0, 0], 1, 0.0)],
-)  # fmt: skip
+    ("generated", "n_modes", "entropy"),
+    [([1, 1, 1], 3, 0.0), ([0, 1, 2], 3, 1.0), ([], 5, 0.0), ([0, 0], 1, 0.0)],
+)
 def test_entropy_is_1_for_an_even_spread_and_0_for_one_mode(generated, n_modes, entropy):
     assert Modes.of(np.array(generated, int), n_modes).entropy == pytest.approx(entropy)
 

@@ -105,8 +105,12 @@ def test_pages_have_both_sections_in_their_place():
     page = Page(render_html(made_report(), [], []))
     ids = [attrs["id"] for attrs in page.all("section")]
     assert ids[ids.index("truth") :][:5] == [
-        "truth", "distribution", "calibration", "sets", "tuning",
-    ]  # fmt: skip
+        "truth",
+        "distribution",
+        "calibration",
+        "sets",
+        "tuning",
+    ]
     assert {a["href"].lstrip("#") for a in page.all("a")} >= {"distribution", "calibration", "sets"}
     everything = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(everything) == len(set(everything))

@@ -287,8 +287,9 @@ def test_summary_says_how_the_cgan_compares():
 
 def test_summary_says_what_was_left_out_and_why():
     report = made_report() | {
-        "n_left_out": 12345, "rivals_left_out": {"ridge": "9 weights for 3 words, more than 8"}
-    }  # fmt: skip
+        "n_left_out": 12345,
+        "rivals_left_out": {"ridge": "9 weights for 3 words, more than 8"},
+    }
     said = " ".join(summary(Findings(report)))
     assert (
         "(858 more had no tag to be judged by and were left out; 12,345 others were left out by "
@@ -300,9 +301,12 @@ def test_summary_says_what_was_left_out_and_why():
 
 @pytest.mark.parametrize(
     ("low", "high", "how"),
-    [(1.01, 1.04, "clearly above"), (0.99, 1.01, "not clearly different from"),
-     (0.9, 0.98, "clearly below")],
-)  # fmt: skip
+    [
+        (1.01, 1.04, "clearly above"),
+        (0.99, 1.01, "not clearly different from"),
+        (0.9, 0.98, "clearly below"),
+    ],
+)
 def test_summary_compares_photo_by_photo_where_the_ratio_is_known(low, high, how):
     report = made_report()
     value = (low + high) / 2

@@ -78,9 +78,11 @@ def quadratic(examples: torch.Tensor) -> torch.Tensor:
     ("loss", "expected"),
     [
         # Of real examples (3, 4) alone, |∇|² = 25; of generated ones (0, 0) and (6, 8): 0 and 100.
-        ("saturating", 25.0), ("non-saturating", 25.0), ("relativistic", 25.0 + 50.0),
+        ("saturating", 25.0),
+        ("non-saturating", 25.0),
+        ("relativistic", 25.0 + 50.0),
     ],
-)  # fmt: skip
+)
 def test_gradient_is_held_at_real_examples_or_at_both(loss, expected):
     real, fake = torch.tensor([[[3.0, 4.0]]]), torch.tensor([[[0.0, 0.0], [6.0, 8.0]]])
     losses, _ = ADVERSARIAL_LOSSES[loss].discriminator_losses(quadratic, real, fake, 0.5)
@@ -124,8 +126,12 @@ def test_penalty_reaches_the_weights_of_the_discriminator(loss):
 
 
 def test_best_sets_worked_out_by_hand():
-    logits = torch.tensor([[[3.0, 1.0, 2.0, 0.0], [0.0, -1.0, 5.0, 4.0]],
-                           [[0.1, 0.2, 0.3, 0.4], [9.0, 8.0, 7.0, 6.0]]])  # fmt: skip
+    logits = torch.tensor(
+        [
+            [[3.0, 1.0, 2.0, 0.0], [0.0, -1.0, 5.0, 4.0]],
+            [[0.1, 0.2, 0.3, 0.4], [9.0, 8.0, 7.0, 6.0]],
+        ]
+    )
     sets = best_sets(logits, torch.tensor([2, 3]))
     assert sets.tolist() == [[[1, 0, 1, 0], [0, 0, 1, 1]], [[0, 1, 1, 1], [1, 1, 1, 0]]]
 
