@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -36,11 +36,8 @@ from mmcgan.training.losses import (
     relativistic_loss,
     saturating_generator_loss,
 )
-from mmcgan.training.terms.term import AskedTerm, Mean, Means
-
-if TYPE_CHECKING:
-    from mmcgan.training.sampler import Batch
-    from mmcgan.training.tag_task import TagTask
+from mmcgan.training.sampler import Batch
+from mmcgan.training.terms.term import AskedTerm, Mean, Means, OfTags
 
 ADVERSARIAL = "loss_g_adversarial"
 SET_SOFTNESS = 0.5  # of a word's place in a set, in logits: how far its gradient reaches
@@ -197,16 +194,16 @@ class TagAdversarial(AdversarialTerm, AskedTerm):
 
     judged: Seen = "words"
 
-    def discriminate(self, batch: Batch, task: TagTask) -> Discriminate:
+    def discriminate(self, batch: Batch, task: OfTags) -> Discriminate:
         """Return the discriminator beside the images of a mini-batch."""
         hidden = task.discriminator.embed_condition(batch.images[: batch.n_discriminated])
         return lambda examples: task.discriminator.discriminate(examples, hidden).float()
 
-    def real(self, batch: Batch, task: TagTask) -> Tensor:
+    def real(self, batch: Batch, task: OfTags) -> Tensor:
         """Return the real example of each photo (B, 1, E): its set of tags."""
         return batch.sum_of(task.examples.word_vectors).unsqueeze(1)
 
-    def seen(self, draws: Tensor, batch: Batch, task: TagTask) -> Tensor:
+    def seen(self, draws: Tensor, batch: Batch, task: OfTags) -> Tensor:
         """Return draws (B, S, E) as they are, or the set of one draw of each generator."""
         if self.judged == "words":
             return draws

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from mmcgan.training.config import Moves
 from mmcgan.training.losses import draw_likelihood
-from mmcgan.training.terms.term import AskedTerm, Mean
-
-if TYPE_CHECKING:
-    from mmcgan.training.sampler import Batch
-    from mmcgan.training.tag_task import TagTask
+from mmcgan.training.sampler import Batch
+from mmcgan.training.terms.term import AskedTerm, Mean, OfTags
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Likelihood(AskedTerm):
         """Whether it moves whole draws, or only their spread."""
         return self.moves == "draws"
 
-    def mean_loss(self, draws: Tensor, batch: Batch, task: TagTask) -> Mean:
+    def mean_loss(self, draws: Tensor, batch: Batch, task: OfTags) -> Mean:
         """Return -log P(tags), over the photos that the discriminator looks at too."""
         n, scored = batch.n_discriminated, batch.scored
         scores = task.words(draws[:n], scored.columns, frozen=True) / self.likelihood_temperature

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from mmcgan.training.losses import retrieval_loss
-from mmcgan.training.terms.term import AskedTerm, Mean
-
-if TYPE_CHECKING:
-    from mmcgan.training.sampler import Batch
-    from mmcgan.training.tag_task import TagTask
+from mmcgan.training.sampler import Batch
+from mmcgan.training.terms.term import AskedTerm, Mean, OfTags
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Retrieval(AskedTerm):
         """What it is multiplied by."""
         return self.retrieval
 
-    def mean_loss(self, draws: Tensor, batch: Batch, task: TagTask) -> Mean:
+    def mean_loss(self, draws: Tensor, batch: Batch, task: OfTags) -> Mean:
         """Return -log P(tags) a tag, over all photos of the mini-batch."""
         n_images, _, size = draws.shape
         means = draws.view(n_images, task.n_generators, -1, size).mean(2)  # (B, K, E)

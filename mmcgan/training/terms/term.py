@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 from torch import Tensor
 
 from mmcgan.training.config import TagObjectiveOptions
+from mmcgan.training.networks import Discriminator, WordTable
+from mmcgan.training.sampler import Examples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,6 +42,15 @@ class Term(Protocol):
 
     def mean_loss(self, draws: Tensor, batch: Any, task: Any) -> Mean:
         """Return the loss of draws (B, S, E) for a mini-batch of `task`, without the weight."""
+
+
+class OfTags(Protocol):
+    """What terms see of the task of tags: its networks, its examples, who shares the draws."""
+
+    words: WordTable
+    discriminator: Discriminator
+    examples: Examples
+    n_generators: int
 
 
 @dataclass(frozen=True)
