@@ -17,8 +17,9 @@ from mmcgan.errors import DependencyError
 from mmcgan.export import Rank, export, main
 from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.runtimes import PixelNetwork
+from mmcgan.inference.scorers import SCORERS
 from mmcgan.inference.tagger import Tagger
-from mmcgan.inference.words.ranking import Draws, Scorer
+from mmcgan.inference.words.ranking import Draws
 from mmcgan.training.prepared.dataset import read_dataset
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -75,7 +76,7 @@ def test_words_rank_as_ours_do(trained_modern, rule, has_bias):
     samples = np.random.default_rng(0).normal(size=(5, 30, size)).astype(np.float32)
     is_calibrated = rule == "vote" or has_bias  # cosines are no probabilities
     index = tagger.model.build_index()
-    ours = Scorer(rule, tagger.model.network, index, 30, 0).of(Draws.of(samples, index))
+    ours = SCORERS[rule](tagger.model.network, index, 30, 0).of(Draws.of(samples, index))
     every = np.arange(len(tagger.model.vocabulary))
     scores, ties = Rank(tagger.model)(torch.from_numpy(samples))
     for theirs, mine in zip((scores, ties), ours.scores_of(every), strict=True):

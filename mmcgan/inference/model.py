@@ -34,8 +34,8 @@ from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model_dir import ModelDir
 from mmcgan.inference.model_v1 import upgraded
 from mmcgan.inference.network import Network, NetworkRecord, Standardizer, build_network
+from mmcgan.inference.scorers import Rule
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Rule
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 2

@@ -24,8 +24,9 @@ from mmcgan.inference.photos.decoding import (
     decode_pixels,
     look_at,
 )
+from mmcgan.inference.scorers import SCORERS, Scorer
 from mmcgan.inference.words.index import WordIndex
-from mmcgan.inference.words.ranking import Draws, Ranked, Ranking, Scorer
+from mmcgan.inference.words.ranking import Draws, Ranked, Ranking
 
 if TYPE_CHECKING:
     from mmcgan.inference.photos.feature_cache import FeatureCache
@@ -145,7 +146,7 @@ class Tagger:
     def scorer(self) -> Scorer:
         """The model's rule of ranking, on standardised features."""
         model = self.model
-        return Scorer(model.ranking, model.network, self.index, self.n_samples, self.seed)
+        return SCORERS[model.ranking](model.network, self.index, self.n_samples, self.seed)
 
     @cached_property
     def index(self) -> WordIndex:

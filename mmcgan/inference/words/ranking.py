@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mmcgan.arrays import FloatArray
-from mmcgan.inference.network import Network
 from mmcgan.inference.words.index import WordIndex
 
 if TYPE_CHECKING:
@@ -180,7 +179,6 @@ class Votes:
         return self.shares[:, rows].toarray(), ties
 
 
-Rule = Literal["vote", "mean"]
 Ranked: TypeAlias = Means | Votes  # what a rule of ranking makes of N images
 
 
@@ -200,37 +198,6 @@ def count_votes(draws: Draws, neighbours: npt.NDArray[np.int64] | None = None) -
     votes = sparse.csr_array((one_vote, (images, neighbours.ravel())), shape)
     votes.sum_duplicates()
     return Votes(draws.means, votes.astype(np.float32))
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A network, the words it may answer with, and the draws that it makes: so many, of a seed.
-
-    By the rule "vote", the paper's, each draw votes for the words nearest to it. By "mean", words
-    are ranked by the mean of the draws; where they have a bias, that is the score of the mean draw.
-    Without a bias a word's score is its mean cosine, so that each vector counts with length 1.
-    """
-
-    rule: Rule
-    network: Network
-    index: WordIndex
-    n_draws: int
-    seed: int
-
-    def __call__(self, features: FloatArray) -> Ranked:
-        """Return what ranks the words for standardised features (N, D)."""
-        if self.rule == "vote":
-            vectors = self.network.draws(features, self.n_draws, self.seed)
-        elif self.index.has_bias:
-            mean = self.network.mean_draw(features, self.n_draws, self.seed)
-            return Means(self.index.queries(mean), self.index)
-        else:
-            vectors = self.network.centres(features, self.n_draws, self.seed)
-        return self.of(Draws.of(vectors, self.index))
-
-    def of(self, draws: Draws) -> Ranked:
-        """Return what ranks the words by draws that are there already."""
-        return count_votes(draws) if self.rule == "vote" else draws.means
 
 
 def count_distinct(nearest: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from helpers.models import LINEAR, MIXTURE, make_features, make_model
 
-from mmcgan.inference.words.ranking import Draws, Means, Scorer, Votes
+from mmcgan.inference.scorers import SCORERS, MeanScorer, VoteScorer
+from mmcgan.inference.words.ranking import Draws, Means, Votes
 
 
 @pytest.mark.parametrize("record", [LINEAR, MIXTURE], ids=["linear", "mixture"])
@@ -14,7 +15,7 @@ from mmcgan.inference.words.ranking import Draws, Means, Scorer, Votes
 def test_scorer_ranks_by_its_rule(record, rule, kind):
     model, features = make_model(record), make_features(3)
     index = model.build_index()
-    scorer = Scorer(rule, model.network, index, 20, 0)
+    scorer = SCORERS[rule](model.network, index, 20, 0)
     ranked = scorer(features)
     assert isinstance(ranked, kind)
     draws = Draws.of(model.network.draws(features, 20, 0), index)
@@ -27,7 +28,7 @@ def test_scorer_ranks_by_its_rule(record, rule, kind):
 def test_mean_scorer_without_biases_gives_each_generator_the_same_weight():
     model, features = make_model(MIXTURE, bias=None), make_features(4)
     index = model.build_index()
-    found = Scorer("mean", model.network, index, 20, 0)(features).rank(5)
+    found = MeanScorer(model.network, index, 20, 0)(features).rank(5)
     centres = model.network.centres(features, 20, 0).astype(np.float64)
     unit = centres / np.linalg.norm(centres, axis=2, keepdims=True)
     scores = (unit @ model.vocabulary.vectors.T.astype(np.float64)).mean(axis=1)
@@ -38,9 +39,9 @@ def test_vote_scorer_depends_on_the_seed_and_mean_scorer_of_a_mixture_does_not()
     model, features = make_model(MIXTURE), make_features(4)
     index = model.build_index()
     every = np.arange(10)
-    votes = [Scorer("vote", model.network, index, 40, seed)(features) for seed in (0, 1)]
-    ties = [ranked.scores_of(every)[1] for ranked in votes]
+    ties = [
+        VoteScorer(model.network, index, 40, seed)(features).scores_of(every)[1] for seed in (0, 1)
+    ]
     assert not np.array_equal(*ties)
-    scorers = [Scorer("mean", model.network, index, 40, seed) for seed in (0, 1)]
-    means = [scorer(features).rank(10) for scorer in scorers]
+    means = [MeanScorer(model.network, index, 40, seed)(features).rank(10) for seed in (0, 1)]
     assert np.array_equal(means[0].rows, means[1].rows)
