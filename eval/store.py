@@ -65,7 +65,7 @@ from mmcgan.errors import DataError
 from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training.prepared.dataset import Truth
-from mmcgan.training.prepared.large_array import map_array, write_around
+from mmcgan.training.prepared.large_array import map_array, open_whole, write_around
 
 ANSWERS = "answers.h5"
 FORMAT = "mmcgan-answers"
@@ -98,26 +98,12 @@ def read_store(out_dir: Path) -> Answers:
     path = out_dir / ANSWERS
     if not path.is_file():
         raise DataError(f"{path} is missing, so {out_dir} holds no whole evaluation; {_AGAIN}")
-    try:
-        with h5py.File(path, "r") as file:
-            _check_format(file, path)
-            found = _read(file)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:
-        raise DataError(
-            f"{path} is not a whole store ({' '.join(str(reason).split())}); {_AGAIN}"
-        ) from None
+    with open_whole(
+        path, "mmcgan.evaluate", "a whole store", _AGAIN, FORMAT, FORMAT_VERSION
+    ) as file:
+        found = _read(file)
     names = found["image_ids"], found["vocabulary"].words, found["concepts"]
     return Answers(systems=read_predictions(out_dir, *names), **found)
-
-
-def _check_format(file: h5py.File, path: Path) -> None:
-    if file.attrs.get("format") != FORMAT:
-        raise DataError(f"{path} is an HDF5 file but not one of mmcgan.evaluate")
-    version = int(file.attrs["format_version"])
-    if version != FORMAT_VERSION:
-        raise DataError(
-            f"{path} has format version {version}, this mmcgan reads {FORMAT_VERSION}; {_AGAIN}"
-        )
 
 
 def _write(file: h5py.File, answers: Answers) -> None:

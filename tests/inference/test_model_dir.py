@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from helpers.runs import make_run
 
 from mmcgan.errors import RunError
 from mmcgan.inference import model_dir
 from mmcgan.inference.model_dir import default_model, newest_finished_run
-from mmcgan.training.runs import RunDir
-
-
-def make_run(parent: Path, name: str, finished_at: int | None = None) -> Path:
-    run = RunDir(parent / name)
-    run.write_config({})
-    if finished_at is not None:
-        run.weights_path.touch()
-        os.utime(run.weights_path, (finished_at, finished_at))
-    return run.path
 
 
 def test_newest_finished_run_is_the_one_with_the_newest_model(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.runs import make_run
 
 from mmcgan.errors import RunError
 from mmcgan.training.runs import RunDir, newest_unfinished_run, next_run
@@ -23,15 +24,6 @@ def run(tmp_path: Path) -> RunDir:
 
 def state(update: int) -> dict[str, object]:
     return {"update": update, "weights": {"layer": torch.full((3, 2), float(update))}}
-
-
-def make_run(parent: Path, name: str, finished_at: int | None = None) -> Path:
-    run = RunDir(parent / name)
-    run.write_config({})
-    if finished_at is not None:
-        run.weights_path.touch()
-        os.utime(run.weights_path, (finished_at, finished_at))
-    return run.path
 
 
 def test_config_is_frozen_and_read_back(run):

@@ -54,7 +54,7 @@ from mmcgan.errors import DataError
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training.config import TagSource
 from mmcgan.training.prepared.feature_rows import chunks_of, some_rows
-from mmcgan.training.prepared.large_array import map_array, write_around
+from mmcgan.training.prepared.large_array import map_array, open_whole, write_around
 
 FILE_NAME = "dataset.h5"
 FORMAT = "mmcgan-dataset"
@@ -263,14 +263,10 @@ def read_dataset(data_dir: Path) -> Dataset:
     path = data_dir / FILE_NAME
     if not path.is_file():
         raise DataError(f"{path} is missing; make it with python -m mmcgan.prepare")
-    try:
-        with h5py.File(path, "r") as file:
-            _check_format(file, path)
-            dataset = _read(file)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:
-        raise DataError(
-            f"{path} is not a whole prepared file ({' '.join(str(reason).split())}); {_AGAIN}"
-        ) from None
+    with open_whole(
+        path, "mmcgan.prepare", "a whole prepared file", _AGAIN, FORMAT, FORMAT_VERSION
+    ) as file:
+        dataset = _read(file)
     _check_contents(dataset, path)
     return dataset
 
@@ -299,16 +295,6 @@ def _write_thumbnails(file: h5py.File, thumbnails: dict[int, bytes]) -> None:
     jpeg = file.create_dataset("thumbnails/jpeg", (len(thumbnails),), h5py.vlen_dtype(np.uint8))
     for i, data in enumerate(thumbnails.values()):
         jpeg[i] = np.frombuffer(data, np.uint8)
-
-
-def _check_format(file: h5py.File, path: Path) -> None:
-    if file.attrs.get("format") != FORMAT:
-        raise DataError(f"{path} is an HDF5 file but not one of mmcgan.prepare")
-    version = int(file.attrs["format_version"])
-    if version != FORMAT_VERSION:
-        raise DataError(
-            f"{path} has format version {version}, this mmcgan reads {FORMAT_VERSION}; {_AGAIN}"
-        )
 
 
 def _read(file: h5py.File) -> Dataset:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from mmcgan.errors import DataError
 from mmcgan.files import atomic_path
 from mmcgan.training.prepared.feature_rows import chunks_of
 
@@ -36,6 +37,30 @@ def write_around(path: Path, name: str, array: npt.NDArray[Any]) -> Iterator[h5p
         for rows in chunks_of(array):
             out.write(np.ascontiguousarray(rows).data)
         out.write(written[around.start :])
+
+
+@contextmanager
+def open_whole(
+    path: Path, maker: str, whole: str, again: str, format: str, version: int
+) -> Iterator[h5py.File]:
+    """Yield an HDF5 file that `maker` wrote, in a `format` and `version`, to be read.
+
+    Raises `DataError` that names the file and says how to make it `again`, where it is not one of
+    these, or where the block finds it broken, and so not `whole`.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != format:
+                raise DataError(f"{path} is an HDF5 file but not one of {maker}")
+            found = int(file.attrs["format_version"])
+            if found != version:
+                raise DataError(
+                    f"{path} has format version {found}, this mmcgan reads {version}; {again}"
+                )
+            yield file
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:
+        said = " ".join(str(reason).split())
+        raise DataError(f"{path} is not {whole} ({said}); {again}") from None
 
 
 def map_array(stored: h5py.Dataset) -> npt.NDArray[Any]:
