@@ -40,7 +40,7 @@ def requirements(*extras: str) -> dict[str, str]:
     """The lower bounds of the dependencies that have one."""
     listed = list(PROJECT["dependencies"])
     listed += [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
-    parts = [line.partition(">=") for line in listed]
+    parts = [line.partition(";")[0].partition(">=") for line in listed]
     return {normal(name): bound for name, _, bound in parts if bound}
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from mmcgan.errors import DataError
 from mmcgan.inference.photos.extra_formats import EXTRAS
+from mmcgan.inference.photos.kinds import BUILT_IN
 from mmcgan.metadata.sidecar import sidecar_names
-
-_BUILT_IN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def no_photo_in(folder: str, left_out: Counter[str]) -> str:
 
 
 def _suffixes() -> frozenset[str]:
-    return _BUILT_IN.union(*(extra.suffixes for extra in EXTRAS if extra.is_installed))
+    return BUILT_IN.union(*(extra.suffixes for extra in EXTRAS if extra.is_installed))
 
 
 def visible_files(root: Path, left_out: Counter[str]) -> Iterator[Path]:

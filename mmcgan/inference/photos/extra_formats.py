@@ -7,7 +7,7 @@ a TIFF; their first picture is then the sensor's, or a small preview.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import IO, Any
@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from mmcgan.errors import DependencyError
+from mmcgan.inference.photos import kinds
 
 Decoder = Callable[[IO[bytes]], Image.Image]
 
@@ -35,7 +36,7 @@ class Extra:
     """A family of formats: the suffixes of its files, and the package that reads them."""
 
     what: str
-    suffixes: Sequence[str]
+    suffixes: Set[str]
     package: str
     extra: str
 
@@ -57,9 +58,8 @@ class Extra:
             raise DependencyError(f"it is one of the {self.needed}") from None
 
 
-_RAW_SUFFIXES = ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .orf .rw2 .raf .pef .srw .rwl .mrw .x3f"
-HEIC = Extra("HEIC", (".heic", ".heif"), "pillow_heif", "heic")
-RAW = Extra("camera RAW", _RAW_SUFFIXES.split(), "rawpy", "raw")
+HEIC = Extra("HEIC", kinds.HEIC, "pillow_heif", "heic")
+RAW = Extra("camera RAW", kinds.RAW, "rawpy", "raw")
 EXTRAS = (HEIC, RAW)
 
 
