@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmcgan.errors import MetadataError, one_line
+from mmcgan.errors import MetadataError
 from mmcgan.files import read_file
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.containers.iptc import iptc_keywords
@@ -64,8 +64,8 @@ def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[st
             return packets, []
         with photo.open("rb") as file:
             blocks = read_blocks(file)
-    except (OSError, ValueError) as reason:
-        problems.append(f"{photo} cannot be read: {one_line(reason)}")
+    except OSError as reason:
+        problems.append(f"{photo} cannot be read: {reason.strerror}")
         return packets, []
     problems += [f"{photo} has {problem}" for problem in blocks.problems]
     for data in blocks.packets + blocks.extended:
@@ -87,5 +87,6 @@ def _noted(problems: list[str]) -> Iterator[None]:
 
 def _xp_keywords(data: bytes) -> list[str]:
     """Return the keywords of an XPKeywords: UTF-16 to the first zero, with semicolons between."""
-    text = data.decode("utf-16-le", "replace").partition("\0")[0]
+    whole = data[: len(data) // 2 * 2]
+    text = whole.decode("utf-16-le", "replace").partition("\0")[0]
     return text.removeprefix("\ufeff").split(";")

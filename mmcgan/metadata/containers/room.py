@@ -210,7 +210,7 @@ def _numbers(exif: bytes) -> set[int]:
     """Return what any four bytes of the EXIF mean as a number, in either order."""
     found: set[int] = set()
     for shift in range(4):
-        count = (len(exif) - shift) // 4
-        for order in "<>":
-            found.update(struct.unpack_from(f"{order}{count}I", exif, shift))
+        count = len(exif[shift:]) // 4
+        whole = exif[shift : shift + 4 * count]
+        found.update(struct.unpack(f"<{count}I", whole), struct.unpack(f">{count}I", whole))
     return found
