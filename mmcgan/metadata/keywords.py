@@ -72,7 +72,7 @@ def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[st
         with _noted(problems):
             packets.append(Packet.parse(data, f"{photo} (XMP)"))
     paths = [keyword_path(text) for block in blocks.iptc for text in iptc_keywords(block)]
-    paths += [keyword_path(text) for block in blocks.windows for text in _xp_keywords(block)]
+    paths += [keyword_path(text) for block in blocks.windows for text in windows_keywords(block)]
     return packets, [path for path in paths if path]
 
 
@@ -85,7 +85,7 @@ def _noted(problems: list[str]) -> Iterator[None]:
         problems.append(str(reason))
 
 
-def _xp_keywords(data: bytes) -> list[str]:
+def windows_keywords(data: bytes) -> list[str]:
     """Return the keywords of an XPKeywords: UTF-16 to the first zero, with semicolons between."""
     whole = data[: len(data) // 2 * 2]
     text = whole.decode("utf-16-le", "replace").partition("\0")[0]

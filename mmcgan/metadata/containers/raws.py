@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 
+from mmcgan.inference.photos.view import View
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import read_jpeg
 from mmcgan.metadata.containers.tiff import Directories, read_tiff
-from mmcgan.metadata.containers.view import View
 
 FUJIFILM = b"FUJIFILMCCD-RAW "
 MINOLTA = b"\0MR"  # M or I behind it, by the order of bytes

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from mmcgan.inference.photos.segments import JPEG_START, PNG_START
+from mmcgan.inference.photos.view import View
 from mmcgan.metadata.containers.boxes import read_boxes
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.gif import read_gif
@@ -24,7 +25,6 @@ from mmcgan.metadata.containers.raws import (
     read_panasonic,
 )
 from mmcgan.metadata.containers.tiff import STARTS, read_tiff
-from mmcgan.metadata.containers.view import View
 from mmcgan.metadata.containers.webp import read_webp
 
 
