@@ -21,8 +21,9 @@ from mmcgan.errors import MetadataError, PhotoError, one_line
 from mmcgan.files import read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.marking import automatic_words
+from mmcgan.metadata.marking import automatic_words, person_keywords
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
+from mmcgan.metadata.software import is_software, software_words
 
 _IPTC_KEYWORDS = (2, 25)
 _XP_KEYWORDS = 0x9C9E
@@ -49,7 +50,9 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
             data = read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
             packets.append(Packet.parse(data, str(sidecar)))
     automatic = frozenset(word for packet in packets for word in automatic_words(packet))
-    found = [path for packet in packets for path in packet.keywords()] + paths
+    software = frozenset(word for packet in packets for word in software_words(packet))
+    found = [path for packet in packets for path in person_keywords(packet)]
+    found += [path for path in paths if path not in software and not is_software(path)]
     texts = dict.fromkeys(text for path in found for text in tag_texts(path))
     return Keywords(
         tuple(text for text in texts if normalize_tag(text) not in automatic), tuple(problems)

@@ -16,8 +16,8 @@ from mmcgan.metadata.packet import (
     decoded,
     keyword_path,
     tag_texts,
-    xml_safe,
 )
+from mmcgan.metadata.repair import xml_safe
 
 PARAMETER = b"""<!DOCTYPE x [<!ENTITY % all SYSTEM "http://127.0.0.1/x.dtd"> %all;]><x/>"""
 
