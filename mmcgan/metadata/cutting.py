@@ -17,6 +17,9 @@ _OWN_DECLARATION = re.compile(
     rb"""\s+xmlns(?::[^\s=]+)?\s*=\s*["']%b/?["']""" % re.escape(OWN.rstrip("/").encode())
 )
 
+_TAG = re.compile(r"<([^\s/>]+)")
+_PREFIX = re.compile(r"</?([^\s/>:]+):")
+
 
 def cut(packet: Packet, record: Record) -> Packet:
     """Return a packet without our marks, of which `record` is the record."""
@@ -48,7 +51,8 @@ def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterabl
     for item in keywords.items:
         wanted[text_of(item)] -= 1
         (ours if wanted[text_of(item)] >= 0 else rest).append(item)
-    if is_subject and record.replaced and _texts(rest) == _plain_texts(record.replaced):
+    was_plain = is_subject and _texts(rest) == _plain_texts(record.replaced)
+    if was_plain and _fits(record.replaced, packet, found):
         return [(found.start, found.end, record.replaced.encode())]
     if rest or not ours:
         return [(packet.before(item), item.end, b"") for item in ours]
@@ -75,6 +79,15 @@ def _bare_leaves(packet: Packet, subject: KeywordList, record: Record) -> list[s
 
 def _word(text: str) -> str:
     return normalize_tag(text) or text
+
+
+def _fits(source: str, packet: Packet, found: Element) -> bool:
+    """Whether the source of an element may stand for `found`: programs rename prefixes."""
+    tag = _TAG.match(source)
+    prefixes = set(_PREFIX.findall(source))
+    if tag is None or tag[1] != tag_name(found, packet.text):
+        return False
+    return prefixes <= found.scope.keys()
 
 
 def _texts(items: Iterable[Element]) -> list[str]:
