@@ -206,7 +206,7 @@ def tag_words(paths: Iterable[str]) -> frozenset[str]:
 def decoded(data: bytes) -> str:
     """Return the text of a packet for display, even if its encoding is broken."""
     parts = Encoded.of(data)
-    ahead = parts.ahead.decode(UTF_8, "ignore").lstrip("\ufeff")
+    ahead = parts.ahead.decode(UTF_8, "ignore").lstrip("\0\ufeff")
     return ahead + (parts.text() + parts.behind).decode(UTF_8, "replace")
 
 

@@ -25,6 +25,7 @@ _BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x80-\xff]+")
 _START_TAG = re.compile(rb"<([A-Za-z_:\x80-\xff][^\s/>]*)")
 _PREFIX = re.compile(rb"""(?:</?|\s)([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*(?=[\s/>]|\s*=\s*["'])""")
 _DECLARED = re.compile(rb"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # half of a character
 _NOT_IN_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -114,7 +115,7 @@ def _valid_reference(text: bytes) -> bytes:
 
 def _readable(data: bytes) -> bytes:
     """Return bytes as UTF-8: what is none is taken for Windows-1252, control characters go."""
-    return xml_safe(data.decode("utf-8", "windows-1252")).encode()
+    return xml_safe(_SURROGATE.sub(b"", data).decode("utf-8", "windows-1252")).encode()
 
 
 def _as_windows_1252(reason: UnicodeError) -> tuple[str, int]:
