@@ -32,8 +32,8 @@ class Dialect:
     @classmethod
     def of(cls, packet: Packet) -> Dialect:
         """Return the dialect of a packet."""
-        scopes = list({id(scope): scope for scope in _scopes(packet.rdf)}.values())
-        found = {name: _prefix(scopes, name) for name in ("rdf", "dc", "mmcgan")}
+        bound = [*packet.rdf.scope.items(), *_bindings(packet.rdf)]
+        found = {name: _prefix(bound, name) for name in ("rdf", "dc", "mmcgan")}
         declarations = {
             name: f" {f'xmlns:{prefix}'.rstrip(':')}={quoteattr(namespace)}"
             if packet.rdf.scope.get(prefix) != namespace
@@ -44,22 +44,21 @@ class Dialect:
         return cls(rdf, dc, own, _identity(packet, rdf), declarations)
 
 
-def _scopes(element: Element) -> Iterator[dict[str, str]]:
-    """Yield the namespaces, by prefix, of an element and of all elements in it."""
-    yield element.scope
+def _bindings(element: Element) -> Iterator[tuple[str, str]]:
+    """Yield all pairs of prefix and namespace that an element and those in it declare."""
+    yield from element.declared.items()
     for child in element.children:
-        yield from _scopes(child)
+        yield from _bindings(child)
 
 
-def _prefix(scopes: list[dict[str, str]], usual: str) -> tuple[str, str]:
+def _prefix(bound: list[tuple[str, str]], usual: str) -> tuple[str, str]:
     """Return the packet's prefix for the namespace of the prefix `usual`, and the namespace."""
     wanted = PREFIXES[usual]
-    for scope in scopes:
-        for prefix, namespace in scope.items():
-            # Attributes need a prefix, and of these names only Dublin Core's are never attributes.
-            if standard(namespace) == wanted and (prefix or wanted == DC):
-                return prefix, namespace
-    taken = frozenset(prefix for scope in scopes for prefix in scope)
+    for prefix, namespace in bound:
+        # Attributes need a prefix, and of these names only Dublin Core's are never attributes.
+        if standard(namespace) == wanted and (prefix or wanted == DC):
+            return prefix, namespace
+    taken = {prefix for prefix, _ in bound}
     names = (usual, *(f"{usual}{number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken), wanted
 

@@ -27,7 +27,7 @@ class Element:
     """One element; its name is "namespace local", or "local" where there is no namespace.
 
     Three offsets locate it: `start` is its first byte, `open_end` the byte behind its start tag,
-    `end` the byte behind its end tag. `scope` are the namespaces that hold in it, by prefix.
+    `end` the byte behind its end tag. `declared` are the namespaces that it declares, by prefix.
     """
 
     name: str
@@ -35,7 +35,8 @@ class Element:
     start: int
     open_end: int
     end: int = 0
-    scope: dict[str, str] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
+    holder: Element | None = field(default=None, repr=False)
     pieces: list[str] = field(default_factory=list)
     children: list[Element] = field(default_factory=list)
 
@@ -43,6 +44,11 @@ class Element:
     def text(self) -> str:
         """The text directly in the element, without that of its children."""
         return "".join(self.pieces)
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """The namespaces that hold in the element, by prefix."""
+        return (self.holder.scope if self.holder else {}) | self.declared
 
     def all(self, *names: str) -> list[Element]:
         """Return the children with one of `names`."""
@@ -133,7 +139,8 @@ class _Builder:
             {_standard_name(name): value for name, value in attributes.items()},
             self.source.start(start),
             self.source.end(found.end()),
-            scope=holder.scope | self.declared if self.declared else holder.scope,
+            declared=self.declared,
+            holder=holder,
         )
         self.declared = {}
         if element.name == self.wanted:

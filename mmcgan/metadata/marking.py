@@ -215,7 +215,7 @@ def _copies(clean: Packet, elsewhere: Sequence[str], old: _Old) -> tuple[str, ..
     kept = [word for word in before if word not in old.removed_copies]
     leaves = [leaf_of(path) for path in [*others, *elsewhere]] or kept
     found: dict[str, str] = {}
-    for text in [*own, *(" ".join(xml_safe(leaf).split()) for leaf in leaves)]:
+    for text in [*own, *(xml_safe(" ".join(leaf.split())).strip() for leaf in leaves)]:
         found.setdefault(normalize_tag(text) or text, text)
     return tuple(text for text in found.values() if text and text not in own)
 

@@ -12,10 +12,14 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
+
+MAX_MENDS = 200_000  # what is broken more often was never XML
+MAX_PREFIXES = 100
 
 _TOKEN = re.compile(
-    rb"""(?P<data><!\[CDATA\[.*?\]\]>)
-    | (?P<dropped><!--.*?-->|<\?.*?\?>)
+    rb"""(?P<data><!\[CDATA\[.*?(?:\]\]>|\Z))
+    | (?P<dropped><!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z))
     | (?P<reference>&(?:\#[0-9]{1,9};|\#x[0-9A-Fa-f]{1,8};|(?:amp|lt|gt|quot|apos);)?)
     | (?P<less><(?![A-Za-z_/!?:\x80-\xff]))
     | (?P<bytes>[\x00-\x08\x0b\x0c\x0e-\x1f\x80-\xff]+)""",
@@ -74,7 +78,7 @@ def _declarations(data: bytes, prefixes: Mapping[str, str]) -> list[tuple[int, i
     """Return the edit that declares, in the first start tag, what `data` uses undeclared."""
     first = _START_TAG.search(data)
     missing = set(_PREFIX.findall(data)) - set(_DECLARED.findall(data)) - {b"xml", b"xmlns"}
-    if first is None or not missing:
+    if first is None or not 0 < len(missing) <= MAX_PREFIXES:
         return []
     names = {
         name: prefixes.get(name.decode(), f"urn:undeclared:{name.decode()}") for name in missing
@@ -84,9 +88,9 @@ def _declarations(data: bytes, prefixes: Mapping[str, str]) -> list[tuple[int, i
 
 
 def _mends(data: bytes) -> list[tuple[int, int, bytes]]:
-    """Return the edits that mend what no XML may hold."""
+    """Return the edits that mend what no XML may hold, `MAX_MENDS` at most."""
     found = ((token.start(), token.end(), _mended(token)) for token in _TOKEN.finditer(data))
-    return [(start, end, text) for start, end, text in found if data[start:end] != text]
+    return list(islice((edit for edit in found if data[edit[0] : edit[1]] != edit[2]), MAX_MENDS))
 
 
 def _mended(token: re.Match[bytes]) -> bytes:
