@@ -67,7 +67,7 @@ def with_packet(data: bytes, packet: bytes | None, name: str) -> bytes:
     """
     slot = find_slot(data, name)
     wrapped = b""
-    if packet:
+    if packet is not None:  # an empty one is a place all the same
         is_jpeg = data.startswith(JPEG_START)
         wrapped = _jpeg_segment(packet, name) if is_jpeg else _png_chunk(packet)
     return data[: slot.start] + wrapped + data[slot.end :]

@@ -21,9 +21,9 @@ from mmcgan.errors import MetadataError, PhotoError, one_line
 from mmcgan.files import read_file
 from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.marking import automatic_words, person_keywords
+from mmcgan.metadata.marking import automatic_words, copied_keywords, person_keywords
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
-from mmcgan.metadata.software import is_software, software_words
+from mmcgan.metadata.software import without_software
 
 _IPTC_KEYWORDS = (2, 25)
 _XP_KEYWORDS = 0x9C9E
@@ -41,7 +41,8 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
     """Return the keywords in a photo and its sidecars, each once, without those that mmcgan wrote.
 
     A keyword that one of the packets records as ours is left out everywhere, as software copies
-    keywords from one place to another. Of a photo that cannot be opened, only sidecars are read.
+    keywords from one place to another. Our copies of a person's keywords count where a program
+    dropped all others. Of a photo that cannot be opened, only sidecars are read.
     """
     problems: list[str] = []
     packets, paths = _read_photo(photo, problems)
@@ -50,13 +51,12 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
             data = read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
             packets.append(Packet.parse(data, str(sidecar)))
     automatic = frozenset(word for packet in packets for word in automatic_words(packet))
-    software = frozenset(word for packet in packets for word in software_words(packet))
     found = [path for packet in packets for path in person_keywords(packet)]
-    found += [path for path in paths if path not in software and not is_software(path)]
+    found += without_software(paths, *packets)
     texts = dict.fromkeys(text for path in found for text in tag_texts(path))
-    return Keywords(
-        tuple(text for text in texts if normalize_tag(text) not in automatic), tuple(problems)
-    )
+    own = tuple(text for text in texts if normalize_tag(text) not in automatic)
+    copies = dict.fromkeys(text for packet in packets for text in copied_keywords(packet))
+    return Keywords(own or tuple(copies), tuple(problems))
 
 
 def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[str]]:

@@ -24,7 +24,7 @@ from mmcgan.metadata.names import SUBJECT
 from mmcgan.metadata.packet import Packet, keyword_path, leaf_of, tag_words
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.repair import xml_safe
-from mmcgan.metadata.software import is_software, software_words, without_root
+from mmcgan.metadata.software import is_software, software_words, without_root, without_software
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -61,29 +61,14 @@ def mark(data: bytes | None, marks: Marks, elsewhere: Sequence[str], name: str) 
     Raises `MetadataError` as `Packet.parse` does, and if the marks could not be taken out again.
     """
     base = None if data is None else unmark(data, name)
-    is_blank = base is not None and not base.strip(_BLANKS)
-    clean = Packet.parse(EMPTY_PACKET + (base or b"") if is_blank or base is None else base, name)
-    old = _Old.of(data, name)
-    words = _words(marks, old.tags, tag_words([*elsewhere, *clean.keywords()]))
-    if not words:
+    source = EMPTY_PACKET + (base or b"") if base is None or _is_blank(base) else base
+    clean, old = Packet.parse(source, name), _Old.of(data, name)
+    record = _record(marks, base, clean, elsewhere, old)
+    if not record.scores:
         return base
-    prefix = xml_safe(marks.prefix).lstrip()
-    record = Record(
-        scores=tuple((prefix + word, score) for word, score in words.items()),
-        model=xml_safe(marks.model),
-        time=marks.time.isoformat(timespec="seconds"),
-        prefix=prefix,
-        made=base is None or is_blank or bool(old.record and old.record.made),
-        replaced=_replaced_subject(clean),
-        copied=_copies(clean, elsewhere, old),
-        blank=is_blank,
-        closed=is_closed(clean),
-    )
     if old.record == replace(record, time=old.record.time if old.record else ""):
         return data
-    shown = [prefix + word for word in words if normalize_tag(word) not in old.tags]
-    copies = [word for word in record.copied if word not in old.removed_copies]
-    marked = add(clean, record, copies, shown).encode()
+    marked = add(clean, record, *old.without_removed(record)).encode()
     if unmark(marked, name) != base:
         raise MetadataError(
             f"{name} is written in a way in which tags could not be taken out again without a "
@@ -92,11 +77,12 @@ def mark(data: bytes | None, marks: Marks, elsewhere: Sequence[str], name: str) 
     return marked
 
 
-def unmark(data: bytes, name: str) -> bytes | None:
+def unmark(data: bytes, name: str, keep_copies: bool = False) -> bytes | None:
     """Return the packet `data` without our marks; None if we made it and it holds nothing else.
 
-    Data without marks are returned as they are, whatever they are. Raises `MetadataError` as
-    `Packet.parse` does for others.
+    Copies of the person's keywords go too, unless `keep_copies` is set: after a program dropped the
+    originals, they are the only ones. Data without marks are returned as they are, whatever they
+    are. Raises `MetadataError` as `Packet.parse` does for others.
     """
     if not has_marks(data):
         return data
@@ -104,7 +90,7 @@ def unmark(data: bytes, name: str) -> bytes | None:
     record = Record.of(packet)
     if record is None:
         return data
-    packet = cut(packet, record)
+    packet = cut(packet, replace(record, copied=()) if keep_copies else record)
     if not record.made or not packet.is_empty():
         return packet.encode()
     return _blanks(packet) if record.blank else None
@@ -138,6 +124,13 @@ def person_keywords(packet: Packet) -> list[str]:
     return found
 
 
+def copied_keywords(packet: Packet) -> list[str]:
+    """Return those of our copies of the person's keywords that are still in `packet`."""
+    record = Record.of(packet)
+    present = {path for name, path in packet.entries() if name == SUBJECT}
+    return [word for word in record.copied if word in present] if record else []
+
+
 def left_behind(keywords: Iterable[str], record: Record) -> list[str]:
     """Return those of `keywords`, with | between levels, that are of ours by their words.
 
@@ -161,6 +154,7 @@ class _Old:
 
     @classmethod
     def of(cls, data: bytes | None, name: str) -> _Old:
+        """Return what is to be known of the packet `data`; None stands for no packet."""
         if data is None or not has_marks(data):
             return cls()
         packet = Packet.parse(data, name)
@@ -173,6 +167,37 @@ class _Old:
         words = [(keyword.removeprefix(record.prefix), score) for keyword, score in gone]
         copies = frozenset(record.copied) - {path for found, path in entries if found == SUBJECT}
         return cls(record, {normalize_tag(text) or "": (text, s) for text, s in words}, copies)
+
+    def without_removed(self, record: Record) -> tuple[list[str], list[str]]:
+        """Return the copies and the keywords of a new record, except those that were removed."""
+        words = [keyword.removeprefix(record.prefix) for keyword in record.keywords]
+        shown = [record.prefix + word for word in words if normalize_tag(word) not in self.tags]
+        return [word for word in record.copied if word not in self.removed_copies], shown
+
+
+def _is_blank(data: bytes) -> bool:
+    """Whether a file has nothing in it."""
+    return not data.strip(_BLANKS)
+
+
+def _record(
+    marks: Marks, base: bytes | None, clean: Packet, elsewhere: Sequence[str], old: _Old
+) -> Record:
+    """Return the record of `marks` for `base`, a packet without marks that is parsed as `clean`."""
+    is_blank = base is not None and _is_blank(base)
+    words = _words(marks, old.tags, tag_words([*elsewhere, *clean.keywords()]))
+    prefix = xml_safe(marks.prefix).lstrip()
+    return Record(
+        scores=tuple((prefix + word, score) for word, score in words.items()),
+        model=xml_safe(marks.model),
+        time=marks.time.isoformat(timespec="seconds"),
+        prefix=prefix,
+        made=base is None or is_blank or bool(old.record and old.record.made),
+        replaced=_replaced_subject(clean),
+        copied=_copies(clean, elsewhere, old),
+        blank=is_blank,
+        closed=is_closed(clean),
+    )
 
 
 def _person_entries(packet: Packet) -> list[tuple[str, str]]:
@@ -213,7 +238,7 @@ def _copies(clean: Packet, elsewhere: Sequence[str], old: _Old) -> tuple[str, ..
         return ()
     others = [path for name, path in _person_entries(clean) if name != SUBJECT]
     kept = [word for word in before if word not in old.removed_copies]
-    leaves = [leaf_of(path) for path in [*others, *elsewhere]] or kept
+    leaves = [leaf_of(path) for path in [*others, *without_software(elsewhere, clean)]] or kept
     found: dict[str, str] = {}
     for text in [*own, *(xml_safe(" ".join(leaf.split())).strip() for leaf in leaves)]:
         found.setdefault(normalize_tag(text) or text, text)

@@ -7,6 +7,8 @@ one as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mmcgan.metadata.names import HIERARCHY
 from mmcgan.metadata.packet import Packet
 
@@ -27,6 +29,15 @@ def is_software(path: str) -> bool:
     """Whether a keyword is of a tree that a program keeps for itself."""
     first, separator, _ = without_root(path).partition("|")
     return bool(separator) and first in SOFTWARE_TREES
+
+
+def without_software(paths: Iterable[str], *packets: Packet) -> list[str]:
+    """Return the keywords of other places than XMP that programs did not write for themselves.
+
+    `packets` tell which they wrote.
+    """
+    words = frozenset(word for packet in packets for word in software_words(packet))
+    return [path for path in paths if path not in words and not is_software(path)]
 
 
 def software_words(packet: Packet) -> frozenset[str]:

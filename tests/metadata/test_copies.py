@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from helpers.keyword_photos import encode, iptc, jpeg_with_iptc
 from helpers.packets import LIGHTROOM, marks, packet, subject
 
+from mmcgan.metadata import plan_embedded, plan_removal, plan_sidecar, read_keywords
+from mmcgan.metadata.containers import find_slot, with_packet
 from mmcgan.metadata.marking import automatic_words, mark, person_keywords, unmark
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
@@ -132,3 +137,68 @@ def test_records_without_copies_are_read():
     data = packet('<m:automatic xmlns:m="urn:mmcgan:xmp/1.0/"><m:model>1</m:model></m:automatic>')
     data = data.replace(b"<m:automatic ", b"<m:automatic rdf:parseType='Resource' ")
     assert Record.of(Packet.parse(data, "a")) == Record((), "1", "")
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg_with_iptc(iptc("Küste".encode(), b"Dog", b"nef")))
+    return path
+
+
+def test_keywords_in_iptc_stay_visible_in_a_photo(photo):
+    before = photo.read_bytes()
+    plan_embedded(photo, marks("sea", "dog")).apply()
+    assert keywords(find_slot(photo.read_bytes(), "a").packet) == ["Küste", "Dog", "nef", "sea"]
+    assert read_keywords(photo, []).texts == ("Küste", "Dog", "nef")
+    assert not plan_embedded(photo, marks("sea", "dog")).is_needed
+    for change in plan_removal(photo):
+        change.apply()
+    assert photo.read_bytes() == before
+
+
+def test_copies_count_where_the_originals_were_dropped(photo, tmp_path):
+    plan_embedded(photo, marks("sea")).apply()
+    packet = find_slot(photo.read_bytes(), "a").packet
+    other = tmp_path / "b.png"
+    other.write_bytes(encode("PNG", packet))
+    assert read_keywords(other, []).texts == ("Küste", "Dog", "nef")
+    plan_embedded(other, marks("wood")).apply()
+    again = find_slot(other.read_bytes(), "b").packet
+    assert keywords(again) == ["Küste", "Dog", "nef", "wood"]
+    assert keywords(unmark(again, "b", keep_copies=True)) == ["Küste", "Dog", "nef"]
+    assert unmark(again, "b") is None
+
+
+def test_words_of_programs_are_copied_from_nowhere(photo):
+    tree = packet(subject("darktable|format|nef", "Places|Paris", tag="lr:hierarchicalSubject"))
+    photo.with_name("a.jpg.xmp").write_bytes(tree)
+    found = read_keywords(photo, [photo.with_name("a.jpg.xmp")])
+    assert found.texts == ("Paris", "Places|Paris", "Küste", "Dog")
+    plan_sidecar(photo, marks("sea")).apply()
+    written = keywords(photo.with_name("a.jpg.xmp").read_bytes())
+    assert sorted(written) == [
+        "Dog",
+        "Küste",
+        "Paris",
+        "Places|Paris",
+        "darktable|format|nef",
+        "sea",
+        "sea",
+    ]
+    for change in plan_removal(photo):
+        change.apply()
+    assert photo.with_name("a.jpg.xmp").read_bytes() == tree
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_an_empty_packet_in_a_photo_is_written_and_comes_back(tmp_path, format):
+    path = tmp_path / "a"
+    before = with_packet(encode(format), b"", "a")
+    path.write_bytes(before)
+    assert plan_removal(path) == []
+    plan_embedded(path, marks("sea")).apply()
+    assert keywords(find_slot(path.read_bytes(), "a").packet) == ["sea"]
+    for change in plan_removal(path):
+        change.apply()
+    assert path.read_bytes() == before

@@ -134,6 +134,22 @@ def test_cut_packets_give_no_traceback_and_stay(cut):
         assert unmark(data, "a.xmp") == data
 
 
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<![CDATA[", "<?", "&", "< ", "\x01a", " a:b='", "<b:c "]
+)
+def test_a_flood_of_what_is_broken_is_refused_in_little_time(piece):
+    data = packet("&" + piece * (2**21 // len(piece)))  # quadratic time would be hours
+    with suppress(MetadataError):
+        Packet.parse(data, "a.xmp")
+
+
+def test_prefixes_are_declared_for_a_few_only():
+    names = "".join(f"<p{number}:a/>" for number in range(101))
+    with pytest.raises(MetadataError, match="unbound prefix"):
+        Packet.parse(packet(names), "a.xmp")
+    assert Packet.parse(packet(names.replace("<p100:a/>", "")), "a.xmp").keywords() == []
+
+
 def test_repair_knows_the_way_back():
     data = b"<a><b\x01 t='&'/>\x02<!-- --><c>x & y</c>\x03</a>"
     root = parse(data, "a")
