@@ -17,8 +17,9 @@ from mmcgan.files import read_file
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.containers.iptc import iptc_keywords
 from mmcgan.metadata.containers.reading import read_blocks
-from mmcgan.metadata.marking import automatic_words
+from mmcgan.metadata.marking import automatic_words, copied_keywords, person_keywords
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
+from mmcgan.metadata.software import without_software
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
     """Return the keywords in a photo and its sidecars, each once, without those that mmcgan wrote.
 
     A keyword that one of the packets records as ours is left out everywhere, as software copies
-    keywords from one place to another. Of a photo that cannot be opened, only sidecars are read.
+    keywords from one place to another. Our copies of a person's keywords count where a program
+    dropped all others. Of a photo that cannot be opened, only sidecars are read.
     """
     problems: list[str] = []
     packets, paths = _read_photo(photo, problems)
@@ -47,11 +49,14 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
             data = read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
             packets.append(Packet.parse(data, str(sidecar)))
     automatic = frozenset(word for packet in packets for word in automatic_words(packet))
-    found = [path for packet in packets for path in packet.keywords()] + paths
+    found = [path for packet in packets for path in person_keywords(packet)]
+    found += without_software(paths, *packets)
     texts = dict.fromkeys(text for path in found for text in tag_texts(path))
+    copies = tuple(dict.fromkeys(text for packet in packets for text in copied_keywords(packet)))
 
     def personal(keywords: Iterable[str]) -> tuple[str, ...]:
-        return tuple(text for text in keywords if normalize_tag(text) not in automatic)
+        own = tuple(text for text in keywords if normalize_tag(text) not in automatic)
+        return own or copies
 
     return Keywords(personal(texts), tuple(problems), personal(dict.fromkeys(found)))
 

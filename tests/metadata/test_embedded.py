@@ -223,9 +223,9 @@ def test_pictures_behind_the_first_stay_where_the_first_says(photo):
 def test_a_broken_packet_is_named_and_left_alone(photo):
     whole = encode("JPEG", LIGHTROOM[:300])
     photo.write_bytes(whole)
-    for plan in (lambda: plan_embedded(photo, marks("sea")), lambda: plan_removal(photo)):
-        with pytest.raises(MetadataError, match=r"a\.JPG \(XMP\) is not well-formed"):
-            plan()
+    with pytest.raises(MetadataError, match=r"a\.JPG \(XMP\) is not well-formed"):
+        plan_embedded(photo, marks("sea"))
+    assert plan_removal(photo) == []
     assert photo.read_bytes() == whole
 
 

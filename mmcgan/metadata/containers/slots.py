@@ -95,7 +95,7 @@ def with_slot(data: bytes, slot: Slot, packet: bytes | None, name: str) -> bytes
     Raises `MetadataError` if the packet is too large for a JPEG.
     """
     wrapped = b""
-    if packet is not None:
+    if packet is not None:  # an empty one is a place all the same
         is_jpeg = data.startswith(JPEG_START)
         wrapped = _jpeg_segment(packet, name) if is_jpeg else _png_chunk(packet)
     return data[: slot.start] + wrapped + data[slot.end :]
