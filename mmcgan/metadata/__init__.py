@@ -9,15 +9,17 @@ the tags of a photo.
 from __future__ import annotations
 
 from mmcgan.metadata.change import Change
-from mmcgan.metadata.embedded import model_of_embedded, plan_embedded, plan_removal
+from mmcgan.metadata.embedded import Removal, model_of_embedded, plan_embedded, plan_removal
 from mmcgan.metadata.keywords import Keywords, read_keywords
 from mmcgan.metadata.marking import Marks
-from mmcgan.metadata.sidecar import find_sidecars, model_of_sidecar, plan_sidecar
+from mmcgan.metadata.sidecar import Listings, find_sidecars, model_of_sidecar, plan_sidecar
 
 __all__ = [
     "Change",
     "Keywords",
+    "Listings",
     "Marks",
+    "Removal",
     "find_sidecars",
     "model_of_embedded",
     "model_of_sidecar",

@@ -8,6 +8,7 @@ user's data folder ; it is removed when the photo is as it was again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
 from mmcgan.metadata.packet import Packet, tag_words
 from mmcgan.metadata.record import Record
-from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
+from mmcgan.metadata.sidecar import Listings, find_sidecars, plan_sidecar_removal
 
 
 def copies_folder() -> Path:
@@ -77,7 +78,7 @@ def model_of_embedded(photo: Path) -> str | None:
     return None if record is None else record.model
 
 
-def plan_embedded(photo: Path, marks: Marks) -> Change:
+def plan_embedded(photo: Path, marks: Marks, listings: Listings | None = None) -> Change:
     """Return the change that writes `marks` into `photo`.
 
     Raises `MetadataError` if the photo is neither JPEG nor PNG, is broken, its XMP cannot be read,
@@ -95,17 +96,31 @@ def plan_embedded(photo: Path, marks: Marks) -> Change:
     return PhotoChange(photo, data, after, original)
 
 
-def plan_removal(photo: Path) -> list[Change]:
+class Removal(list[Change]):
+    """Changes that take our marks out; `problems` say what could not be looked at."""
+
+    def __init__(self, changes: Iterable[Change] = (), problems: Iterable[str] = ()):
+        super().__init__(changes)
+        self.problems = list(problems)
+
+
+def plan_removal(photo: Path, listings: Listings | None = None) -> Removal:
     """Return the changes that take our marks out of `photo` and its sidecars.
 
     Raises `MetadataError` if the photo or a sidecar cannot be read.
     """
-    changes = plan_sidecar_removal(photo)
-    if photo.is_file() and is_writable(photo):
-        data = _read(photo)
-        original = _without_marks(data, photo)
-        changes += [PhotoChange(photo, data, original, original)] if data != original else []
-    return changes
+    removal = Removal()
+    try:
+        sidecars = find_sidecars(photo)
+        if any(b"mmcgan" in path.read_bytes() for path in sidecars):
+            removal += plan_sidecar_removal(photo)
+        if photo.is_file() and is_writable(photo):
+            data = _read(photo)
+            original = _without_marks(data, photo)
+            removal += [PhotoChange(photo, data, original, original)] if data != original else []
+    except MetadataError as error:
+        removal.problems.append(str(error))
+    return removal
 
 
 def _read(photo: Path) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmcgan.errors import MetadataError
-from mmcgan.files import partial_path, read_file
+from mmcgan.files import is_file, partial_path, read_file
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
@@ -34,13 +34,21 @@ def find_sidecars(photo: Path) -> list[Path]:
     """Return the existing sidecars of `photo`."""
     found: dict[tuple[int, int], Path] = {}
     for path in sidecar_names(photo):
-        if path.is_file():
+        if is_file(path):
             status = path.stat()  # where case does not matter, two names are one file
             found.setdefault((status.st_dev, status.st_ino), path)
     return list(found.values())
 
 
-def model_of_sidecar(photo: Path) -> str | None:
+class Listings:
+    """The sidecars of photos."""
+
+    def sidecars(self, photo: Path) -> list[Path]:
+        """Return the existing sidecars of `photo`."""
+        return find_sidecars(photo)
+
+
+def model_of_sidecar(photo: Path, listings: Listings | None = None) -> str | None:
     """Return the model that wrote the marks in a sidecar of `photo`; None where there are none.
 
     Raises `MetadataError` if a sidecar cannot be read.
@@ -52,7 +60,7 @@ def model_of_sidecar(photo: Path) -> str | None:
     return None
 
 
-def plan_sidecar(photo: Path, marks: Marks) -> Change:
+def plan_sidecar(photo: Path, marks: Marks, listings: Listings | None = None) -> Change:
     """Return the change that writes `marks` to the sidecar of `photo`.
 
     Raises `MetadataError` if the sidecar cannot be read, or the marks could not be taken out again
@@ -74,7 +82,7 @@ def plan_sidecar_removal(photo: Path) -> list[Change]:
     sidecars = {path: _read(path) for path in find_sidecars(photo)}
     changes = [Change(path, data, unmark(data, str(path))) for path, data in sidecars.items()]
     partials = [partial_path(path) for path in sidecar_names(photo)]
-    changes += [Change(path, path.read_bytes(), None) for path in partials if path.is_file()]
+    changes += [Change(path, path.read_bytes(), None) for path in partials if is_file(path)]
     return [change for change in changes if change.is_needed]
 
 
