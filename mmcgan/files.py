@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from mmcgan.errors import DataError, MmcganError
@@ -17,6 +20,14 @@ from mmcgan.errors import DataError, MmcganError
 def user_cache(part: str) -> Path:
     """Return the path of a file or folder in the user's cache, which may be deleted at any time."""
     return user_cache_path("mmcgan", appauthor=False) / part
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a regular file; False for what cannot be looked at, for whatever reason."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -44,6 +55,16 @@ def partial_path(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` while the block runs; other threads and processes wait for it."""
+    name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:2]
+    folder = user_cache("locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{name}.lock"):
+        yield
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, wholly or not at all."""
     with atomic_path(path) as partial:
@@ -52,7 +73,22 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, wholly or not at all; raise `ValueError` for NaN."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, encoding: str = "utf-8", indent: int | None = None) -> str:
+    """Return `value` as JSON that can be written in an encoding; raise `ValueError` for NaN.
+
+    JSON is UTF-8: in another encoding, or where a file's name is none, escapes take its place.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        encoding = "ascii"
+    if codecs.lookup(encoding).name == "utf-8":
+        return text
+    return json.dumps(value, indent=indent, allow_nan=False)
 
 
 def read_json(path: Path, error: type[MmcganError]) -> Any:

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmcgan.errors import MetadataError
+from mmcgan.errors import MetadataError, escaped
 from mmcgan.files import atomic_path
 from mmcgan.metadata.packet import decoded
 
@@ -40,7 +40,7 @@ class Change:
             os.devnull if after is None else str(self.path),
             lineterm="",
         )
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(f"{_shown(line)}\n" for line in lines)
 
     def apply(self) -> None:
         """Make the change, wholly or not at all.
@@ -67,3 +67,8 @@ class Change:
             partial.write_bytes(self.after)
             if self.before is not None:
                 shutil.copymode(path, partial)
+
+
+def _shown(line: str) -> str:
+    """Return a line of a diff as one line, whatever the file is called; tabs are the packet's."""
+    return "\t".join(map(escaped, line.split("\t")))
