@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator
 from itertools import zip_longest
@@ -26,9 +27,9 @@ from data_prep.archives import MAX_TEXT_BYTES
 from data_prep.groups import group_photos
 from data_prep.photos import Collection, clean_tags, photo_of_file, split_of
 from data_prep.text import decode_text, split_tags
-from mmcgan.errors import DataError
+from mmcgan.errors import DataError, PhotoWarning
 from mmcgan.files import read_file
-from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
+from mmcgan.folders.photo_files import Failures, no_photo_in, photos_in, visible_files
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
@@ -50,7 +51,7 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
         found = "a file" if root.exists() else "missing"
         raise DataError(f"--root {root} is {found}; it must be a folder of photos")
     dropped: Counter[str] = Counter()
-    files = sorted(visible_files(root, dropped))
+    files = _visible_files(root, dropped)
     paths = photos_in(files, dropped)
     if not paths:
         raise DataError(no_photo_in(str(root), dropped))
@@ -71,6 +72,16 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
         image_id = path.relative_to(root).as_posix()
         photos.append(photo_of_file(path, image_id, split_of(groups[path], seed), kept))
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
+
+
+def _visible_files(root: Path, dropped: Counter[str]) -> list[Path]:
+    """Return the visible files under `root`; warn of what cannot be looked at, and count it."""
+    failed: Failures = []
+    files = sorted(visible_files(root, dropped, failed))
+    for _, error in failed:
+        warnings.warn(PhotoWarning(error), stacklevel=2)
+    dropped["files and folders that cannot be read"] += len(failed)
+    return files
 
 
 def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
