@@ -1,0 +1,255 @@
+"""The laws: what is not ours stays, what is ours is read, and removal gives everything back.
+
+Each violation is one line; the text before its first colon names the law:
+
+    a  what is not ours is as it was, for exiftool and exiv2, in pixels, and in the folder
+    b  what we wrote is read by both, a person's keywords stay visible, ours are never theirs
+    c  removal gives back every byte, and leaves no file of ours
+    r  a keyword that exiftool shows is read by us
+    refusal    a write that is refused has a reason that fits the case, and changes nothing
+    traceback  something else than a `MetadataError` came out
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from io import BytesIO
+
+from laws.refusals import kind_of
+from laws.trials import State, Trial
+from laws.views import PROGRAMS, File, View, Views
+from PIL import Image, ImageSequence
+
+from mmcgan.inference.words.vocabulary import normalize_tag, printed
+from mmcgan.metadata import Marks
+
+_LISTS = re.compile(
+    r"(XMP-\S+?|PNG|GIF|XMP):(Copy\d+:)?(Subject|HierarchicalSubject|TagsList|LastKeywordXMP|"
+    r"CatalogSets|Keywords|WeightedFlatSubject)"
+    r"|Xmp\.(dc\.subject|lr\.hierarchicalSubject|digiKam\.TagsList|acdsee\.keywords|"
+    r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\])?"
+)
+_OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
+_SUBJECT = {"exiftool": "XMP-dc:Subject", "exiv2": "Xmp.dc.subject"}
+_READ = re.compile(
+    r"(XMP-dc:Subject|XMP-lr:HierarchicalSubject|XMP-digiKam:TagsList|IPTC:Keywords|"
+    r"XMP-microsoft:LastKeywordXMP|XMP-mediapro:CatalogSets|XMP-acdsee:Keywords|IFD0:XPKeywords)"
+)
+
+
+def files_of(trial: Trial, name: str) -> dict[str, File]:
+    """The photo and its sidecars in a state, as the programs are to see them."""
+    state = trial.states.get(name, {})
+    found = {trial.case.photo, trial.path, *_sidecars(trial)} & state.keys()
+    return {path: File(_data(state, path), _ending(trial, path)) for path in sorted(found)}
+
+
+def _sidecars(trial: Trial) -> list[str]:
+    photo = trial.photo
+    suffixes = (".xmp", ".XMP")
+    return [name + suffix for suffix in suffixes for name in (photo.name, photo.stem)]
+
+
+def _data(state: State, name: str) -> bytes:
+    entry = state[name]
+    return _data(state, entry.link) if entry.link in state else entry.data
+
+
+def _ending(trial: Trial, name: str) -> str:
+    ending = name.rpartition(".")[2].lower()
+    return ending if name != trial.case.photo and ending == "xmp" else "jpg"
+
+
+def judge(trial: Trial, views: Views) -> list[str]:
+    """All violations of the laws in a trial; those of (a) and (b) as far as there are views."""
+    found = [*trial.wrong, *_refusal(trial), *_folder(trial), *_removal(trial), *_reading(trial)]
+    if trial.path and not trial.refusal:
+        found += _pixels(trial)
+    last = trial.case.second or trial.case.marks
+    for name, marks in (("written", trial.case.marks), ("again", last)):
+        if name in trial.states and trial.path and not trial.refusal:
+            for program in PROGRAMS:
+                found += _seen(trial, name, marks, program, views.of[program])
+    found += _read_as_exiftool(trial, views.of["exiftool"])
+    return list(dict.fromkeys(found))
+
+
+def _refusal(trial: Trial) -> Iterator[str]:
+    if not trial.refusal:
+        return
+    kind = kind_of(trial.refusal)
+    if not {kind, "anything"} & trial.case.may_refuse:
+        yield f"refusal: {trial.case.write} is refused without a reason: {kind}"
+    if "again" not in trial.states and trial.states["written"] != trial.states["before"]:
+        yield "refusal: something changed all the same"
+
+
+def _folder(trial: Trial) -> Iterator[str]:
+    """Only the photo, or one sidecar that can be no other's, may change."""
+    before, after = trial.states["before"], trial.states["written"]
+    changed = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+    real = {before[n].link or n for n in changed if n in before} | changed
+    allowed = {trial.case.photo} if trial.case.write == "embedded" else set(_sidecars(trial))
+    allowed |= {before[n].link for n in allowed if n in before}
+    for name in sorted(real - allowed):
+        yield f"a: another file of the folder changes: {name.rpartition('.')[2]}"
+    if trial.case.write == "sidecar" and _is_of_another(trial):
+        yield "a: a sidecar is written that may be another photo's"
+    for name in changed & before.keys() & after.keys():
+        old, new = before[name], after[name]
+        if old.mode != new.mode or (old.twin != name) != (new.twin != name):
+            yield "a: mode or hard link of the written file is another"
+
+
+def _is_of_another(trial: Trial) -> bool:
+    """Whether the file written is the sidecar of another photo in the folder, by its full name."""
+    others = trial.states["before"].keys() - {trial.case.photo}
+    endings = (".jpg", ".jpeg", ".png", ".heic", ".dng", ".cr2", ".nef", ".webp", ".mov", ".mp4")
+    photos = [name for name in others if name.lower().endswith(endings)]
+    own = trial.path[: -len(".xmp")]
+    if own == trial.case.photo:
+        return False
+    return any(name == own or name.rpartition(".")[0] == own for name in photos)
+
+
+def _removal(trial: Trial) -> Iterator[str]:
+    if trial.case.other_program:
+        return
+    before, removed = trial.states["before"], trial.states["removed"]
+    for name in sorted(removed.keys() - before.keys()):
+        yield f"c: a file is left over: {name.rpartition('.')[2]}"
+    for name in sorted(before.keys() - removed.keys()):
+        yield f"c: a file is gone: {name.rpartition('.')[2]}"
+    for name in before.keys() & removed.keys():
+        if before[name].data != removed[name].data:
+            yield f"c: bytes are not given back: {name.rpartition('.')[2]}"
+        elif before[name] != removed[name]:
+            yield "c: mode or links are not given back"
+    if trial.copies and before == removed:
+        yield "c: a safety copy is left"
+
+
+def _reading(trial: Trial) -> Iterator[str]:
+    for name, texts in trial.texts.items():
+        lost = set(trial.texts["before"]) - set(texts)
+        if lost:
+            yield f"b: a person's keyword is not read any more: {name}"
+        gained = set(texts) - set(trial.texts["before"])
+        if gained and not trial.case.other_program:
+            yield f"b: ours are read as a person's: {name}"
+
+
+def _pixels(trial: Trial) -> Iterator[str]:
+    before, after = (_data(trial.states[name], trial.case.photo) for name in ("before", "written"))
+    if before != after and _decoded(before) != _decoded(after):
+        yield "a: pixels are others"
+
+
+def _decoded(data: bytes) -> list[bytes] | str:
+    try:
+        with Image.open(BytesIO(data)) as image:
+            return [frame.convert("RGBA").tobytes() for frame in ImageSequence.Iterator(image)]
+    except Exception as reason:
+        return type(reason).__name__
+
+
+def _seen(
+    trial: Trial, name: str, marks: Marks, program: str, views: dict[File, View]
+) -> Iterator[str]:
+    """What a program sees: all that it saw before, and ours."""
+    before, after = files_of(trial, "before"), files_of(trial, name)
+    if trial.path not in after or after[trial.path] not in views:
+        return
+    was = views.get(before[trial.path], {}) if trial.path in before else {}
+    now = views[after[trial.path]]
+    ours = [marks.prefix + printed(word) for word in wanted(trial, marks)]
+    yield from _others_unchanged(was, now, ours, _persons(was), program)
+    if stat.S_ISREG(trial.states[name][trial.path].mode) or trial.path in trial.states[name]:
+        yield from _ours_seen(was, now, ours, program, trial.path in before)
+
+
+def wanted(trial: Trial, marks: Marks) -> list[str]:
+    """The words of the marks that the person does not have."""
+    taken = {normalize_tag(text) for text in trial.texts["before"]}
+    return [word for word, _ in marks.tags if normalize_tag(word) not in taken]
+
+
+def _persons(view: View) -> set[str]:
+    texts = {text for tag, values in view.items() if _READ.fullmatch(_plain(tag)) for text in values}
+    texts |= {part for text in texts for part in re.split(r"[;]", text)}
+    levels = {level for text in texts for level in re.split(r"[|/]", text)}
+    return texts | levels | {text.replace("/", "|") for text in texts}
+
+
+def _plain(tag: str) -> str:
+    return re.sub(r"Copy\d+:", "", tag)
+
+
+def _others_unchanged(
+    was: View, now: View, ours: list[str], theirs: set[str], program: str
+) -> Iterator[str]:
+    for tag in sorted(was.keys() | now.keys()):
+        if _OURS.match(tag) or (tag.startswith(("File:", "Composite:")) and not was):
+            continue
+        if not _LISTS.fullmatch(tag):
+            if was.get(tag) != now.get(tag):
+                how = "new" if tag not in was else "gone" if tag not in now else "changed"
+                yield f"a: {program} sees a tag {how}: {_plain(tag)}{_detail(tag, now)}"
+            continue
+        rest = _rest(was.get(tag, []), now.get(tag, []))
+        if rest is None:
+            yield f"a: {program} sees a person's keywords lost or moved: {_plain(tag)}"
+        elif program == "exiftool" and not set(_levels(rest)) <= {*_levels(ours), *theirs}:
+            yield f"a: {program} sees keywords of neither: {_plain(tag)}"
+
+
+def _detail(tag: str, now: View) -> str:
+    return f" {now[tag][0]}" if tag.endswith("Warning") and tag in now else ""
+
+
+def _levels(texts: list[str]) -> list[str]:
+    return [text.replace("/", "|").strip() for text in texts]
+
+
+def _rest(was: list[str], now: list[str]) -> list[str] | None:
+    """What comes behind the values from before; None if they are not the first."""
+    if now[: len(was)] == was:
+        return now[len(was) :]
+    if len(was) == len(now) == 1 and now[0].startswith(was[0]):
+        return [now[0][len(was[0]) :].removeprefix(", ")]
+    return None
+
+
+def _ours_seen(
+    was: View, now: View, ours: list[str], program: str, was_there: bool
+) -> Iterator[str]:
+    is_xmp_read = any(tag.startswith(("XMP-", "Xmp.")) for tag in was) or not was_there
+    subject = _SUBJECT[program]
+    seen = [text for tag, values in now.items() if _plain(tag) == subject for text in values]
+    if program == "exiv2":
+        seen = ", ".join(seen).split(", ")
+    missing = [word for word in ours if word not in seen]
+    if missing:
+        sees = "sees" if is_xmp_read else "saw no XMP before, and does not see"
+        yield f"b: {program} {sees} {'none' if len(missing) == len(ours) else 'not all'} of ours"
+    if any(seen.count(word) > 1 for word in ours):
+        yield f"b: {program} sees ours twice"
+    hidden = [text for text in was.get("IPTC:Keywords", []) if text not in seen]
+    if program == "exiftool" and ours and subject not in was and hidden:
+        yield "b: a person's IPTC keywords are hidden by ours in dc:subject"
+
+
+def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
+    read = set(trial.texts["before"])
+    words = {normalize_tag(text) for text in read}
+    for file in files_of(trial, "before").values():
+        for tag, values in views.get(file, {}).items():
+            if not _READ.fullmatch(_plain(tag)):
+                continue
+            separator = r"\s*;\s*" if "XPKeywords" in tag else r"(?!)"
+            for text in (part for value in values for part in re.split(separator, value)):
+                leaf = re.split(r"[|/]" if "TagsList" in tag or "Last" in tag else r"\|", text)[-1]
+                if normalize_tag(leaf) and normalize_tag(leaf) not in words:
+                    yield f"r: not read, and exiftool shows it: {_plain(tag)}"

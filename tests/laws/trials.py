@@ -1,0 +1,173 @@
+"""Try one case: write, write again, remove, and keep what the folder was like each time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from laws.cases import Case
+from laws.refusals import kind_of
+
+from mmcgan.errors import MetadataError
+from mmcgan.metadata import (
+    Change,
+    Marks,
+    find_sidecars,
+    model_of_embedded,
+    model_of_sidecar,
+    plan_embedded,
+    plan_removal,
+    plan_sidecar,
+    read_keywords,
+)
+
+
+class Entry(NamedTuple):
+    """What is under one name of a folder. Hard links of one file have the same `twin`."""
+
+    data: bytes
+    mode: int
+    link: str
+    twin: str
+
+
+State = dict[str, Entry]
+
+
+def state_of(folder: Path) -> State:
+    """All that is in a folder."""
+    state: State = {}
+    first: dict[int, str] = {}
+    for path in sorted(folder.iterdir()):
+        status = path.lstat()
+        data = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+        link = str(path.readlink()) if path.is_symlink() else ""
+        state[path.name] = Entry(
+            data, status.st_mode, link, first.setdefault(status.st_ino, path.name)
+        )
+    return state
+
+
+@dataclass
+class Trial:
+    """What came of a case. `states` are the folder's, by what was done before each."""
+
+    case: Case
+    folder: Path
+    states: dict[str, State] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refusal: str = ""
+    wrong: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    path: str = ""  # of the file that was written, where one was
+
+    @property
+    def photo(self) -> Path:
+        return self.folder / "photos" / self.case.photo
+
+    def start(self) -> None:
+        """Build the case, and write."""
+        self.case.build(self.folder / "photos")
+        self._keep("before")
+        if self.guarded("planning a removal where nothing is ours", lambda: self._plans()):
+            self.wrong.append("c: a removal is planned where nothing is ours")
+        self._write("written", self.case.marks)
+        if self.refusal or not self.path:
+            return
+        self._check_again(self.case.marks)
+        if self.case.second:
+            self._write("again", self.case.second)
+        if self.case.neighbour:
+            self._write_neighbour(self.folder / "photos" / self.case.neighbour)
+
+    def finish(self) -> None:
+        """Take all out again."""
+        self.remove(self.photo)
+        self._keep("removed")
+        copies = self.folder / "data" / "mmcgan" / "originals"
+        self.copies = sorted(os.listdir(copies)) if copies.is_dir() else []
+
+    def guarded(self, what: str, do: Callable[[], object]) -> object:
+        """The result of a call that must not fail."""
+        try:
+            os.environ["XDG_DATA_HOME"] = str(self.folder / "data")
+            return do()
+        except Exception as reason:
+            is_ours = isinstance(reason, MetadataError)
+            kind = kind_of(str(reason)) if is_ours else f"{type(reason).__name__}: {reason}"
+            self.wrong.append(f"{'c' if is_ours else 'traceback'}: {what} fails: {kind}")
+            return None
+
+    def remove(self, photo: Path) -> None:
+        def apply() -> None:
+            for change in plan_removal(photo):
+                change.diff()
+                change.apply()
+
+        self.guarded("removal", apply)
+
+    def _plans(self) -> list[Change]:
+        return [change for change in plan_removal(self.photo) if change.is_needed]
+
+    def _keep(self, name: str) -> None:
+        self.states[name] = state_of(self.folder / "photos")
+        found = self.guarded(
+            "reading", lambda: read_keywords(self.photo, find_sidecars(self.photo)).texts
+        )
+        self.texts[name] = found if isinstance(found, tuple) else ()
+
+    def plan(self, photo: Path, marks: Marks) -> Change:
+        plan = plan_sidecar if self.case.write == "sidecar" else plan_embedded
+        return plan(photo, marks)
+
+    def _write(self, name: str, marks: Marks) -> None:
+        def write() -> None:
+            change = self.plan(self.photo, marks)
+            change.diff()
+            change.apply()
+            self.path = change.path.name if change.is_needed else self.path
+
+        try:
+            os.environ["XDG_DATA_HOME"] = str(self.folder / "data")
+            write()
+        except MetadataError as reason:
+            self._refused(name, str(reason))
+        except Exception as reason:
+            self.wrong.append(f"traceback: writing fails: {type(reason).__name__}: {reason}")
+        self._keep(name)
+
+    def _refused(self, name: str, message: str) -> None:
+        self.refusal = message
+        if "\n" in message:
+            self.wrong.append("refusal: its message has several lines")
+        if name == "again":
+            self.wrong.append(f"refusal: a second write is refused: {kind_of(message)}")
+
+    def _check_again(self, marks: Marks) -> None:
+        again = self.guarded("a second plan", lambda: self.plan(self.photo, marks).is_needed)
+        if again:
+            self.wrong.append("b: the same marks once more are a change")
+        model_of = model_of_sidecar if self.case.write == "sidecar" else model_of_embedded
+        model = self.guarded("asking for the model", lambda: model_of(self.photo))
+        if model != marks.model:
+            self.wrong.append("b: the model is not found again")
+
+    def _write_neighbour(self, neighbour: Path) -> None:
+        """Write to a photo of a similar name and undo that: nothing of this one's may change."""
+        before = state_of(self.folder / "photos")
+        marks = Marks((("neighbour", 0.9),), "0003", self.case.marks.time)
+
+        def write_and_remove() -> None:
+            try:
+                plan_sidecar(neighbour, marks).apply()
+            except MetadataError:
+                return  # a neighbour may be refused for reasons of its own
+            self.remove(neighbour)
+
+        self.guarded("writing to a neighbour", write_and_remove)
+        if state_of(self.folder / "photos") != before:
+            self.wrong.append("c: writing to a neighbour and undoing it changes this one's")
