@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from laws.cases import Case
-from laws.judge import files_of, judge, wanted
+from laws.judge import files_of, judge
 from laws.refusals import kind_of
 from laws.trials import Trial
 from laws.views import File, Views, is_installed, with_keyword
-
-from mmcgan.metadata import read_keywords
 
 ADDED = "another program's"
 
@@ -58,7 +55,7 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
         files += [files_of(trial, "before").get(trial.path, nothing)]
     after = with_keyword(files, ADDED, folder) if files else []
     controls = {}
-    for i, new, control in zip(edited, after[::2], after[1::2]):
+    for i, new, control in zip(edited, after[::2], after[1::2], strict=True):
         if new is not None and control is not None:
             (trials[i].photo.parent / trials[i].path).write_bytes(new)
             controls[i] = File(control, files[2 * edited.index(i)].ending)
@@ -99,11 +96,13 @@ def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     removed = files_of(trial, "removed").get(trial.path)
     if removed is None:
         return ["c: a file that another program edited is gone"]
-    found = ["c: marks are left in a file that another program edited"] * (b"mmcgan" in removed.data)
+    found = ["c: marks are left in a file that another program edited"] * (
+        b"mmcgan" in removed.data
+    )
     now, never = (views.of["exiftool"][file] for file in (removed, control))
     for tag in sorted(now.keys() | never.keys()):
         if now.get(tag) != never.get(tag):
-            found.append(f"c: removal after another program's edit leaves another {tag}")
+            found.append(f"c: removal after another program's edit leaves another tag — {tag}")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +16,7 @@ from laws.places import Folder, draw_folder, draw_name
 from mmcgan.metadata import Marks
 
 TIME = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+_PHOTOS = (".jpg", ".jpeg", ".png", ".PNG", ".JPG", ".dng", ".CR2", ".nef", ".tif", ".webp")
 WORDS = ("sea", "wood", "plant_life", "日本", "a & <b>", "birds", "café", "b/w", "é'\"", "orange")
 
 
@@ -42,11 +44,18 @@ class Case:
             (place / name).symlink_to(target)
         for name, target in self.folder.hard_links.items():
             os.link(place / target, place / name)
+        for name in self.folder.attributes:
+            _set_attribute(place / name)
         for name in self.folder.folders:
             (place / name).mkdir()
         for name in self.folder.read_only:
             (place / name).chmod(0o444)
         return place / self.photo
+
+
+def _set_attribute(path: Path) -> None:
+    with suppress(AttributeError, OSError):  # not on all systems, nor on all file systems
+        os.setxattr(path, "user.xdg.tags", b"mine,yours")
 
 
 def make_case(seed: int, number: int) -> Case:
@@ -59,7 +68,7 @@ def make_case(seed: int, number: int) -> Case:
     folder = draw_folder(draw, name, photo, keywords)
     is_writable = kind in ("jpeg", "png")
     write = "embedded" if draw.chance(0.6 if is_writable else 0.1) else "sidecar"
-    others = [path for path in folder.files if path.startswith(name) and _is_photo(path, name)]
+    others = [path for path in folder.files if path != name and path.endswith(_PHOTOS)]
     refusals = _refusals(write, photo.may_refuse, folder.may_refuse, name)
     return Case(
         name=f"seed {seed}, number {number}",
@@ -81,10 +90,6 @@ def draw_marks(draw: Draw, model: str) -> Marks:
     words += [f"tag {i}" for i in range(200)] if draw.chance(0.03) else []
     scores = tuple((word, round(0.99 - 0.001 * i, 3)) for i, word in enumerate(words))
     return Marks(scores, model, TIME, draw.one("", "", "auto|", "a & b|c|"))
-
-
-def _is_photo(path: str, name: str) -> bool:
-    return path != name and path.endswith((".jpg", ".jpeg", ".png", ".JPG"))
 
 
 def _refusals(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 from io import BytesIO
 
-from PIL import Image
-
 from laws import jpegs, pngs, tiffs
 from laws.drawing import Draw, Odd
 from laws.packets import draw_packet
+from PIL import Image
 
 ANYTHING = frozenset({"anything"})
 

@@ -7,10 +7,9 @@ import struct
 from functools import cache
 from io import BytesIO
 
-from PIL import Image
-
 from laws import tiffs
 from laws.drawing import Draw, Odd
+from PIL import Image
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
@@ -76,18 +75,33 @@ def _extended(packet: Odd) -> tuple[list[bytes], Odd]:
         b'xmp/note/" xmpNote:HasExtendedXMP="%b"/></rdf:RDF></x:xmpmeta>' % guid
     )
     pieces = [packet.data[i : i + 60000] for i in range(0, len(packet.data), 60000)]
-    heads = (struct.pack(">II", len(packet.data), 60000 * i) for i in range(len(pieces)))
-    parts = [segment(0xE1, EXTENDED + guid + h + p) for h, p in zip(heads, pieces)]
+    size = len(packet.data)
+    parts = [
+        segment(0xE1, EXTENDED + guid + struct.pack(">II", size, 60000 * i) + piece)
+        for i, piece in enumerate(pieces)
+    ]
     return [segment(0xE1, XMP + short), *parts], packet.odder(b"", "extended XMP", "extended XMP")
 
 
 def _mpf(order: str) -> bytes:
     """Multi-picture format: a second picture, whose offset counts from this header."""
     first = struct.pack(f"{order}IIIHH", 0x20030000, _MPF_SIZE, 0, 0, 0)
-    second = struct.pack(f"{order}IIIHH", 0, len(base(colour="red")), _MPF_AT, 0, 0)
+    second = struct.pack(f"{order}IIIHH", 0, len(_second()), _MPF_AT, 0, 0)
     entries = [(0xB000, tiffs.UNDEFINED, b"0100"), (0xB001, tiffs.LONG, tiffs.long(order, 2))]
     entries += [(0xB002, tiffs.UNDEFINED, first + second)]
     return segment(0xE2, b"MPF\0" + tiffs.header(order) + tiffs.directory(order, entries, 8))
+
+
+@cache
+def _second() -> bytes:
+    """The second picture: a gain map, with XMP of its own."""
+    picture = base(colour="red")
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/'
+        b'22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/'
+        b'hdr-gain-map/1.0/" hdrgm:Version="1.0"/></rdf:RDF></x:xmpmeta>'
+    )
+    return picture[:20] + segment(0xE1, XMP + packet) + picture[20:]
 
 
 def draw_jpeg(draw: Draw, packet: Odd | None, keywords: list[tuple[str, ...]]) -> Odd:
@@ -111,14 +125,17 @@ def draw_jpeg(draw: Draw, packet: Odd | None, keywords: list[tuple[str, ...]]) -
     is_mpf = not maker and draw.chance(0.12)
     if is_mpf:
         odd = odd.odder(b"", "MPF", "points behind")
-    parts = (draw.shuffled([*parts, *more]) if draw.chance(0.15) else parts + more)
-    parts.insert(draw.up_to(len(parts) + 1) if draw.chance(0.3) else len(parts), _mpf(order)) if is_mpf else None
+    parts = draw.shuffled([*parts, *more]) if draw.chance(0.15) else parts + more
+    if is_mpf:
+        parts.insert(draw.one(0, len(parts), len(parts)), _mpf(order))
     head, odd = _joined(draw, parts, odd)
     first = b"\xff\xd8" + head + rest
     return _with_trailer(draw, first, order, maker, is_mpf, odd)
 
 
-def _more_segments(draw: Draw, keywords: list[tuple[str, ...]], odd: Odd) -> tuple[list[bytes], Odd]:
+def _more_segments(
+    draw: Draw, keywords: list[tuple[str, ...]], odd: Odd
+) -> tuple[list[bytes], Odd]:
     parts = []
     if draw.chance(0.3):
         records, label = draw_iptc(draw, keywords)
@@ -128,7 +145,7 @@ def _more_segments(draw: Draw, keywords: list[tuple[str, ...]], odd: Odd) -> tup
         odd = odd.odder(b"", label)
     others = {
         "comment": segment(0xFE, b"a comment \xe9"),
-        "colours": segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(200)),
+        "colours": segment(0xE2, b"ICC_PROFILE\0\1\1" + struct.pack(">I", 200) + bytes(196)),
         "Adobe": segment(0xEE, b"Adobe\0d\0\0\0\0\1"),
         "unknown": segment(0xE7, b"Some program\0" + draw.noise(30)),
         "JUMBF": segment(0xEB, b"JP\0\1\0\0\0\1" + bytes(30)),
@@ -143,23 +160,23 @@ def _more_segments(draw: Draw, keywords: list[tuple[str, ...]], odd: Odd) -> tup
 
 def _joined(draw: Draw, parts: list[bytes], odd: Odd) -> tuple[bytes, Odd]:
     """The segments behind one another, perhaps with fill bytes or stray bytes between."""
-    gap = draw.by_weight({"": 16, "fill bytes": 2, "stray bytes": 2})
+    gap = draw.by_weight({"": 16, "fill bytes": 2, "stray bytes": 2}) if parts else ""
     between = {"": b"", "fill bytes": b"\xff" * 3, "stray bytes": b"\0\x12\x34"}[gap]
-    where = draw.up_to(len(parts) + 1)
+    where = max(1, draw.up_to(len(parts) + 1))  # right at the start it would be no JPEG
     head = b"".join(parts[:where]) + between + b"".join(parts[where:])
-    return head, odd.odder(b"", gap, *(["broken photo"] if gap == "stray bytes" else [])) if gap else odd
+    return head, odd.odder(
+        b"", gap or "no gap", *(["broken photo"] if gap == "stray bytes" else [])
+    )
 
 
-def _with_trailer(
-    draw: Draw, first: bytes, order: str, maker: str, is_mpf: bool, odd: Odd
-) -> Odd:
+def _with_trailer(draw: Draw, first: bytes, order: str, maker: str, is_mpf: bool, odd: Odd) -> Odd:
     """What lies behind the picture, and the offsets that point at it."""
     if maker:
         return odd.odder(_pointed(first, order, maker), "preview behind")
     if is_mpf:
         start = first.index(b"MPF\0") + 4
         numbers = ((_MPF_AT, len(first) - start), (_MPF_SIZE, len(first)))
-        return odd.odder(_filled(first, order, numbers) + base(colour="red"), "second picture")
+        return odd.odder(_filled(first, order, numbers) + _second(), "second picture")
     tails = {
         "zeros behind": bytes(40),
         "text behind": b"\r\nsome text <b> & more",
@@ -168,7 +185,11 @@ def _with_trailer(
         "Samsung trailer": b"\0\0\1\x0a\x0e\0\0\0Image_UTC_Data1234567SEFH" + bytes(12) + b"SEFT",
     }
     label = draw.by_weight({"": 12, **dict.fromkeys(tails, 1)})
-    return odd.odder(first + tails[label], label, "points behind") if label else odd.odder(first, "ends")
+    return (
+        odd.odder(first + tails[label], label, "points behind")
+        if label
+        else odd.odder(first, "ends")
+    )
 
 
 def _pointed(first: bytes, order: str, maker: str) -> bytes:

@@ -1,6 +1,6 @@
 """The laws: what is not ours stays, what is ours is read, and removal gives everything back.
 
-Each violation is one line; the text before its first colon names the law:
+Each violation is one line, its kind, often with a detail behind a dash. Its first word is the law:
 
     a  what is not ours is as it was, for exiftool and exiv2, in pixels, and in the folder
     b  what we wrote is read by both, a person's keywords stay visible, ours are never theirs
@@ -13,13 +13,12 @@ Each violation is one line; the text before its first colon names the law:
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator
 from io import BytesIO
 
 from laws.refusals import kind_of
 from laws.trials import State, Trial
-from laws.views import PROGRAMS, File, View, Views
+from laws.views import PROGRAMS, File, View, Views, is_installed
 from PIL import Image, ImageSequence
 
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
@@ -29,10 +28,13 @@ _LISTS = re.compile(
     r"(XMP-\S+?|PNG|GIF|XMP):(Copy\d+:)?(Subject|HierarchicalSubject|TagsList|LastKeywordXMP|"
     r"CatalogSets|Keywords|WeightedFlatSubject)"
     r"|Xmp\.(dc\.subject|lr\.hierarchicalSubject|digiKam\.TagsList|acdsee\.keywords|"
-    r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\])?"
+    r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\](/\S+)?)?"
 )
+_OFFSET = re.compile(
+    r"(Start|Offset|Offsets|InterchangeFormat)$"
+)  # it may change with what it points at
 _OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
-_SUBJECT = {"exiftool": "XMP-dc:Subject", "exiv2": "Xmp.dc.subject"}
+_SUBJECT = re.compile(r"XMP-dc:Subject|Xmp\.dc\.subject(\[\d+\])?")
 _READ = re.compile(
     r"(XMP-dc:Subject|XMP-lr:HierarchicalSubject|XMP-digiKam:TagsList|IPTC:Keywords|"
     r"XMP-microsoft:LastKeywordXMP|XMP-mediapro:CatalogSets|XMP-acdsee:Keywords|IFD0:XPKeywords)"
@@ -81,7 +83,7 @@ def _refusal(trial: Trial) -> Iterator[str]:
         return
     kind = kind_of(trial.refusal)
     if not {kind, "anything"} & trial.case.may_refuse:
-        yield f"refusal: {trial.case.write} is refused without a reason: {kind}"
+        yield f"refusal: {trial.case.write} is refused without a reason — {kind}"
     if "again" not in trial.states and trial.states["written"] != trial.states["before"]:
         yield "refusal: something changed all the same"
 
@@ -94,13 +96,13 @@ def _folder(trial: Trial) -> Iterator[str]:
     allowed = {trial.case.photo} if trial.case.write == "embedded" else set(_sidecars(trial))
     allowed |= {before[n].link for n in allowed if n in before}
     for name in sorted(real - allowed):
-        yield f"a: another file of the folder changes: {name.rpartition('.')[2]}"
+        yield f"a: another file of the folder changes — {name.rpartition('.')[2]}"
     if trial.case.write == "sidecar" and _is_of_another(trial):
         yield "a: a sidecar is written that may be another photo's"
     for name in changed & before.keys() & after.keys():
         old, new = before[name], after[name]
-        if old.mode != new.mode or (old.twin != name) != (new.twin != name):
-            yield "a: mode or hard link of the written file is another"
+        if old._replace(data=b"") != new._replace(data=b""):
+            yield "a: mode, attributes or links of the written file are others"
 
 
 def _is_of_another(trial: Trial) -> bool:
@@ -119,14 +121,14 @@ def _removal(trial: Trial) -> Iterator[str]:
         return
     before, removed = trial.states["before"], trial.states["removed"]
     for name in sorted(removed.keys() - before.keys()):
-        yield f"c: a file is left over: {name.rpartition('.')[2]}"
+        yield f"c: a file is left over — {name.rpartition('.')[2]}"
     for name in sorted(before.keys() - removed.keys()):
-        yield f"c: a file is gone: {name.rpartition('.')[2]}"
+        yield f"c: a file is gone — {name.rpartition('.')[2]}"
     for name in before.keys() & removed.keys():
         if before[name].data != removed[name].data:
-            yield f"c: bytes are not given back: {name.rpartition('.')[2]}"
+            yield f"c: bytes are not given back — {name.rpartition('.')[2]}"
         elif before[name] != removed[name]:
-            yield "c: mode or links are not given back"
+            yield "c: mode, attributes or links are not given back"
     if trial.copies and before == removed:
         yield "c: a safety copy is left"
 
@@ -135,10 +137,10 @@ def _reading(trial: Trial) -> Iterator[str]:
     for name, texts in trial.texts.items():
         lost = set(trial.texts["before"]) - set(texts)
         if lost:
-            yield f"b: a person's keyword is not read any more: {name}"
+            yield f"b: a person's keyword is not read any more — {name}"
         gained = set(texts) - set(trial.texts["before"])
         if gained and not trial.case.other_program:
-            yield f"b: ours are read as a person's: {name}"
+            yield f"b: ours are read as a person's — {name}"
 
 
 def _pixels(trial: Trial) -> Iterator[str]:
@@ -160,14 +162,24 @@ def _seen(
 ) -> Iterator[str]:
     """What a program sees: all that it saw before, and ours."""
     before, after = files_of(trial, "before"), files_of(trial, name)
-    if trial.path not in after or after[trial.path] not in views:
+    old, new = before.get(trial.path), after.get(trial.path)
+    if not is_installed(program) or new is None or (old is not None and old not in views):
         return
-    was = views.get(before[trial.path], {}) if trial.path in before else {}
-    now = views[after[trial.path]]
+    if new not in views:
+        yield f"a: {program} cannot read the file any more"
+        return
+    was, now = views[old] if old else {}, views[new]
     ours = [marks.prefix + printed(word) for word in wanted(trial, marks)]
-    yield from _others_unchanged(was, now, ours, _persons(was), program)
-    if stat.S_ISREG(trial.states[name][trial.path].mode) or trial.path in trial.states[name]:
-        yield from _ours_seen(was, now, ours, program, trial.path in before)
+    yield from _others_unchanged(was, now, ours, program, new.ending == "xmp")
+    yield from _pointers(was, now, old, new, program) if old else ()
+    if is_understood(old, was):
+        yield from _ours_seen(was, now, ours, program)
+
+
+def is_understood(file: File | None, view: View) -> bool:
+    """Whether a program finds something in a file's packet, or the file has none."""
+    is_read = any(tag.startswith(("XMP-", "Xmp.")) for tag in view)
+    return is_read or file is None or not re.search(rb"R\0?D\0?F", file.data)
 
 
 def wanted(trial: Trial, marks: Marks) -> list[str]:
@@ -177,7 +189,9 @@ def wanted(trial: Trial, marks: Marks) -> list[str]:
 
 
 def _persons(view: View) -> set[str]:
-    texts = {text for tag, values in view.items() if _READ.fullmatch(_plain(tag)) for text in values}
+    texts = {
+        text for tag, values in view.items() if _READ.fullmatch(_plain(tag)) for text in values
+    }
     texts |= {part for text in texts for part in re.split(r"[;]", text)}
     levels = {level for text in texts for level in re.split(r"[|/]", text)}
     return texts | levels | {text.replace("/", "|") for text in texts}
@@ -188,21 +202,44 @@ def _plain(tag: str) -> str:
 
 
 def _others_unchanged(
-    was: View, now: View, ours: list[str], theirs: set[str], program: str
+    was: View, now: View, ours: list[str], program: str, is_sidecar: bool
 ) -> Iterator[str]:
+    theirs = _persons(was)
     for tag in sorted(was.keys() | now.keys()):
-        if _OURS.match(tag) or (tag.startswith(("File:", "Composite:")) and not was):
+        is_place = _OFFSET.search(tag) and program == "exiftool"
+        if _OURS.match(tag) or is_place or (tag.startswith(("File:", "Composite:")) and is_sidecar):
             continue
         if not _LISTS.fullmatch(tag):
             if was.get(tag) != now.get(tag):
                 how = "new" if tag not in was else "gone" if tag not in now else "changed"
-                yield f"a: {program} sees a tag {how}: {_plain(tag)}{_detail(tag, now)}"
+                yield f"a: {program} sees a tag {how} — {_plain(tag)}{_detail(tag, now)}"
             continue
         rest = _rest(was.get(tag, []), now.get(tag, []))
         if rest is None:
-            yield f"a: {program} sees a person's keywords lost or moved: {_plain(tag)}"
+            yield f"a: {program} sees a person's keywords lost or moved — {_plain(tag)}"
         elif program == "exiftool" and not set(_levels(rest)) <= {*_levels(ours), *theirs}:
-            yield f"a: {program} sees keywords of neither: {_plain(tag)}"
+            yield f"a: {program} sees keywords of neither — {_plain(tag)}"
+
+
+def _pointers(was: View, now: View, old: File, new: File, program: str) -> Iterator[str]:
+    """Where a tag gives the place of a picture, the same picture must be there.
+
+    exiftool looks for a lost preview in all the file, and exiv2 does not.
+    """
+    for tag in was.keys() & now.keys():
+        length = was.get(_OFFSET.sub("Length", tag)) or was.get(f"{tag}Length")
+        if length and _OFFSET.search(tag) and not tag.startswith("MPImage1:"):  # the photo itself
+            pieces = {
+                file.data[_base(file, program) + int(view[tag][0]) :][: int(length[0])]
+                for file, view in ((old, was), (new, now))
+            }
+            if len(pieces) > 1:
+                yield f"a: what a tag points at is somewhere else — {_plain(tag)}"
+
+
+def _base(file: File, program: str) -> int:
+    """Where the offsets that a program gives are counted from."""
+    return 0 if program == "exiftool" else file.data.find(b"Exif\0\0") + 6
 
 
 def _detail(tag: str, now: View) -> str:
@@ -222,22 +259,17 @@ def _rest(was: list[str], now: list[str]) -> list[str] | None:
     return None
 
 
-def _ours_seen(
-    was: View, now: View, ours: list[str], program: str, was_there: bool
-) -> Iterator[str]:
-    is_xmp_read = any(tag.startswith(("XMP-", "Xmp.")) for tag in was) or not was_there
-    subject = _SUBJECT[program]
-    seen = [text for tag, values in now.items() if _plain(tag) == subject for text in values]
-    if program == "exiv2":
-        seen = ", ".join(seen).split(", ")
+def _ours_seen(was: View, now: View, ours: list[str], program: str) -> Iterator[str]:
+    values = {tag: found for tag, found in now.items() if _SUBJECT.fullmatch(_plain(tag))}
+    seen = [text for found in values.values() for text in found]
+    seen = ", ".join(seen).split(", ") if program == "exiv2" else seen
     missing = [word for word in ours if word not in seen]
     if missing:
-        sees = "sees" if is_xmp_read else "saw no XMP before, and does not see"
-        yield f"b: {program} {sees} {'none' if len(missing) == len(ours) else 'not all'} of ours"
+        yield f"b: {program} sees {'none' if len(missing) == len(ours) else 'not all'} of ours"
     if any(seen.count(word) > 1 for word in ours):
         yield f"b: {program} sees ours twice"
-    hidden = [text for text in was.get("IPTC:Keywords", []) if text not in seen]
-    if program == "exiftool" and ours and subject not in was and hidden:
+    had_subject = any(_SUBJECT.fullmatch(_plain(tag)) for tag in was)
+    if ours and not had_subject and not set(was.get("IPTC:Keywords", [])) <= set(seen):
         yield "b: a person's IPTC keywords are hidden by ours in dc:subject"
 
 
@@ -252,4 +284,4 @@ def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
             for text in (part for value in values for part in re.split(separator, value)):
                 leaf = re.split(r"[|/]" if "TagsList" in tag or "Last" in tag else r"\|", text)[-1]
                 if normalize_tag(leaf) and normalize_tag(leaf) not in words:
-                    yield f"r: not read, and exiftool shows it: {_plain(tag)}"
+                    yield f"r: not read, and exiftool shows it — {_plain(tag)}"

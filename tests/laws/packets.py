@@ -149,7 +149,9 @@ STYLES = {
     "all in step": Style(tuple(LISTS), head=XPACKET, tail="<?xpacket end='w'?>"),
     "no list": Style((), properties=_TITLE, attributes='xmp:Rating="2"'),
     "attributes alone": Style((), attributes='xmp:Rating="2"'),
-    "phone": Style((), head=XPACKET, attributes='GCamera:MicroVideo="1"', tail="<?xpacket end='w'?>"),
+    "phone": Style(
+        (), head=XPACKET, attributes='GCamera:MicroVideo="1"', tail="<?xpacket end='w'?>"
+    ),
 }
 
 
@@ -162,14 +164,14 @@ def draw_packet(draw: Draw, keywords: list[tuple[str, ...]]) -> Odd:
     """A packet of some program, often with some twists."""
     name = draw.by_weight(dict.fromkeys(STYLES, 1))
     if draw.chance(0.02):
-        keywords = keywords + [("many", f"word {i}") for i in range(2000)]
+        keywords = keywords + [("many", f"word {i}") for i in range(700)]
     return twisted(draw, Odd(render(STYLES[name], keywords).encode(), (f"packet of {name}",)))
 
 
 def render(style: Style, keywords: Iterable[tuple[str, ...]]) -> str:
     """The packet of a style with these keywords."""
     kinds = style.kinds + style.kinds[-1:] * len(style.lists)
-    lists = [_list(name, kind, keywords) for name, kind in zip(style.lists, kinds)]
+    lists = [_list(name, kind, keywords) for name, kind in zip(style.lists, kinds, strict=False)]
     properties = [*lists, style.properties]
     groups = properties if style.many_descriptions else ["\n".join(properties)]
     rdf = "\n".join(_description(style, group, i == 0) for i, group in enumerate(groups))

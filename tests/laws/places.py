@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from laws.drawing import Draw, Odd
 from laws.packets import draw_packet
@@ -20,6 +21,7 @@ class Folder:
     hard_links: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     read_only: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)  # files with extended attributes
     labels: list[str] = field(default_factory=list)
     may_refuse: set[str] = field(default_factory=set)
 
@@ -38,7 +40,7 @@ _STEMS = {
     "hidden": ".photo",
     "points": "a..b.",
     "glob": "[1]*?",
-    "quotes": "it's \"x\"",
+    "quotes": 'it\'s "x"',
     "percent": "100%s {0}",
     "tilde": "~photo",
     "not UTF-8": os.fsdecode(b"K\xfcste"),
@@ -61,7 +63,7 @@ def draw_name(draw: Draw, ending: str) -> tuple[str, str]:
 
 def draw_folder(draw: Draw, name: str, photo: Odd, keywords: list[tuple[str, ...]]) -> Folder:
     """The photo with what lies beside it: sidecars, other files, links."""
-    folder = Folder({name: photo.data}, labels=[], may_refuse=set())
+    folder = Folder({name: photo.data})
     _add_sidecars(draw, folder, name, keywords)
     for _ in range(int(draw.by_weight({"0": 5, "1": 3, "2": 1}))):
         _add_companion(draw, folder, name)
@@ -71,7 +73,7 @@ def draw_folder(draw: Draw, name: str, photo: Odd, keywords: list[tuple[str, ...
 
 
 def stem_of(name: str) -> str:
-    return os.path.splitext(name)[0]  # noqa: PTH122: not what is tested
+    return Path(name).stem
 
 
 def _add(folder: Folder, name: str, data: bytes, label: str) -> bool:
@@ -82,9 +84,7 @@ def _add(folder: Folder, name: str, data: bytes, label: str) -> bool:
     return True
 
 
-def _add_sidecars(
-    draw: Draw, folder: Folder, name: str, keywords: list[tuple[str, ...]]
-) -> None:
+def _add_sidecars(draw: Draw, folder: Folder, name: str, keywords: list[tuple[str, ...]]) -> None:
     names = {"photo.xmp": stem_of(name) + ".xmp", "photo.jpg.xmp": name + ".xmp"}
     names |= {"photo.XMP": stem_of(name) + ".XMP"}
     which = draw.by_weight({"": 6, "photo.xmp": 3, "photo.jpg.xmp": 3, "both": 1, "photo.XMP": 1})
@@ -117,6 +117,7 @@ def _add_companion(draw: Draw, folder: Folder, name: str) -> None:
         "doubled ending": name + (ending or ".jpg"),
         "its name as a stem": name + ".png",
         "sidecar of a sidecar": name + ".xmp.xmp",
+        "its stem as a name": stem if stem.endswith((".jpg", ".png")) else stem + ".tif",
         "edited": stem + "-edited" + ending,
         "numbered": f"{stem}_01{ending}",
         "numbered sidecar": f"{stem}_01{ending}.xmp",
@@ -127,7 +128,8 @@ def _add_companion(draw: Draw, folder: Folder, name: str) -> None:
 
 def _add_odd_file(draw: Draw, folder: Folder, name: str) -> None:
     sidecars = [other for other in folder.files if other.lower().endswith(".xmp")]
-    label = draw.one("hard link", "link", "read-only", "sidecar link", "dangling", "folder")
+    labels = ("hard link", "link", "read-only", "attributes", "sidecar link", "dangling", "folder")
+    label = draw.one(*labels)
     if label == "hard link":
         folder.hard_links["other name"] = draw.one(name, *sidecars)
         folder.may_refuse |= {"hard link", "sidecar: hard link"}
@@ -136,6 +138,8 @@ def _add_odd_file(draw: Draw, folder: Folder, name: str) -> None:
         folder.symlinks[name] = "the real one"
     elif label == "read-only":
         folder.read_only += [name, *sidecars]
+    elif label == "attributes":
+        folder.attributes += [name, *sidecars]
     elif label == "sidecar link" and sidecars:
         folder.files["real sidecar"] = folder.files.pop(sidecars[0])
         folder.symlinks[sidecars[0]] = "real sidecar"

@@ -7,10 +7,9 @@ import zlib
 from functools import cache
 from io import BytesIO
 
-from PIL import Image
-
 from laws import tiffs
 from laws.drawing import Draw, Odd
+from PIL import Image
 
 START = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp"

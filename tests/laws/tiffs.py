@@ -1,4 +1,4 @@
-"""TIFF structures: EXIF blocks with maker notes, and whole TIFF files in both orders and BigTIFF."""
+"""TIFF structures: EXIF blocks with maker notes, and whole files in both orders and BigTIFF."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     mode: int
     link: str
     twin: str
+    attributes: tuple[tuple[str, bytes], ...]
 
 
 State = dict[str, Entry]
@@ -44,12 +46,18 @@ def state_of(folder: Path) -> State:
     first: dict[int, str] = {}
     for path in sorted(folder.iterdir()):
         status = path.lstat()
-        data = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+        is_file = stat.S_ISREG(status.st_mode)
+        data, attributes = (path.read_bytes(), _attributes(path)) if is_file else (b"", ())
         link = str(path.readlink()) if path.is_symlink() else ""
-        state[path.name] = Entry(
-            data, status.st_mode, link, first.setdefault(status.st_ino, path.name)
-        )
+        twin = first.setdefault(status.st_ino, path.name)
+        state[path.name] = Entry(data, status.st_mode, link, twin, attributes)
     return state
+
+
+def _attributes(path: Path) -> tuple[tuple[str, bytes], ...]:
+    with suppress(AttributeError, OSError):
+        return tuple((name, os.getxattr(path, name)) for name in os.listxattr(path))
+    return ()
 
 
 @dataclass
@@ -73,8 +81,7 @@ class Trial:
         """Build the case, and write."""
         self.case.build(self.folder / "photos")
         self._keep("before")
-        if self.guarded("planning a removal where nothing is ours", lambda: self._plans()):
-            self.wrong.append("c: a removal is planned where nothing is ours")
+        self._check_that_nothing_is_planned()
         self._write("written", self.case.marks)
         if self.refusal or not self.path:
             return
@@ -89,7 +96,7 @@ class Trial:
         self.remove(self.photo)
         self._keep("removed")
         copies = self.folder / "data" / "mmcgan" / "originals"
-        self.copies = sorted(os.listdir(copies)) if copies.is_dir() else []
+        self.copies = sorted(path.name for path in copies.iterdir()) if copies.is_dir() else []
 
     def guarded(self, what: str, do: Callable[[], object]) -> object:
         """The result of a call that must not fail."""
@@ -97,10 +104,15 @@ class Trial:
             os.environ["XDG_DATA_HOME"] = str(self.folder / "data")
             return do()
         except Exception as reason:
-            is_ours = isinstance(reason, MetadataError)
-            kind = kind_of(str(reason)) if is_ours else f"{type(reason).__name__}: {reason}"
-            self.wrong.append(f"{'c' if is_ours else 'traceback'}: {what} fails: {kind}")
+            self._failed(what, reason)
             return None
+
+    def _failed(self, what: str, reason: Exception) -> None:
+        if isinstance(reason, MetadataError):
+            self.wrong.append(f"c: {what} fails — {kind_of(str(reason))}")
+            return
+        text = getattr(reason, "strerror", None) or str(reason)
+        self.wrong.append(f"traceback: {what} raises {type(reason).__name__} — {text}")
 
     def remove(self, photo: Path) -> None:
         def apply() -> None:
@@ -110,8 +122,15 @@ class Trial:
 
         self.guarded("removal", apply)
 
-    def _plans(self) -> list[Change]:
-        return [change for change in plan_removal(self.photo) if change.is_needed]
+    def _check_that_nothing_is_planned(self) -> None:
+        plans = self.guarded("planning a removal where nothing is ours", self._plans)
+        if isinstance(plans, list) and plans:
+            self.wrong.append("c: a removal is planned where nothing is ours")
+        for problem in getattr(plans, "problems", ()):
+            self.wrong.append(f"c: a problem is named where nothing is ours — {kind_of(problem)}")
+
+    def _plans(self) -> object:
+        return plan_removal(self.photo)
 
     def _keep(self, name: str) -> None:
         self.states[name] = state_of(self.folder / "photos")
@@ -137,7 +156,7 @@ class Trial:
         except MetadataError as reason:
             self._refused(name, str(reason))
         except Exception as reason:
-            self.wrong.append(f"traceback: writing fails: {type(reason).__name__}: {reason}")
+            self._failed("writing", reason)
         self._keep(name)
 
     def _refused(self, name: str, message: str) -> None:
@@ -145,7 +164,7 @@ class Trial:
         if "\n" in message:
             self.wrong.append("refusal: its message has several lines")
         if name == "again":
-            self.wrong.append(f"refusal: a second write is refused: {kind_of(message)}")
+            self.wrong.append(f"refusal: a second write is refused — {kind_of(message)}")
 
     def _check_again(self, marks: Marks) -> None:
         again = self.guarded("a second plan", lambda: self.plan(self.photo, marks).is_needed)

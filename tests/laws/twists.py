@@ -58,7 +58,7 @@ def empty_items(text: str) -> str:
 
 
 def second_subject(text: str) -> str:
-    again = f'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">{{}}'
+    again = '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">{}'
     found = _SUBJECT.search(text)
     added = again.format(found[0].replace("Birds", "Bees")) + "</rdf:Description>" if found else ""
     return text.replace("</rdf:RDF>", f"{added}</rdf:RDF>")
@@ -145,6 +145,16 @@ def zero_bytes_behind(text: str) -> str:
     return text + "\0\0\0"
 
 
+def latin_1_bytes(text: str) -> str:
+    """Bytes that are no UTF-8, as surrogates."""
+    return text.replace("ü", "\udcfc")
+
+
+def surrogate_pairs(text: str) -> str:
+    """Characters as two surrogates of three bytes each, as exiftool makes them of UTF-16."""
+    return text.replace("🌊", "\udced\udca0\udcbc\udced\udcbc\udc8a")
+
+
 def doctype(text: str) -> str:
     return '<!DOCTYPE x [<!ENTITY a "b">]>\n' + text
 
@@ -188,10 +198,13 @@ TWISTS: dict[Callable[[str], str], tuple[str, ...]] = {
     garbage_behind: BROKEN,
     padded: (),
     zero_bytes_behind: (),
+    latin_1_bytes: BROKEN,
+    surrogate_pairs: BROKEN,
     doctype: ("document type",),
     cut_short: BROKEN,
 }
 CODECS = {"utf-8": 16, "utf-8-sig": 2, "utf-16-le": 1, "utf-16-be": 1}
+_ESCAPE = "surrogateescape"
 _BOMS = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
 
 
@@ -199,11 +212,11 @@ def twisted(draw: Draw, packet: Odd) -> Odd:
     """The packet after none, one or two twists, perhaps in another encoding."""
     n = int(draw.by_weight({"0": 4, "1": 5, "2": 2}))
     for twist in draw.shuffled(list(TWISTS))[:n]:
-        text = twist(packet.data.decode()).encode()
+        text = twist(packet.data.decode(errors=_ESCAPE)).encode(errors=_ESCAPE)
         if text != packet.data:
             packet = packet.odder(text, twist.__name__.replace("_", " "), *TWISTS[twist])
     codec = draw.by_weight(CODECS)
     if codec != "utf-8":
-        text = packet.data.decode().replace("encoding=\"UTF-8\"", "").encode(codec)
+        text = packet.data.decode(errors="replace").replace('encoding="UTF-8"', "").encode(codec)
         packet = packet.odder(_BOMS.get(codec, b"") + text, f"in {codec}")
     return packet

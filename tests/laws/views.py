@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 PROGRAMS = ("exiftool", "exiv2")
 _NOT_OF_THE_PHOTO = ("SourceFile", "System:", "ExifTool:ExifToolVersion", "XMP-x:XMPToolkit")
-_OFFSET = re.compile(r"(Offset|Start|Offsets)$")  # they may change with what they point at
+_PLACE = re.compile(r"after JPEG \w+ segment")
 _LINE = re.compile(r"(\d{6}\.\w+)\s+(\S+)\s*(.*)")
 
 
@@ -28,7 +28,7 @@ View = dict[str, list[str]]  # the values of each tag
 
 
 class Views:
-    """What the programs see in files, each seen once."""
+    """What the programs see in files, each seen once; a file that one cannot read is not there."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[File, View]] = {program: {} for program in PROGRAMS}
@@ -42,7 +42,7 @@ class Views:
         (folder / "000000.none").write_bytes(b"")  # of a single file exiv2 gives no name
         for program, look in (("exiftool", _exiftool), ("exiv2", _exiv2)):
             found = look(list(names.values()), folder) if is_installed(program) and names else {}
-            self.of[program] |= {file: found.get(name, {}) for file, name in names.items()}
+            self.of[program] |= {file: found[name] for file, name in names.items() if name in found}
         shutil.rmtree(folder)
 
 
@@ -57,35 +57,44 @@ def _exiftool(names: list[str], folder: Path) -> dict[str, View]:
     command = ["exiftool", "-@", "arguments"]
     found = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
     files = json.loads(found.decode("utf-8", "replace") or "[]", parse_float=str, parse_int=str)
-    return {file["SourceFile"]: _tags(file) for file in files}
+    return {file["SourceFile"]: _tags(file) for file in files if "ExifTool:Error" not in file}
 
 
 def _tags(file: dict[str, Any]) -> View:
     return {
         tag: [_text(item) for item in (value if isinstance(value, list) else [value])]
         for tag, value in file.items()
-        if not tag.startswith(_NOT_OF_THE_PHOTO) and not _OFFSET.search(tag)
+        if not tag.startswith(_NOT_OF_THE_PHOTO)
     }
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _PLACE.sub("after a segment", text)  # it names another one where ours came between
 
 
 def _exiv2(names: list[str], folder: Path) -> dict[str, View]:
     command = ["exiv2", "-q", "-PEIXkv", *names, "000000.none"]
-    found = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
-    views: dict[str, View] = {}
+    result = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    unreadable = re.findall(rb"exception in print action for file (\S+?):?\n", result.stderr)
+    views: dict[str, View] = {name: {} for name in names if name.encode() not in unreadable}
     last: list[str] = []
-    for line in found.decode("utf-8", "replace").split("\n"):
+    for line in result.stdout.decode("utf-8", "replace").split("\n"):
         if match := _LINE.fullmatch(line.removesuffix("\r")):
-            if match[1].endswith(".xmp") and match[2].startswith("Iptc."):
-                continue  # made up from the XMP
-            last = views.setdefault(match[1], {}).setdefault(match[2], [])
+            is_kept = not _is_made_up(match[1], match[2])
+            last = views.setdefault(match[1], {}).setdefault(match[2], []) if is_kept else []
             last.append(match[3])
         elif last:
             last[-1] += "\n" + line
-    return views
+    return {
+        name: {tag: [text.strip() for text in values] for tag, values in view.items()}
+        for name, view in views.items()
+    }
+
+
+def _is_made_up(name: str, tag: str) -> bool:
+    """Whether exiv2 has a tag from elsewhere: the XMP, or the photo that it read before."""
+    return (name.endswith(".xmp") and tag.startswith("Iptc.")) or tag == "Exif.MakerNote.ByteOrder"
 
 
 def with_keyword(files: list[File], keyword: str, folder: Path) -> list[bytes | None]:
@@ -95,7 +104,7 @@ def with_keyword(files: list[File], keyword: str, folder: Path) -> list[bytes | 
     """
     folder.mkdir()
     names = [f"{i:06}.{file.ending}" for i, file in enumerate(files)]
-    for file, name in zip(files, names):
+    for file, name in zip(files, names, strict=True):
         if file.data:
             (folder / name).write_bytes(file.data)
     task = "-overwrite_original\n-q\n-q\n-XMP-dc:Subject+={}\n{}\n-execute\n"
@@ -105,4 +114,4 @@ def with_keyword(files: list[File], keyword: str, folder: Path) -> list[bytes | 
     found = [folder / name for name in names]
     after = [path.read_bytes() if path.exists() else b"" for path in found]
     shutil.rmtree(folder)
-    return [data if data != file.data else None for data, file in zip(after, files)]
+    return [data if data != file.data else None for data, file in zip(after, files, strict=True)]
