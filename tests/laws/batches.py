@@ -99,7 +99,7 @@ def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     found = ["c: marks are left in a file that another program edited"] * (
         b"mmcgan" in removed.data
     )
-    now, never = (views.of["exiftool"][file] for file in (removed, control))
+    now, never = (views.of["exiftool"].get(file, {}) for file in (removed, control))
     for tag in sorted(now.keys() | never.keys()):
         if now.get(tag) != never.get(tag):
             found.append(f"c: removal after another program's edit leaves another tag — {tag}")

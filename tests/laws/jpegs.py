@@ -164,9 +164,8 @@ def _joined(draw: Draw, parts: list[bytes], odd: Odd) -> tuple[bytes, Odd]:
     between = {"": b"", "fill bytes": b"\xff" * 3, "stray bytes": b"\0\x12\x34"}[gap]
     where = max(1, draw.up_to(len(parts) + 1))  # right at the start it would be no JPEG
     head = b"".join(parts[:where]) + between + b"".join(parts[where:])
-    return head, odd.odder(
-        b"", gap or "no gap", *(["broken photo"] if gap == "stray bytes" else [])
-    )
+    refusals = ["broken photo"] if gap == "stray bytes" else []
+    return head, odd.odder(b"", gap, *refusals) if gap else odd
 
 
 def _with_trailer(draw: Draw, first: bytes, order: str, maker: str, is_mpf: bool, odd: Odd) -> Odd:

@@ -164,7 +164,7 @@ def draw_packet(draw: Draw, keywords: list[tuple[str, ...]]) -> Odd:
     """A packet of some program, often with some twists."""
     name = draw.by_weight(dict.fromkeys(STYLES, 1))
     if draw.chance(0.02):
-        keywords = keywords + [("many", f"word {i}") for i in range(700)]
+        keywords = keywords + [("many", f"word {i}") for i in range(350)]
     return twisted(draw, Odd(render(STYLES[name], keywords).encode(), (f"packet of {name}",)))
 
 
