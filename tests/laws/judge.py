@@ -13,7 +13,7 @@ Each violation is one line, its kind, often with a detail behind a dash. Its fir
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 from laws.refusals import kind_of
@@ -26,7 +26,7 @@ from mmcgan.metadata import Marks
 
 _LISTS = re.compile(
     r"(XMP-\S+?|PNG|GIF|XMP):(Copy\d+:)?(Subject|HierarchicalSubject|TagsList|LastKeywordXMP|"
-    r"CatalogSets|Keywords|WeightedFlatSubject)"
+    r"CatalogSets|Keywords|WeightedFlatSubject)(_\d+)?"
     r"|Xmp\.(dc\.subject|lr\.hierarchicalSubject|digiKam\.TagsList|acdsee\.keywords|"
     r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\](/\S+)?)?"
 )
@@ -34,7 +34,7 @@ _OFFSET = re.compile(
     r"(Start|Offset|Offsets|InterchangeFormat)$"
 )  # it may change with what it points at
 _OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
-_SUBJECT = re.compile(r"XMP-dc:Subject|Xmp\.dc\.subject(\[\d+\])?")
+_SUBJECT = re.compile(r"XMP-dc:Subject(_\d+)?|Xmp\.dc\.subject(\[\d+\])?")
 _READ = re.compile(
     r"(XMP-dc:Subject|XMP-lr:HierarchicalSubject|XMP-digiKam:TagsList|IPTC:Keywords|"
     r"XMP-microsoft:LastKeywordXMP|XMP-mediapro:CatalogSets|XMP-acdsee:Keywords|IFD0:XPKeywords)"
@@ -170,7 +170,9 @@ def _seen(
         return
     was, now = views[old] if old else {}, views[new]
     ours = [marks.prefix + printed(word) for word in wanted(trial, marks)]
-    yield from _others_unchanged(was, now, ours, program, new.ending == "xmp")
+    persons = _persons(views.get(file, {}) for file in before.values())
+    known = {*_levels(ours), *_levels(trial.texts["before"]), *persons}
+    yield from _others_unchanged(was, now, known, program, new.ending == "xmp")
     yield from _pointers(was, now, old, new, program) if old else ()
     if is_understood(old, was):
         yield from _ours_seen(was, now, ours, program)
@@ -188,11 +190,11 @@ def wanted(trial: Trial, marks: Marks) -> list[str]:
     return [word for word, _ in marks.tags if normalize_tag(word) not in taken]
 
 
-def _persons(view: View) -> set[str]:
-    texts = {
-        text for tag, values in view.items() if _READ.fullmatch(_plain(tag)) for text in values
-    }
-    texts |= {part for text in texts for part in re.split(r"[;]", text)}
+def _persons(views: Iterable[View]) -> set[str]:
+    """A person's keywords as programs show them, whole and by level."""
+    tags = [tag_values for view in views for tag_values in view.items()]
+    texts = {text for tag, values in tags if _READ.fullmatch(_plain(tag)) for text in values}
+    texts |= {part for text in texts for part in text.split(";")}
     levels = {level for text in texts for level in re.split(r"[|/]", text)}
     return texts | levels | {text.replace("/", "|") for text in texts}
 
@@ -202,9 +204,8 @@ def _plain(tag: str) -> str:
 
 
 def _others_unchanged(
-    was: View, now: View, ours: list[str], program: str, is_sidecar: bool
+    was: View, now: View, known: set[str], program: str, is_sidecar: bool
 ) -> Iterator[str]:
-    theirs = _persons(was)
     for tag in sorted(was.keys() | now.keys()):
         is_place = _OFFSET.search(tag) and program == "exiftool"
         if _OURS.match(tag) or is_place or (tag.startswith(("File:", "Composite:")) and is_sidecar):
@@ -217,7 +218,7 @@ def _others_unchanged(
         rest = _rest(was.get(tag, []), now.get(tag, []))
         if rest is None:
             yield f"a: {program} sees a person's keywords lost or moved — {_plain(tag)}"
-        elif program == "exiftool" and not set(_levels(rest)) <= {*_levels(ours), *theirs}:
+        elif program == "exiftool" and not set(_levels(rest)) <= known:
             yield f"a: {program} sees keywords of neither — {_plain(tag)}"
 
 
@@ -246,7 +247,7 @@ def _detail(tag: str, now: View) -> str:
     return f" {now[tag][0]}" if tag.endswith("Warning") and tag in now else ""
 
 
-def _levels(texts: list[str]) -> list[str]:
+def _levels(texts: Iterable[str]) -> list[str]:
     return [text.replace("/", "|").strip() for text in texts]
 
 
@@ -266,7 +267,7 @@ def _ours_seen(was: View, now: View, ours: list[str], program: str) -> Iterator[
     missing = [word for word in ours if word not in seen]
     if missing:
         yield f"b: {program} sees {'none' if len(missing) == len(ours) else 'not all'} of ours"
-    if any(seen.count(word) > 1 for word in ours):
+    if program == "exiftool" and any(seen.count(word) > 1 for word in ours):
         yield f"b: {program} sees ours twice"
     had_subject = any(_SUBJECT.fullmatch(_plain(tag)) for tag in was)
     if ours and not had_subject and not set(was.get("IPTC:Keywords", [])) <= set(seen):
