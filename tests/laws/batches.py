@@ -28,10 +28,14 @@ class Outcome:
 
 
 def try_cases(cases: Iterable[Case], keep: Path | None = None) -> list[Outcome]:
-    """Try cases in a folder of their own; those that break a law are copied to `keep`."""
+    """Try cases in a folder of their own; those that break a law are copied to `keep`.
+
+    A case that this file system cannot hold is left out.
+    """
     with tempfile.TemporaryDirectory(prefix="laws-") as name:
         folder = Path(name)
         trials = [Trial(case, folder / str(i)) for i, case in enumerate(cases)]
+        trials = [trial for trial in trials if trial.build()]
         for trial in trials:
             trial.start()
         controls = _edit(trials, folder / "edits")
@@ -58,6 +62,7 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
     for i, new, control in zip(edited, after[::2], after[1::2], strict=True):
         if new is not None and control is not None:
             (trials[i].photo.parent / trials[i].path).write_bytes(new)
+            trials[i].is_edited = True
             controls[i] = File(control, files[2 * edited.index(i)].ending)
     return controls
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from laws.containers import ENDINGS, draw_photo
 from laws.drawing import Draw
-from laws.packets import draw_keywords
+from laws.packets import STYLES, draw_keywords, render
 from laws.places import Folder, draw_folder, draw_name
 
 from mmcgan.metadata import Marks
@@ -18,6 +18,9 @@ from mmcgan.metadata import Marks
 TIME = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 _PHOTOS = (".jpg", ".jpeg", ".png", ".PNG", ".JPG", ".dng", ".CR2", ".nef", ".tif", ".webp")
 WORDS = ("sea", "wood", "plant_life", "日本", "a & <b>", "birds", "café", "b/w", "é'\"", "orange")
+
+
+LATE = render(STYLES["attributes alone"], []).encode()
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Case:
     second: Marks | None
     other_program: bool
     neighbour: str | None
+    late_sidecar: bytes
     labels: tuple[str, ...]
     may_refuse: frozenset[str]
 
@@ -79,6 +83,7 @@ def make_case(seed: int, number: int) -> Case:
         second=draw_marks(draw, "0002") if draw.chance(0.3) else None,
         other_program=draw.chance(0.15),
         neighbour=draw.one(*others) if others and write == "sidecar" else None,
+        late_sidecar=LATE if write == "sidecar" and draw.chance(0.3) else b"",
         labels=(write, *photo.labels, f"name: {label}", *folder.labels),
         may_refuse=refusals,
     )

@@ -117,7 +117,7 @@ def _is_of_another(trial: Trial) -> bool:
 
 
 def _removal(trial: Trial) -> Iterator[str]:
-    if trial.case.other_program:
+    if trial.is_edited:
         return
     before, removed = trial.states["before"], trial.states["removed"]
     for name in sorted(removed.keys() - before.keys()):
@@ -139,7 +139,7 @@ def _reading(trial: Trial) -> Iterator[str]:
         if lost:
             yield f"b: a person's keyword is not read any more — {name}"
         gained = set(texts) - set(trial.texts["before"])
-        if gained and not trial.case.other_program:
+        if gained and not trial.is_edited:
             yield f"b: ours are read as a person's — {name}"
 
 

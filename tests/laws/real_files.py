@@ -42,6 +42,7 @@ def real_case(photo: Path, number: int) -> Case:
         second=marks[1] if draw.chance(0.3) else None,
         other_program=draw.chance(0.2),
         neighbour=None,
+        late_sidecar=b"",
         labels=(photo.suffix,),
         may_refuse=frozenset(REFUSALS),
     )

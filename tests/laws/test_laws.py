@@ -57,6 +57,7 @@ def clean(write: str, **files: bytes) -> Case:
         second=None,
         other_program=False,
         neighbour=None,
+        late_sidecar=b"",
         labels=(),
         may_refuse=frozenset(),
     )

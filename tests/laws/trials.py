@@ -72,14 +72,22 @@ class Trial:
     wrong: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     path: str = ""  # of the file that was written, where one was
+    is_edited: bool = False  # by another program after we wrote
 
     @property
     def photo(self) -> Path:
         return self.folder / "photos" / self.case.photo
 
+    def build(self) -> bool:
+        """Make the files; whether this file system can hold their names and links."""
+        try:
+            self.case.build(self.folder / "photos")
+        except OSError:
+            return False
+        return True
+
     def start(self) -> None:
-        """Build the case, and write."""
-        self.case.build(self.folder / "photos")
+        """Write, once or twice."""
         self._keep("before")
         self._check_that_nothing_is_planned()
         self._write("written", self.case.marks)
@@ -87,7 +95,9 @@ class Trial:
             return
         self._check_again(self.case.marks)
         if self.case.second:
+            self._add_late_sidecar()
             self._write("again", self.case.second)
+            self._check_older_sidecars()
         if self.case.neighbour:
             self._write_neighbour(self.folder / "photos" / self.case.neighbour)
 
@@ -174,6 +184,22 @@ class Trial:
         model = self.guarded("asking for the model", lambda: model_of(self.photo))
         if model != marks.model:
             self.wrong.append("b: the model is not found again")
+
+    def _add_late_sidecar(self) -> None:
+        """Let another program make a sidecar of the other kind since our first write."""
+        names = {self.photo.name + ".xmp": f"{self.photo.stem}.xmp"}
+        names |= {new: old for old, new in names.items()}
+        name = names.get(self.path, self.path)
+        if self.case.late_sidecar and not os.path.lexists(self.photo.with_name(name)):
+            self.photo.with_name(name).write_bytes(self.case.late_sidecar)
+            entry = state_of(self.photo.parent)[name]
+            for state in self.states.values():
+                state[name] = entry
+
+    def _check_older_sidecars(self) -> None:
+        for name, entry in self.states["again"].items():
+            if self.path != name and b"urn:mmcgan:" in entry.data and not entry.link:
+                self.wrong.append("c: marks stay in another file than the one that is written")
 
     def _write_neighbour(self, neighbour: Path) -> None:
         """Write to a photo of a similar name and undo that: nothing of this one's may change."""
