@@ -30,9 +30,8 @@ _LISTS = re.compile(
     r"|Xmp\.(dc\.subject|lr\.hierarchicalSubject|digiKam\.TagsList|acdsee\.keywords|"
     r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\](/\S+)?)?"
 )
-_OFFSET = re.compile(
-    r"(Start|Offset|Offsets|InterchangeFormat)$"
-)  # it may change with what it points at
+# A number that may change with the place of what it points at.
+_OFFSET = re.compile(r"(Start|Offset|Offsets|InterchangeFormat)$")
 _OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
 _SUBJECT = re.compile(r"XMP-dc:Subject(_\d+)?|Xmp\.dc\.subject(\[\d+\])?")
 _READ = re.compile(
