@@ -20,7 +20,7 @@ from mmcgan.metadata.change import Change
 from mmcgan.metadata.containers import find_slot, is_writable, with_packet
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.packet import Packet, tag_words
+from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import find_sidecars, plan_sidecar_removal
 
@@ -85,8 +85,8 @@ def plan_embedded(photo: Path, marks: Marks) -> Change:
     """
     data, name = _read(photo), _packet_name(photo)
     original = _without_marks(data, photo)
-    taken = tag_words(read_keywords(photo, find_sidecars(photo)).texts)
-    packet = mark(find_slot(data, str(photo)).packet, marks, taken, name)
+    elsewhere = read_keywords(photo, find_sidecars(photo)).keywords
+    packet = mark(find_slot(data, str(photo)).packet, marks, elsewhere, name)
     after = with_packet(data, packet, str(photo))
     if _without_marks(after, photo) != original:
         raise MetadataError(

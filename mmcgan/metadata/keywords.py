@@ -1,46 +1,46 @@
 """Read the keywords of a photo from all places where photo software puts them.
 
 These are XMP beside the photo and in it (`mmcgan.metadata.packet.KEYWORD_LISTS`), IPTC keywords,
-and EXIF's XPKeywords, which Windows writes. Pillow finds the blocks in JPEG, PNG, WebP and TIFF. A
-block that is broken or unsafe is skipped, and reported as a problem.
+and EXIF's XPKeywords, which Windows writes. `mmcgan.metadata.containers` finds the blocks. A block
+that is broken or unsafe is skipped, and reported as a problem.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL.Image import Image
-from PIL.ImageFile import ImageFile
-from PIL.IptcImagePlugin import getiptcinfo
-from PIL.PngImagePlugin import PngImageFile
-
-from mmcgan.errors import MetadataError, PhotoError, one_line
+from mmcgan.errors import MetadataError
 from mmcgan.files import read_file
-from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_header
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.marking import automatic_words
+from mmcgan.metadata.containers.iptc import iptc_keywords
+from mmcgan.metadata.containers.reading import read_blocks
+from mmcgan.metadata.marking import automatic_words, copied_keywords, person_keywords
 from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
-
-_IPTC_KEYWORDS = (2, 25)
-_XP_KEYWORDS = 0x9C9E
+from mmcgan.metadata.software import without_software
 
 
 @dataclass(frozen=True)
 class Keywords:
-    """The keywords of a photo as texts of tags, and one line for each thing that cannot be read."""
+    """The keywords of a photo, and one line for each thing that cannot be read.
+
+    `texts` are the texts of tags: of a keyword with levels its last level, and its path.
+    `keywords` are the same as a person sees them, one each, with | between the levels.
+    """
 
     texts: tuple[str, ...]
     problems: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
     """Return the keywords in a photo and its sidecars, each once, without those that mmcgan wrote.
 
     A keyword that one of the packets records as ours is left out everywhere, as software copies
-    keywords from one place to another. Of a photo that cannot be opened, only sidecars are read.
+    keywords from one place to another. Our copies of a person's keywords count where a program
+    dropped all others. Of a photo that cannot be opened, only sidecars are read.
     """
     problems: list[str] = []
     packets, paths = _read_photo(photo, problems)
@@ -49,61 +49,49 @@ def read_keywords(photo: Path, sidecars: Iterable[Path]) -> Keywords:
             data = read_file(sidecar, MAX_PACKET_BYTES, MetadataError)
             packets.append(Packet.parse(data, str(sidecar)))
     automatic = frozenset(word for packet in packets for word in automatic_words(packet))
-    found = [path for packet in packets for path in packet.keywords()] + paths
+    found = [path for packet in packets for path in person_keywords(packet)]
+    found += without_software(paths, *packets)
     texts = dict.fromkeys(text for path in found for text in tag_texts(path))
-    return Keywords(
-        tuple(text for text in texts if normalize_tag(text) not in automatic), tuple(problems)
-    )
+    copies = tuple(dict.fromkeys(text for packet in packets for text in copied_keywords(packet)))
+
+    def personal(keywords: Iterable[str]) -> tuple[str, ...]:
+        own = tuple(text for text in keywords if normalize_tag(text) not in automatic)
+        return own or copies
+
+    return Keywords(personal(texts), tuple(problems), personal(dict.fromkeys(found)))
 
 
 def _read_photo(photo: Path, problems: list[str]) -> tuple[list[Packet], list[str]]:
     """Return the XMP packets in a photo, and its keywords of other kinds; note what fails."""
     packets: list[Packet] = []
-    paths: list[str] = []
-    if not photo.is_file() or photo.stat().st_size > MAX_IMAGE_BYTES:
-        return packets, paths
-    with suppress(PhotoError), open_header(photo) as image:  # whoever wants its pixels is told
-        if isinstance(image, PngImageFile):
-            with _noted(problems, photo):
-                image.load()  # text may come behind the pixels
-        with _noted(problems, photo):
-            if data := image.info.get("xmp"):
-                data = data if isinstance(data, bytes) else str(data).encode()
-                packets.append(Packet.parse(data, f"{photo} (XMP)"))
-        with _noted(problems, photo):
-            paths += _iptc_keywords(image)
-        with _noted(problems, photo):
-            paths += _xp_keywords(image)
-    return packets, paths
+    try:
+        if not photo.is_file():  # a pipe might never end
+            return packets, []
+        with photo.open("rb") as file:
+            blocks = read_blocks(file)
+    except OSError as reason:
+        problems.append(f"{photo} cannot be read: {reason.strerror}")
+        return packets, []
+    problems += [f"{photo} has {problem}" for problem in blocks.problems]
+    for data in blocks.packets + blocks.extended:
+        with _noted(problems):
+            packets.append(Packet.parse(data, f"{photo} (XMP)"))
+    paths = [keyword_path(text) for block in blocks.iptc for text in iptc_keywords(block)]
+    paths += [keyword_path(text) for block in blocks.windows for text in windows_keywords(block)]
+    return packets, [path for path in paths if path]
 
 
 @contextmanager
-def _noted(problems: list[str], photo: Path | None = None) -> Iterator[None]:
-    """Add an error in the block to `problems`; broken data makes decoders raise nearly anything."""
+def _noted(problems: list[str]) -> Iterator[None]:
+    """Add an error in the block to `problems`."""
     try:
         yield
     except MetadataError as reason:
         problems.append(str(reason))
-    except Exception as reason:
-        problems.append(f"{photo} has metadata that cannot be read: {one_line(reason)}")
 
 
-def _iptc_keywords(image: Image) -> list[str]:
-    """Return the IPTC keywords of a JPEG or TIFF, read as UTF-8, or else as Latin-1."""
-    records = getiptcinfo(image) if isinstance(image, ImageFile) else None
-    found = (records or {}).get(_IPTC_KEYWORDS, [])
-    return [keyword_path(_decode(data)) for data in (found if isinstance(found, list) else [found])]
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _xp_keywords(image: Image) -> list[str]:
-    """Return EXIF's XPKeywords, which are UTF-16 with semicolons between."""
-    data = image.getexif().get(_XP_KEYWORDS, b"")
-    text = bytes(data).decode("utf-16-le", "replace").replace("\0", "")
-    return [keyword_path(keyword) for keyword in text.split(";") if keyword.strip()]
+def windows_keywords(data: bytes) -> list[str]:
+    """Return the keywords of an XPKeywords: UTF-16 to the first zero, with semicolons between."""
+    whole = data[: len(data) // 2 * 2]
+    text = whole.decode("utf-16-le", "replace").partition("\0")[0]
+    return text.removeprefix("\ufeff").split(";")

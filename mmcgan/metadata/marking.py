@@ -2,39 +2,29 @@
 
 Our keywords are added at the end of each list that has some. Where there is no dc:subject, they go
 into a description of our own, which also holds the record of what is ours
-(`mmcgan.metadata.record`). The packet holds all that is needed to take them out: nothing is kept
-elsewhere, and a photo may be moved, renamed or copied with its sidecar. Before a marked packet is
-returned, its marks are taken out as a test; unless that gives the same bytes, it is refused.
+(`mmcgan.metadata.record`). There, the person's keywords from elsewhere go ahead of them. The packet
+holds all that is needed to take them out: nothing is kept elsewhere, and a photo may be moved,
+renamed or copied with its sidecar. Before a marked packet is returned, its marks are taken out as a
+test; unless that gives the same bytes, it is refused.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from xml.sax.saxutils import escape, quoteattr
 
 from mmcgan.errors import MetadataError
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
-from mmcgan.metadata.elements import Element, tag_name
-from mmcgan.metadata.packet import (
-    ABOUT,
-    AUTOMATIC,
-    DC,
-    OWN,
-    RDF,
-    SUBJECT,
-    Edit,
-    KeywordList,
-    Packet,
-    keyword_path,
-    tag_words,
-    text_of,
-    xml_safe,
-)
+from mmcgan.metadata.adding import add, is_closed
+from mmcgan.metadata.cutting import cut
+from mmcgan.metadata.encodings import has_marks
+from mmcgan.metadata.names import SUBJECT
+from mmcgan.metadata.packet import Packet, keyword_path, leaf_of, tag_words
 from mmcgan.metadata.record import Record
+from mmcgan.metadata.repair import xml_safe
+from mmcgan.metadata.software import is_software, software_words, without_root, without_software
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -44,7 +34,8 @@ EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>
 """.encode()
 
-_OWN_DECLARATION = re.compile(rb"""\s+xmlns:[^\s=]+\s*=\s*["']%b["']""" % re.escape(OWN.encode()))
+_BLANKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space, zero bytes, byte order marks
+_END = EMPTY_PACKET[EMPTY_PACKET.index(b"\n</x:xmpmeta>") :]
 
 
 @dataclass(frozen=True)
@@ -61,33 +52,23 @@ class Marks:
     prefix: str = ""
 
 
-def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> bytes | None:
+def mark(data: bytes | None, marks: Marks, elsewhere: Sequence[str], name: str) -> bytes | None:
     """Return the packet `data` with `marks` in place of any that it has; None stands for no packet.
 
-    `taken` are the normalised words that the photo carries elsewhere. A tag that is among them or
-    in the packet is left out, and so is one of ours that a person removed; no packet is made if
-    none is left. Writing the same marks again gives the same bytes, at any time. Raises
-    `MetadataError` as `Packet.parse` does, and if the marks could not be taken out again.
+    `elsewhere` are the person's keywords outside this packet, with | between their levels. A tag
+    that is among them or in the packet is left out, and so is one of ours that a person removed; no
+    packet is made if none is left. Writing the same marks again gives the same bytes, at any time.
+    Raises `MetadataError` as `Packet.parse` does, and if the marks could not be taken out again.
     """
     base = None if data is None else unmark(data, name)
-    clean = Packet.parse(EMPTY_PACKET if base is None else base, name)
-    old, rejected = _old_record(data, name)
-    words = _words(marks, rejected, taken | tag_words(clean.keywords()))
-    prefix = xml_safe(marks.prefix).lstrip()
-    record = Record(
-        scores=tuple((prefix + word, score) for word, score in words.items()),
-        model=xml_safe(marks.model),
-        time=marks.time.isoformat(timespec="seconds"),
-        prefix=prefix,
-        made=base is None or (old is not None and old.made),
-        replaced=_empty_subject(clean),
-    )
-    if old == replace(record, time=old.time if old else ""):
-        return data
-    if not words:
+    source = EMPTY_PACKET + (base or b"") if base is None or _is_blank(base) else base
+    clean, old = Packet.parse(source, name), _Old.of(data, name)
+    record = _record(marks, base, clean, elsewhere, old)
+    if not record.scores:
         return base
-    shown = [prefix + word for word in words if normalize_tag(word) not in rejected]
-    marked = _add(clean, record, shown).encode()
+    if old.record == replace(record, time=old.record.time if old.record else ""):
+        return data
+    marked = add(clean, record, *old.without_removed(record)).encode()
     if unmark(marked, name) != base:
         raise MetadataError(
             f"{name} is written in a way in which tags could not be taken out again without a "
@@ -96,18 +77,23 @@ def mark(data: bytes | None, marks: Marks, taken: frozenset[str], name: str) -> 
     return marked
 
 
-def unmark(data: bytes, name: str) -> bytes | None:
+def unmark(data: bytes, name: str, keep_copies: bool = False) -> bytes | None:
     """Return the packet `data` without our marks; None if we made it and it holds nothing else.
 
-    A packet without marks is returned as it is. Raises `MetadataError` as `Packet.parse` does.
+    Copies of the person's keywords go too, unless `keep_copies` is set: after a program dropped the
+    originals, they are the only ones. Data without marks are returned as they are, whatever they
+    are. Raises `MetadataError` as `Packet.parse` does for others.
     """
+    if not has_marks(data):
+        return data
     packet = Packet.parse(data, name)
     record = Record.of(packet)
     if record is None:
         return data
-    packet = packet.edited(_mark_cuts(packet, record))
-    packet = packet.edited(_holder_cuts(packet))
-    return None if record.made and packet.is_empty() else packet.encode()
+    packet = cut(packet, replace(record, copied=()) if keep_copies else record)
+    if not record.made or not packet.is_empty():
+        return packet.encode()
+    return _blanks(packet) if record.blank else None
 
 
 def automatic_words(packet: Packet) -> frozenset[str]:
@@ -121,16 +107,108 @@ def automatic_words(packet: Packet) -> frozenset[str]:
     return frozenset(word for part in parts if (word := normalize_tag(part)))
 
 
-def _old_record(data: bytes | None, name: str) -> tuple[Record | None, dict[str, tuple[str, str]]]:
-    """Return the record in `data`, and its tags that a person removed: word → (text, score)."""
-    packet = None if data is None else Packet.parse(data, name)
-    record = None if packet is None else Record.of(packet)
-    if packet is None or record is None:
-        return None, {}
-    present = frozenset(packet.keywords())
-    gone = [pair for pair in record.scores if keyword_path(pair[0]) not in present]
-    words = [(keyword.removeprefix(record.prefix), score) for keyword, score in gone]
-    return record, {normalize_tag(text) or "": (text, score) for text, score in words}
+def person_keywords(packet: Packet) -> list[str]:
+    """Return the keywords of a packet, with | between their levels, but not our copies of others.
+
+    Those stand elsewhere too. What programs write for themselves is left out; our own keywords are
+    not (`automatic_words`).
+    """
+    record = Record.of(packet)
+    copied = Counter(record.copied if record else ())
+    found = []
+    for name, path in _person_entries(packet):
+        if name == SUBJECT and copied[path] > 0:
+            copied[path] -= 1
+        else:
+            found.append(path)
+    return found
+
+
+def copied_keywords(packet: Packet) -> list[str]:
+    """Return those of our copies of the person's keywords that are still in `packet`."""
+    record = Record.of(packet)
+    present = {path for name, path in packet.entries() if name == SUBJECT}
+    return [word for word in record.copied if word in present] if record else []
+
+
+def left_behind(keywords: Iterable[str], record: Record) -> list[str]:
+    """Return those of `keywords`, with | between levels, that are of ours by their words.
+
+    After a removal they are where another program copied ours to. Of ours with levels, such
+    programs may list the last level alone.
+    """
+    ours = tag_words(record.keywords)
+    return [keyword for keyword in dict.fromkeys(keywords) if normalize_tag(keyword) in ours]
+
+
+@dataclass(frozen=True)
+class _Old:
+    """What a packet was marked with, and what of that a person removed.
+
+    `tags` maps the word of a removed tag to its text and score.
+    """
+
+    record: Record | None = None
+    tags: dict[str, tuple[str, str]] = field(default_factory=dict)
+    removed_copies: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, data: bytes | None, name: str) -> _Old:
+        """Return what is to be known of the packet `data`; None stands for no packet."""
+        if data is None or not has_marks(data):
+            return cls()
+        packet = Packet.parse(data, name)
+        record = Record.of(packet)
+        if record is None:
+            return cls()
+        entries = packet.entries()
+        present = frozenset(path for _, path in entries)
+        gone = [pair for pair in record.scores if keyword_path(pair[0]) not in present]
+        words = [(keyword.removeprefix(record.prefix), score) for keyword, score in gone]
+        copies = frozenset(record.copied) - {path for found, path in entries if found == SUBJECT}
+        return cls(record, {normalize_tag(text) or "": (text, s) for text, s in words}, copies)
+
+    def without_removed(self, record: Record) -> tuple[list[str], list[str]]:
+        """Return the copies and the keywords of a new record, except those that were removed."""
+        words = [keyword.removeprefix(record.prefix) for keyword in record.keywords]
+        shown = [record.prefix + word for word in words if normalize_tag(word) not in self.tags]
+        return [word for word in record.copied if word not in self.removed_copies], shown
+
+
+def _is_blank(data: bytes) -> bool:
+    """Whether a file has nothing in it."""
+    return not data.strip(_BLANKS)
+
+
+def _record(
+    marks: Marks, base: bytes | None, clean: Packet, elsewhere: Sequence[str], old: _Old
+) -> Record:
+    """Return the record of `marks` for `base`, a packet without marks that is parsed as `clean`."""
+    is_blank = base is not None and _is_blank(base)
+    words = _words(marks, old.tags, tag_words([*elsewhere, *clean.keywords()]))
+    prefix = xml_safe(marks.prefix).lstrip()
+    return Record(
+        scores=tuple((prefix + word, score) for word, score in words.items()),
+        model=xml_safe(marks.model),
+        time=marks.time.isoformat(timespec="seconds"),
+        prefix=prefix,
+        made=base is None or is_blank or bool(old.record and old.record.made),
+        replaced=_replaced_subject(clean),
+        copied=_copies(clean, elsewhere, old),
+        blank=is_blank,
+        closed=is_closed(clean),
+    )
+
+
+def _person_entries(packet: Packet) -> list[tuple[str, str]]:
+    """Return the keywords that no program wrote for itself, each with the name of its property."""
+    software = software_words(packet)
+    entries = [
+        (name, without_root(path))
+        for name, path in packet.entries()
+        if not is_software(path) and path not in software
+    ]
+    return [(name, path) for name, path in entries if path]
 
 
 def _words(
@@ -146,119 +224,37 @@ def _words(
     return dict(words.values())
 
 
-def _add(packet: Packet, record: Record, shown: list[str]) -> Packet:
-    """Return a packet without marks with the keywords `shown` in its lists, and with `record`."""
-    if packet.has_plain_subject():
-        raise MetadataError(
-            f"{packet.name} has its keywords (dc:subject) as a text, not as a list; no tag can be "
-            "added without changing them"
-        )
-    if packet.text[: packet.rdf.open_end].endswith(b"/>"):
-        raise MetadataError(f"{packet.name} is empty (<rdf:RDF/>); remove it to have tags written")
-    lists = _first_lists(packet) if shown else {}
-    edits = [_append(packet, found, shown) for found in lists.values() if found.items]
-    subject = lists.get(SUBJECT)
-    if subject and not subject.items:
-        found = subject.element
-        edits.append((found.start, found.end, _subject(packet, found, shown)))
-    own = _own_description(packet, record, shown if subject is None else [])
-    place = packet.rdf.children[-1].end if packet.rdf.children else packet.rdf.open_end
-    return packet.edited([*edits, (place, place, own)])
+def _copies(clean: Packet, elsewhere: Sequence[str], old: _Old) -> tuple[str, ...]:
+    """Return the person's keywords that a dc:subject of ours would hide: their last levels.
+
+    Programs that read dc:subject alone, or first, would no longer look elsewhere. None is copied
+    where dc:subject has keywords of its own, unless we had copied some before the person added the
+    first. If all others are gone, the copies that are left are the only ones, and stay.
+    """
+    subject = clean.first_lists().get(SUBJECT)
+    own = subject.texts if subject else []
+    before = old.record.copied if old.record else ()
+    if own and not before:
+        return ()
+    others = [path for name, path in _person_entries(clean) if name != SUBJECT]
+    kept = [word for word in before if word not in old.removed_copies]
+    leaves = [leaf_of(path) for path in [*others, *without_software(elsewhere, clean)]] or kept
+    found: dict[str, str] = {}
+    for text in [*own, *(xml_safe(" ".join(leaf.split())).strip() for leaf in leaves)]:
+        found.setdefault(normalize_tag(text) or text, text)
+    return tuple(text for text in found.values() if text and text not in own)
 
 
-def _first_lists(packet: Packet) -> dict[str, KeywordList]:
-    """Return the first list of each property."""
-    return {found.element.name: found for found in reversed(packet.lists())}
+def _blanks(packet: Packet) -> bytes:
+    """Return what was in a file without a packet: what we wrote ours ahead of."""
+    behind = packet.text[packet.rdf.end :]
+    return behind.removeprefix(_END) if behind.startswith(_END) else b""
 
 
-def _append(packet: Packet, keywords: KeywordList, shown: list[str]) -> Edit:
-    """Return the edit that adds keywords at the end of a list, in the layout of its last item."""
-    last = keywords.items[-1]
-    space = packet.text[packet.before(last) : last.start]
-    tag = tag_name(last, packet.text)
-    items = (_item(tag, keyword.replace("|", keywords.separator)) for keyword in shown)
-    return last.end, last.end, b"".join(space + item for item in items)
-
-
-def _item(tag: str, keyword: str) -> bytes:
-    return f"<{tag}>{escape(keyword)}</{tag}>".encode()
-
-
-def _empty_subject(packet: Packet) -> str:
-    """Return the source of a dc:subject without keywords; "" if there is none."""
-    subject = _first_lists(packet).get(SUBJECT)
+def _replaced_subject(packet: Packet) -> str:
+    """Return the source of a dc:subject without a list; "" if there is none."""
+    subject = packet.first_lists().get(SUBJECT)
     if subject is None or subject.items:
         return ""
-    return packet.text[subject.element.start : subject.element.end].decode()
-
-
-def _subject(packet: Packet, found: Element, shown: list[str]) -> bytes:
-    """Return the source of a dc:subject that replaces `found`, which is empty."""
-    tag = tag_name(found, packet.text).encode()
-    items = b"".join(_item("rdf:li", keyword) for keyword in shown)
-    declared = _rdf_declaration(packet).encode()
-    return b"<%b%b><rdf:Bag>%b</rdf:Bag></%b>" % (tag, declared, items, tag)
-
-
-def _own_description(packet: Packet, record: Record, shown: list[str]) -> bytes:
-    """Return the source of our description: the record, and a dc:subject if any is `shown`."""
-    # All descriptions of a packet must be about the same thing.
-    about = packet.descriptions[0].attributes.get(ABOUT, "") if packet.descriptions else ""
-    declared = _rdf_declaration(packet) + (f' xmlns:dc="{DC}"' if shown else "")
-    subject = [
-        "<dc:subject>",
-        " <rdf:Bag>",
-        *("  " + _item("rdf:li", keyword).decode() for keyword in shown),
-        " </rdf:Bag>",
-        "</dc:subject>",
-    ]
-    lines = [
-        f'<rdf:Description rdf:about={quoteattr(about)}{declared} xmlns:mmcgan="{OWN}">',
-        *(f" {line}" for line in (subject if shown else []) + record.lines()),
-        "</rdf:Description>",
-    ]
-    newline = "\r\n" if b"\r\n" in packet.text else "\n"
-    return "".join(f"{newline}  {line}" for line in lines).encode()
-
-
-def _rdf_declaration(packet: Packet) -> str:
-    """Return a declaration of the prefix rdf; "" where the packet has it."""
-    return "" if tag_name(packet.rdf, packet.text) == "rdf:RDF" else f' xmlns:rdf="{RDF}"'
-
-
-def _mark_cuts(packet: Packet, record: Record) -> Iterator[Edit]:
-    """Yield the edits that take our keywords and the record out."""
-    for keywords in _first_lists(packet).values():
-        yield from _list_cuts(packet, keywords, record)
-    for found in packet.properties(AUTOMATIC):
-        yield packet.before(found), found.end, b""
-
-
-def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterable[Edit]:
-    """Return the edits that take our keywords out of a list, or the whole list if it has no others.
-
-    Each is taken out once: if a person added the same keyword again behind ours, that one stays.
-    """
-    wanted = Counter(keyword.replace("|", keywords.separator) for keyword in record.keywords)
-    ours = []
-    for item in keywords.items:
-        wanted[text_of(item)] -= 1
-        if wanted[text_of(item)] >= 0:
-            ours.append(item)
-    found = keywords.element
-    if not ours or len(ours) < len(keywords.items):
-        return [(packet.before(item), item.end, b"") for item in ours]
-    if found.name == SUBJECT and record.replaced:
-        return [(found.start, found.end, record.replaced.encode())]
-    return [(packet.before(found), found.end, b"")]
-
-
-def _holder_cuts(packet: Packet) -> Iterator[Edit]:
-    """Yield the edits that take out descriptions of ours that are empty now, else our namespace."""
-    for holder in packet.descriptions:
-        declared = _OWN_DECLARATION.search(packet.text, holder.start, holder.open_end)
-        names = [child.name for child in holder.children] + list(holder.attributes.keys() - {ABOUT})
-        if declared and not names:
-            yield packet.before(holder), holder.end, b""
-        elif declared and not any(name.startswith(f"{OWN} ") for name in names):
-            yield declared.start(), declared.end(), b""
+    source = packet.text[subject.element.start : subject.element.end]
+    return source.decode(errors="replace")

@@ -7,24 +7,30 @@ that programs that rewrite the packet keep it as one element, and it holds text 
     time       the time when they were written, ISO 8601
     prefix     the text before each word, such as auto|
     made       "True" if there was no packet before
-    replaced   the source of an empty dc:subject that ours replaced
+    blank      "True" if there was a file, but with nothing in it
+    closed     "True" if rdf:RDF was one tag, <rdf:RDF/>
+    replaced   the source of a dc:subject without a list that ours replaced
+    copied     a bag of the person's keywords that we put into a dc:subject of ours, as they stand
+               elsewhere, where programs that prefer dc:subject would no longer look
     tags       a bag of structs: keyword, as it is in dc:subject, and score
 
 A keyword of the record that is no longer in any list was removed by a person, and is not written
-again.
+again; nor is a copied one that is no longer in dc:subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape
 
 from mmcgan.metadata.elements import Element
-from mmcgan.metadata.packet import AUTOMATIC, DESCRIPTION, OWN, Packet, items_of
+from mmcgan.metadata.names import AUTOMATIC, OWN
+from mmcgan.metadata.packet import Packet, fields_of, holders_of, items_of, text_of
 
 _KEPT = {"\r": "&#13;", "\n": "&#10;"}  # unescaped, a parser would read both as "\n"
-_TEXT_FIELDS = ("model", "time", "prefix", "made", "replaced")
+_TEXTS = ("model", "time", "prefix", "replaced")
+_FLAGS = ("made", "blank", "closed")
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,9 @@ class Record:
     prefix: str = ""
     made: bool = False
     replaced: str = ""
+    copied: tuple[str, ...] = ()
+    blank: bool = False
+    closed: bool = False
 
     @property
     def keywords(self) -> list[str]:
@@ -49,43 +58,43 @@ class Record:
         found = packet.properties(AUTOMATIC)
         if not found:
             return None
-        fields = dict(_fields(found[0]))
-        bags = [bag for holder in _holders(found[0]) for bag in holder.all(f"{OWN} tags")]
-        tags = [dict(_fields(item)) for bag in bags for item in items_of(bag)]
-        scores = tuple((tag.get("keyword", ""), tag.get("score", "")) for tag in tags)
-        model, time, prefix, made, replaced = (fields.get(name, "") for name in _TEXT_FIELDS)
-        return cls(scores, model, time, prefix, made == "True", replaced)
+        fields = fields_of(found[0], OWN)
+        values: dict[str, Any] = {name: fields.get(name, "") for name in _TEXTS}
+        values |= {name: fields.get(name) == "True" for name in _FLAGS}
+        tags = [fields_of(item, OWN) for item in _bag(found[0], "tags")]
+        return cls(
+            scores=tuple((tag.get("keyword", ""), tag.get("score", "")) for tag in tags),
+            copied=tuple(text_of(item) for item in _bag(found[0], "copied")),
+            **values,
+        )
 
-    def lines(self) -> list[str]:
-        """Return the property as lines of XML, one space for each level."""
-        values = {**vars(self), "made": "True" if self.made else ""}
-        fields = ((name, values[name]) for name in _TEXT_FIELDS)
-        tags = (_field("keyword", word) + _field("score", score) for word, score in self.scores)
-        return [
-            '<mmcgan:automatic rdf:parseType="Resource">',
-            *(f" {_field(name, value)}" for name, value in fields if value),
-            " <mmcgan:tags>",
-            "  <rdf:Bag>",
-            *(f'   <rdf:li rdf:parseType="Resource">{tag}</rdf:li>' for tag in tags),
-            "  </rdf:Bag>",
-            " </mmcgan:tags>",
-            "</mmcgan:automatic>",
+    def lines(self, own: str, rdf: str) -> list[str]:
+        """Return the property as lines of XML, one space for each level.
+
+        `own` and `rdf` are the prefixes of our namespace and of RDF, each with its colon.
+        """
+
+        def field(name: str, value: str) -> str:
+            return f"<{own}{name}>{escape(value, _KEPT)}</{own}{name}>"
+
+        def bag(name: str, items: list[str]) -> list[str]:
+            lines = [f"<{own}{name}>", f" <{rdf}Bag>", *items, f" </{rdf}Bag>", f"</{own}{name}>"]
+            return lines if items else []
+
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        texts |= {name: "True" for name in _FLAGS if getattr(self, name)}
+        resource = f'{rdf}parseType="Resource"'
+        tags = (field("keyword", word) + field("score", score) for word, score in self.scores)
+        inner = [
+            *(field(name, value) for name, value in texts.items() if value),
+            *bag("copied", [f"  <{rdf}li>{escape(text)}</{rdf}li>" for text in self.copied]),
+            *bag("tags", [f"  <{rdf}li {resource}>{tag}</{rdf}li>" for tag in tags]),
         ]
+        start, end = f"<{own}automatic {resource}>", f"</{own}automatic>"
+        return [start, *(f" {line}" for line in inner), end]
 
 
-def _field(name: str, value: str) -> str:
-    return f"<mmcgan:{name}>{escape(value, _KEPT)}</mmcgan:{name}>"
-
-
-def _holders(element: Element) -> list[Element]:
-    """Return the elements that may hold the fields of a struct: itself, or descriptions in it."""
-    return [element, *element.all(DESCRIPTION)]
-
-
-def _fields(element: Element) -> Iterator[tuple[str, str]]:
-    """Yield the name and text of our fields, which may be attributes or elements."""
-    for holder in _holders(element):
-        elements = ((child.name, child.text) for child in holder.children)
-        for name, text in [*holder.attributes.items(), *elements]:
-            if name.startswith(f"{OWN} "):
-                yield name.removeprefix(f"{OWN} "), text
+def _bag(record: Element, name: str) -> list[Element]:
+    """Return the items of a bag in the record."""
+    bags = [bag for holder in holders_of(record) for bag in holder.all(f"{OWN} {name}")]
+    return [item for bag in bags for item in items_of(bag)]

@@ -15,7 +15,7 @@ from mmcgan.files import partial_path, read_file
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, tag_words
+from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
 from mmcgan.metadata.record import Record
 
 _NO_PHOTO = frozenset({".xmp", ".txt", ".csv", ".json"})  # beside a photo, and no other photo
@@ -62,7 +62,7 @@ def plan_sidecar(photo: Path, marks: Marks) -> Change:
     path = _sidecar_to_write(photo, sidecars)
     before = _read(path) if path in sidecars else None
     elsewhere = read_keywords(photo, [sidecar for sidecar in sidecars if sidecar != path])
-    return Change(path, before, mark(before, marks, tag_words(elsewhere.texts), str(path)))
+    return Change(path, before, mark(before, marks, elsewhere.keywords, str(path)))
 
 
 def plan_sidecar_removal(photo: Path) -> list[Change]:

@@ -26,7 +26,6 @@ from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.metadata import Marks, read_keywords
 from mmcgan.metadata.marking import mark
-from mmcgan.metadata.packet import tag_words
 from mmcgan.web.training_photos import TrainingPhotos
 
 MAX_PIXELS = 100_000_000  # of a photo
@@ -40,10 +39,10 @@ class NotHereError(MmcganError):
 
 @dataclass(frozen=True)
 class HeldPhoto:
-    """A received photo: its raw features (1, D), and the normalised words that it carries."""
+    """A received photo: its raw features (1, D), and the keywords that it carries."""
 
     features: FloatArray
-    carried: frozenset[str]
+    carried: tuple[str, ...]
 
 
 class TaggingService:
@@ -66,7 +65,7 @@ class TaggingService:
             data = upload.read()
             with open_header(data) as header:
                 check_size(header, "the photo", MAX_PIXELS)
-            photo = HeldPhoto(self.tagger.features(data), _carried_words(data))
+            photo = HeldPhoto(self.tagger.features(data), _carried_keywords(data))
             key = secrets.token_urlsafe(16)
             self._held[key] = photo
             if len(self._held) > N_HELD:
@@ -131,9 +130,9 @@ class TaggingService:
         return unit_rows(self.tagger.model.vocabulary.vectors)
 
 
-def _carried_words(data: bytes) -> frozenset[str]:
-    """Return the normalised words among the keywords of an encoded photo."""
+def _carried_keywords(data: bytes) -> tuple[str, ...]:
+    """Return the keywords of an encoded photo."""
     with tempfile.TemporaryDirectory(prefix="mmcgan-") as folder:
         path = Path(folder) / "photo"
         path.write_bytes(data)
-        return tag_words(read_keywords(path, ()).texts)
+        return read_keywords(path, ()).texts

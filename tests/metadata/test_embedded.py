@@ -223,9 +223,9 @@ def test_pictures_behind_the_first_stay_where_the_first_says(photo):
 def test_a_broken_packet_is_named_and_left_alone(photo):
     whole = encode("JPEG", LIGHTROOM[:300])
     photo.write_bytes(whole)
-    for plan in (lambda: plan_embedded(photo, marks("sea")), lambda: plan_removal(photo)):
-        with pytest.raises(MetadataError, match=r"a\.JPG \(XMP\) is not well-formed"):
-            plan()
+    with pytest.raises(MetadataError, match=r"a\.JPG \(XMP\) is not well-formed"):
+        plan_embedded(photo, marks("sea"))
+    assert plan_removal(photo) == []
     assert photo.read_bytes() == whole
 
 
@@ -262,7 +262,7 @@ def test_find_slot_puts_a_new_packet_behind_jfif_and_exif():
     assert find_slot(start + jfif + filled[2:] + rest, "a").start == len(start + jfif + filled) - 2
     assert find_slot(start + rest, "a").start == 2
     with pytest.raises(MetadataError, match="a is broken: what is at byte 11 is no JPEG segment"):
-        find_slot(start + jfif + b"\0" * 9, "a")
+        find_slot(start + jfif + b"\xff\xd9" + rest, "a")
 
 
 def test_with_packet_takes_a_packet_in_and_out():

@@ -137,3 +137,34 @@ def test_a_sidecar_that_exiftool_wrote_is_read(photo):
     sidecar = photo.with_name("a.xmp")
     exiftool("-XMP:Subject=sea", "-XMP-digiKam:TagsList=Orte/Meer", str(sidecar))
     assert Packet.parse(sidecar.read_bytes(), "a").keywords() == ["sea", "Orte|Meer"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("XMP-microsoft:LastKeywordXMP=Orte/Meer", "Orte|Meer"),
+        ("XMP-microsoft:LastKeywordIPTC=Orte/Meer", "Orte|Meer"),
+        ("XMP-mediapro:CatalogSets=Orte|Meer", "Orte|Meer"),
+        ("XMP-expressionmedia:CatalogSets=Orte|Meer", "Orte|Meer"),
+        ("XMP-acdsee:Keywords=Meer", "Meer"),
+        ("XMP-lr:WeightedFlatSubject=Meer", "Meer"),
+        (
+            'XMP-acdsee:Categories=<Categories><Category Assigned="0">Orte'
+            '<Category Assigned="1">Meer</Category></Category></Categories>',
+            "Orte|Meer",
+        ),
+        (
+            "XMP-mwg-kw:HierarchicalKeywords={Keyword=Orte,Children=[{Keyword=Meer,Applied=true}]}",
+            "Orte|Meer",
+        ),
+    ],
+)
+def test_every_list_that_exiftool_writes_is_read(photo, written, read):
+    sidecar = photo.with_name("a.xmp")
+    exiftool(f"-{written}", str(sidecar))
+    assert Packet.parse(sidecar.read_bytes(), "a").keywords() == [read]
+    before = sidecar.read_bytes()
+    plan_sidecar(photo, marks("sea")).apply()
+    assert subjects(sidecar) == ["Meer", "sea"]
+    remove(photo)
+    assert sidecar.read_bytes() == before

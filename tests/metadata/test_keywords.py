@@ -11,7 +11,7 @@ from helpers.hostile_xml import BOMB, EXTERNAL
 from helpers.keyword_photos import FORMATS, XP, encode, exif, iptc, jpeg_with_iptc, tiff_with_iptc
 from helpers.packets import DIGIKAM, LIGHTROOM, marks, packet, subject
 
-from mmcgan.metadata import keywords, read_keywords
+from mmcgan.metadata import read_keywords
 from mmcgan.metadata.marking import mark
 
 
@@ -108,11 +108,37 @@ def test_a_huge_sidecar_is_passed_over(tmp_path):
     assert "holds more than 16 MiB" in found.problems[0]
 
 
-def test_a_huge_photo_is_not_looked_into(tmp_path, monkeypatch):
+def test_a_photo_of_any_size_is_read(tmp_path):
+    words = packet(subject("sea"))
+    directory = struct.pack("<QHHQQQ", 1, 700, 1, len(words), 6 * 2**30, 0)
+    with (tmp_path / "a.tif").open("wb") as file:
+        file.write(b"II+\0\x08\0\0\0" + struct.pack("<Q", 5 * 2**30))
+        file.seek(5 * 2**30)  # gigabytes that take no room
+        file.write(directory)
+        file.seek(6 * 2**30)
+        file.write(words)
+    assert texts(tmp_path / "a.tif") == ["sea"]
+
+
+def test_a_photo_that_the_drive_does_not_give_is_named(tmp_path, monkeypatch):
     photo = put(tmp_path / "a.jpg", encode("JPEG", packet(subject("sea"))))
-    assert texts(photo) == ["sea"]
-    monkeypatch.setattr(keywords, "MAX_IMAGE_BYTES", 100)
-    assert texts(photo) == []
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", fail)
+    assert read_keywords(photo, []).problems == (f"{photo} cannot be read: Input/output error",)
+
+
+def test_keywords_are_given_as_they_were_written_too(tmp_path):
+    photo = put(tmp_path / "a.jpg", encode("JPEG", LIGHTROOM, exif=exif(XP)))
+    expected = ("Birds", "Grey Heron", "Animals|Birds|Grey Heron", "Sea", "Blue sky", "b/w")
+    assert read_keywords(photo, []).keywords == expected
+    ours = mark(None, marks("sea", prefix="auto|"), frozenset(), "a")
+    photo = put(
+        tmp_path / "b.jpg", encode("JPEG", ours, exif=exif("auto|sea;x".encode("utf-16-le")))
+    )
+    assert read_keywords(photo, []).keywords == ("x",)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -129,7 +155,9 @@ def test_a_bomb_of_compressed_text_in_a_png_is_passed_over(tmp_path):
     content = b"iTXtXML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b" " * 2**26)
     chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
     photo = encode("PNG")
-    assert texts(put(tmp_path / "a.png", photo[:33] + chunk + photo[33:])) == []
+    found = read_keywords(put(tmp_path / "a.png", photo[:33] + chunk + photo[33:]), [])
+    assert found.texts == ()
+    assert "a chunk iTXt that cannot be read: it is larger than 16 MiB" in found.problems[0]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -139,6 +167,15 @@ def test_photos_that_are_cut_short_or_changed_give_no_traceback(tmp_path, format
     whole = encode(format, LIGHTROOM, exif=exif(XP))
     read_keywords(put(tmp_path / "a", whole[:cut]), [])
     read_keywords(put(tmp_path / "b", whole[:cut] + b"\xff\x7f" + whole[cut + 2 :]), [])
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0\0", b"\0", b"\0\0m\0o\0r\0e\0"])
+def test_windows_keywords_end_at_the_first_zero(tmp_path, behind):
+    keywords = "\ufeffsea;sky".encode("utf-16-le")
+    assert texts(put(tmp_path / "a.jpg", encode("JPEG", exif=exif(keywords + behind)))) == [
+        "sea",
+        "sky",
+    ]
 
 
 def test_odd_windows_keywords_give_no_traceback(tmp_path):

@@ -16,8 +16,8 @@ from mmcgan.metadata.packet import (
     decoded,
     keyword_path,
     tag_texts,
-    xml_safe,
 )
+from mmcgan.metadata.repair import xml_safe
 
 PARAMETER = b"""<!DOCTYPE x [<!ENTITY % all SYSTEM "http://127.0.0.1/x.dtd"> %all;]><x/>"""
 
@@ -45,8 +45,7 @@ def test_parse_knows_which_bytes_an_element_takes():
         (b"photo", "syntax error"),
         (b"<a><b></a>", "mismatched tag"),
         (b"<a>" * 3, "no element found"),
-        (b"<a>\xff</a>", "not well-formed"),
-        (b"<a>&unknown;</a>", "undefined entity"),
+        (b"<a b></a>", "not well-formed"),
         (BOMB, "document type declaration"),
         (EXTERNAL, "document type declaration"),
         (PARAMETER, "document type declaration"),
@@ -72,8 +71,7 @@ def test_parse_refuses_too_many_elements(monkeypatch):
     [
         (b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", "no rdf:RDF"),
         (b"<html><body/></html>", "no rdf:RDF"),
-        (small(subject("caf\u00e9")).decode().encode("latin-1"), "not in the encoding"),
-        (b"\xff\xfe<\0x", "not in the encoding|not well-formed"),
+        (b"\xff\xfe<\0x", "not well-formed"),
         (LIGHTROOM[:-30], "not well-formed"),
         (BOMB, "document type"),
     ],
@@ -101,7 +99,7 @@ def test_keywords_of_lightroom_and_digikam():
     assert keywords(LIGHTROOM) == birds
     assert keywords(STYLES["lightroom, UTF-16"]) == birds
     assert keywords(STYLES["lightroom, CRLF"]) == birds
-    coast = ["Orte|Küste", "b&w", "Küste", "b&w", "Orte|Küste", "b&w"]
+    coast = ["Orte|Küste", "b&w", "Orte|Küste", "Küste", "b&w", "Orte|Küste", "b&w"]
     assert keywords(STYLES["digikam"]) == coast
     assert keywords(STYLES["darktable"]) == []
 

@@ -6,38 +6,68 @@ pixels depend on.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
+from typing import Protocol
 
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 _METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
+_MARKER = re.compile(rb"\xff[\x01-\xfe]")  # FF 00 stands for a byte FF, FF FF for a gap
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_MAX_STRAY = 2**20  # bytes between two segments that are looked through for the next one
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+class Encoded(Protocol):
+    """An encoded photo: bytes, or a file of which only the slices that are asked for are read."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: slice, /) -> bytes: ...
+
+
+def jpeg_segments(data: Encoded) -> Iterator[tuple[int, int, int]]:
     """Yield start, end and marker of each segment before the pixels.
 
-    Raises `ValueError` at what is no segment, `struct.error` or `IndexError` where the photo is
-    cut short.
+    Between segments there may be any fill bytes, and bytes that belong to none, which viewers pass
+    over too. Raises `ValueError` at what is no segment, `IndexError` where the photo is cut short.
     """
-    start = 2
-    while data[start + 1] != 0xDA:
-        length = struct.unpack_from(">H", data, start + 2)[0]
-        if data[start] != 0xFF or length < 2:
-            raise ValueError(f"what is at byte {start} is no JPEG segment")
-        if data[start + 1] != 0xFF:  # any number of these may fill the gap before a segment
-            yield start, start + 2 + length, data[start + 1]
-            start += 2 + length
-        else:
-            start += 1
+    start, marker = _next_marker(data, 2)
+    while marker != 0xDA:
+        end = start + 2
+        if marker not in _WITHOUT_LENGTH:
+            length = int.from_bytes(data[end : end + 2], "big")
+            if marker == 0xD9 or length < 2:
+                raise ValueError(f"what is at byte {start} is no JPEG segment")
+            end += length
+            if end > len(data):
+                raise IndexError("cut short")
+            yield start, end, marker
+        start, marker = _next_marker(data, end)
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield start, end and kind of each chunk; raises as `jpeg_segments` does."""
+def _next_marker(data: Encoded, start: int) -> tuple[int, int]:
+    """Return the place of the first marker from `start` on, and its second byte."""
+    size = 2
+    while size <= _MAX_STRAY:  # small steps first, so that many short gaps are read once each
+        if found := _MARKER.search(data[start : start + size]):
+            return start + found.start(), found[0][1]
+        size *= 2
+    raise IndexError("cut short")
+
+
+def png_chunks(data: Encoded) -> Iterator[tuple[int, int, bytes]]:
+    """Yield start, end and kind of each chunk.
+
+    Raises `ValueError` at what is no chunk, `struct.error` where the photo is cut short.
+    """
     start, kind = len(PNG_START), b""
     while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, start)
+        length, kind = struct.unpack(">I4s", data[start : start + 8])
+        if not kind.isalpha():
+            raise ValueError(f"what is at byte {start} is no PNG chunk")
         yield start, start + 12 + length, kind
         start += 12 + length
 
