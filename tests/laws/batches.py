@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -68,8 +69,10 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
 
 
 def _is_edited(trial: Trial) -> bool:
-    is_written = bool(trial.path) and not trial.refusal
-    return trial.case.other_program and is_written and trial.path in files_of(trial, "written")
+    if not trial.case.other_program or not trial.path or trial.refusal:
+        return False
+    written = files_of(trial, "written").get(trial.path)  # exiftool breaks UTF-16 when it edits
+    return written is not None and not re.search(rb"R\0D\0F", written.data)
 
 
 def _outcomes(
@@ -106,7 +109,7 @@ def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     )
     now, never = (views.of["exiftool"].get(file, {}) for file in (removed, control))
     for tag in sorted(now.keys() | never.keys()):
-        if now.get(tag) != never.get(tag):
+        if [t for t in now.get(tag, []) if t] != [t for t in never.get(tag, []) if t]:
             found.append(f"c: removal after another program's edit leaves another tag — {tag}")
     return found
 

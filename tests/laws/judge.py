@@ -13,7 +13,9 @@ Each violation is one line, its kind, often with a detail behind a dash. Its fir
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 
 from laws.refusals import kind_of
@@ -43,7 +45,7 @@ _READ = re.compile(
 def files_of(trial: Trial, name: str) -> dict[str, File]:
     """The photo and its sidecars in a state, as the programs are to see them."""
     state = trial.states.get(name, {})
-    found = {trial.case.photo, trial.path, *_sidecars(trial)} & state.keys()
+    found = {trial.case.photo, *trial.paths.values(), *_sidecars(trial)} & state.keys()
     return {path: File(_data(state, path), _ending(trial, path)) for path in sorted(found)}
 
 
@@ -161,7 +163,7 @@ def _seen(
 ) -> Iterator[str]:
     """What a program sees: all that it saw before, and ours."""
     before, after = files_of(trial, "before"), files_of(trial, name)
-    old, new = before.get(trial.path), after.get(trial.path)
+    old, new = before.get(trial.paths[name]), after.get(trial.paths[name])
     if not is_installed(program) or new is None or (old is not None and old not in views):
         return
     if new not in views:
@@ -171,9 +173,10 @@ def _seen(
     ours = [marks.prefix + printed(word) for word in wanted(trial, marks)]
     persons = _persons(views.get(file, {}) for file in before.values())
     known = {*_levels(ours), *_levels(trial.texts["before"]), *persons}
-    yield from _others_unchanged(was, now, known, program, new.ending == "xmp")
+    is_read = is_understood(old, was)
+    yield from _others_unchanged(was, now, known, program, new.ending == "xmp", is_read)
     yield from _pointers(was, now, old, new, program) if old else ()
-    if is_understood(old, was):
+    if is_read:
         yield from _ours_seen(was, now, ours, program)
 
 
@@ -193,9 +196,24 @@ def _persons(views: Iterable[View]) -> set[str]:
     """A person's keywords as programs show them, whole and by level."""
     tags = [tag_values for view in views for tag_values in view.items()]
     texts = {text for tag, values in tags if _READ.fullmatch(_plain(tag)) for text in values}
-    texts |= {part for text in texts for part in text.split(";")}
+    texts |= {meant(part) for text in texts for part in text.split(";")}
     levels = {level for text in texts for level in re.split(r"[|/]", text)}
-    return texts | levels | {text.replace("/", "|") for text in texts}
+    return {text.replace("/", "|").strip() for text in texts | levels}
+
+
+def meant(text: str) -> str:
+    """A keyword that exiftool takes for Windows-1252, or for no text at all, as it was meant."""
+    if text.startswith("base64:"):
+        return b64decode(text.removeprefix("base64:")).decode("windows-1252", "replace")
+    with suppress(UnicodeError):
+        return b"".join(_byte(character) for character in text).decode()
+    return text
+
+
+def _byte(character: str) -> bytes:
+    with suppress(UnicodeError):
+        return character.encode("windows-1252")
+    return character.encode("latin-1")
 
 
 def _plain(tag: str) -> str:
@@ -203,21 +221,23 @@ def _plain(tag: str) -> str:
 
 
 def _others_unchanged(
-    was: View, now: View, known: set[str], program: str, is_sidecar: bool
+    was: View, now: View, known: set[str], program: str, is_sidecar: bool, is_read: bool
 ) -> Iterator[str]:
     for tag in sorted(was.keys() | now.keys()):
         is_place = _OFFSET.search(tag) and program == "exiftool"
         if _OURS.match(tag) or is_place or (tag.startswith(("File:", "Composite:")) and is_sidecar):
             continue
         if not _LISTS.fullmatch(tag):
-            if was.get(tag) != now.get(tag):
+            if was.get(tag) != now.get(tag) and not (tag.endswith(":Warning") and not is_read):
                 how = "new" if tag not in was else "gone" if tag not in now else "changed"
                 yield f"a: {program} sees a tag {how} — {_plain(tag)}{_detail(tag, now)}"
             continue
-        rest = _rest(was.get(tag, []), now.get(tag, []))
+        rest = _rest(*([text for text in view.get(tag, []) if text] for view in (was, now)))
         if rest is None:
             yield f"a: {program} sees a person's keywords lost or moved — {_plain(tag)}"
-        elif program == "exiftool" and not set(_levels(rest)) <= known:
+        elif (
+            program == "exiftool" and not set(_levels(rest)) <= known and "\ufffd" not in str(rest)
+        ):
             yield f"a: {program} sees keywords of neither — {_plain(tag)}"
 
 
@@ -269,19 +289,23 @@ def _ours_seen(was: View, now: View, ours: list[str], program: str) -> Iterator[
     if program == "exiftool" and any(seen.count(word) > 1 for word in ours):
         yield f"b: {program} sees ours twice"
     had_subject = any(_SUBJECT.fullmatch(_plain(tag)) for tag in was)
-    if ours and not had_subject and not set(was.get("IPTC:Keywords", [])) <= set(seen):
+    theirs = {meant(text) for text in was.get("IPTC:Keywords", [])}
+    if ours and not had_subject and not theirs <= set(seen):
         yield "b: a person's IPTC keywords are hidden by ours in dc:subject"
 
 
 def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
-    read = set(trial.texts["before"])
-    words = {normalize_tag(text) for text in read}
+    if "anything" in trial.case.may_refuse:
+        return  # a broken photo, of which we need not read as much
+    words = {normalize_tag(text) for text in trial.texts["before"]} | {None}
     for file in files_of(trial, "before").values():
         for tag, values in views.get(file, {}).items():
             if not _READ.fullmatch(_plain(tag)):
                 continue
             separator = r"\s*;\s*" if "XPKeywords" in tag else r"(?!)"
+            levels = r"[|/]" if "TagsList" in tag or "Last" in tag else r"\|"
             for text in (part for value in values for part in re.split(separator, value)):
-                leaf = re.split(r"[|/]" if "TagsList" in tag or "Last" in tag else r"\|", text)[-1]
-                if normalize_tag(leaf) and normalize_tag(leaf) not in words:
+                leaf = re.split(levels, meant(text))[-1].strip()
+                spellings = {normalize_tag(leaf), normalize_tag(re.sub(r"[\0-\x1f]", "", leaf))}
+                if not spellings & words and "\ufffd" not in leaf:
                     yield f"r: not read, and exiftool shows it — {_plain(tag)}"

@@ -71,7 +71,8 @@ class Trial:
     refusal: str = ""
     wrong: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
-    path: str = ""  # of the file that was written, where one was
+    path: str = ""  # of the file that was written last, where one was
+    paths: dict[str, str] = field(default_factory=dict)  # the same by state
     is_edited: bool = False  # by another program after we wrote
 
     @property
@@ -167,6 +168,7 @@ class Trial:
             self._refused(name, str(reason))
         except Exception as reason:
             self._failed("writing", reason)
+        self.paths[name] = self.path
         self._keep(name)
 
     def _refused(self, name: str, message: str) -> None:
@@ -197,8 +199,10 @@ class Trial:
                 state[name] = entry
 
     def _check_older_sidecars(self) -> None:
-        for name, entry in self.states["again"].items():
-            if self.path != name and b"urn:mmcgan:" in entry.data and not entry.link:
+        state = self.states["again"]
+        written = {self.path, *(state[name].link for name in {self.path} & state.keys())}
+        for name in state.keys() - written:
+            if b"urn:mmcgan:" in state[name].data:
                 self.wrong.append("c: marks stay in another file than the one that is written")
 
     def _write_neighbour(self, neighbour: Path) -> None:
