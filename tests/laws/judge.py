@@ -33,7 +33,7 @@ _LISTS = re.compile(
     r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\](/\S+)?)?"
 )
 # A number that may change with the place of what it points at.
-_OFFSET = re.compile(r"(Start|Offset|Offsets|InterchangeFormat)$")
+PLACE = re.compile(r"(Start|Offset|Offsets|InterchangeFormat)$")
 _OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
 _SUBJECT = re.compile(r"XMP-dc:Subject(_\d+)?|Xmp\.dc\.subject(\[\d+\])?")
 _READ = re.compile(
@@ -224,7 +224,7 @@ def _others_unchanged(
     was: View, now: View, known: set[str], program: str, is_sidecar: bool, is_read: bool
 ) -> Iterator[str]:
     for tag in sorted(was.keys() | now.keys()):
-        is_place = _OFFSET.search(tag) and program == "exiftool"
+        is_place = PLACE.search(tag) and program == "exiftool"
         if _OURS.match(tag) or is_place or (tag.startswith(("File:", "Composite:")) and is_sidecar):
             continue
         if not _LISTS.fullmatch(tag):
@@ -247,8 +247,8 @@ def _pointers(was: View, now: View, old: File, new: File, program: str) -> Itera
     exiftool looks for a lost preview in all the file, and exiv2 does not.
     """
     for tag in was.keys() & now.keys():
-        length = was.get(_OFFSET.sub("Length", tag)) or was.get(f"{tag}Length")
-        if length and _OFFSET.search(tag) and not tag.startswith("MPImage1:"):  # the photo itself
+        length = was.get(PLACE.sub("Length", tag)) or was.get(f"{tag}Length")
+        if length and PLACE.search(tag) and not tag.startswith("MPImage1:"):  # the photo itself
             pieces = {
                 file.data[_base(file, program) + int(view[tag][0]) :][: int(length[0])]
                 for file, view in ((old, was), (new, now))

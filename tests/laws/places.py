@@ -51,7 +51,7 @@ _STEM_WEIGHTS = dict.fromkeys(_STEMS, 2) | {"plain": 50, "not UTF-8": 1}
 def draw_name(draw: Draw, ending: str) -> tuple[str, str]:
     """A name of a photo and its label."""
     label = draw.by_weight(_STEM_WEIGHTS | {"long": 3})
-    if draw.chance(0.03):
+    if draw.chance(0.03) and label != "sidecar in the name":
         ending = ""
     if label == "long":
         n_bytes = LONGEST - draw.one(0, 1, 3, 4, 5, 8, 11, 12, 20) - len(ending)

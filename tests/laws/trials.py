@@ -175,7 +175,7 @@ class Trial:
         self.refusal = message
         if "\n" in message:
             self.wrong.append("refusal: its message has several lines")
-        if name == "again":
+        if name == "again" and kind_of(message) not in self.case.may_refuse:
             self.wrong.append(f"refusal: a second write is refused — {kind_of(message)}")
 
     def _check_again(self, marks: Marks) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -70,7 +71,18 @@ def _tags(file: dict[str, Any]) -> View:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if text.startswith("base64:") and len(text) < 1000:
+        return _with_pairs(text)
     return _PLACE.sub("after a segment", text)  # it names another one where ours came between
+
+
+def _with_pairs(text: str) -> str:
+    """A text that exiftool shows in base64 because it made surrogate pairs of UTF-16."""
+    try:
+        units = b64decode(text.removeprefix("base64:")).decode("utf-8", "surrogatepass")
+        return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeError:
+        return text
 
 
 def _exiv2(names: list[str], folder: Path) -> dict[str, View]:
