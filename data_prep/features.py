@@ -150,11 +150,13 @@ class Extractor:
     def _decode(self, photo: Photo) -> _Decoded:
         seen, reason = None, ""
         try:
-            seen = look_at(photo.read(), self.backbone, self.cache, "the file")
+            seen = look_at(photo.read(), self.backbone, self.cache, photo.name)
         except PhotoError as error:
             reason = str(error)
         except OSError as error:
-            reason = f"the file cannot be read: {error.strerror or error}"
+            reason = f"{photo.name} cannot be read: {error.strerror or error}"
+        if reason.startswith(f"{photo.name} "):  # which will stand beside it
+            reason = "the file" + reason.removeprefix(photo.name)
         return _Decoded(photo.name, seen, reason)
 
     def _compute(self, batch: Sequence[_Decoded]) -> tuple[FloatArray, dict[int, _Decoded]]:

@@ -12,12 +12,8 @@ is what lies outside the tree. Photos that are nearly the same are in one split
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator
-from itertools import zip_longest
+from collections.abc import Container
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,6 +21,7 @@ from tqdm import tqdm
 from data_prep.archives import MAX_TEXT_BYTES
 from data_prep.groups import group_photos
 from data_prep.photos import Collection, clean_tags, photo_of_file, split_of
+from data_prep.tables import MAX_TABLE_BYTES, TABLE_NAME, PhotoNames, is_table, read_table
 from data_prep.text import decode_text, split_tags
 from mmcgan.errors import DataError
 from mmcgan.files import read_file
@@ -32,10 +29,6 @@ from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
-
-TABLE_NAME = "tags.csv"
-DENIED_COLUMN = "not"
-MAX_TABLE_BYTES = 256 * 2**20
 
 TextsOf = defaultdict[Path, list[str]]  # path of a photo → texts of tags
 
@@ -80,12 +73,18 @@ def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> 
 
 
 def _read_tags(path: Path, dropped: Counter[str]) -> list[str]:
+    reason = "tags files that cannot be read or are too large"
+    data = _read(path, MAX_TEXT_BYTES, reason, dropped)
+    return [] if data is None else split_tags(decode_text(data, dropped))
+
+
+def _read(path: Path, limit: int, reason: str, dropped: Counter[str]) -> bytes | None:
+    """Return the bytes of a file; where that fails, count it as dropped for `reason`."""
     try:
-        data = read_file(path, MAX_TEXT_BYTES)
+        return read_file(path, limit)
     except DataError:
-        dropped["tags files that cannot be read or are too large"] += 1
-        return []
-    return split_tags(decode_text(data, dropped))
+        dropped[reason] += 1
+        return None
 
 
 def _texts_in_tables(
@@ -94,10 +93,12 @@ def _texts_in_tables(
     """Read every table, and return the tags that they say photos carry, and do not carry."""
     texts: TextsOf = defaultdict(list)
     denied: TextsOf = defaultdict(list)
-    for table in filter(_is_table, files):
-        for file, tags, wrong in _read_table(table, dropped):
-            path = Path(os.path.normpath(table.parent / file))
-            if path in photos:
+    names = PhotoNames(photos)
+    for table in filter(is_table, files):
+        data = _read(table, MAX_TABLE_BYTES, "tables of tags that cannot be read", dropped)
+        for file, tags, wrong in read_table(data, str(table), dropped) if data is not None else ():
+            path = names.find(table.parent, file)
+            if path is not None:
                 texts[path] += split_tags(tags)
                 denied[path] += split_tags(wrong)
             else:
@@ -105,34 +106,12 @@ def _texts_in_tables(
     return texts, denied
 
 
-def _is_table(path: Path) -> bool:
-    return path.name.lower() == TABLE_NAME or path.name.lower().endswith(f".{TABLE_NAME}")
-
-
-def _read_table(path: Path, dropped: Counter[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield the file, the tags and the wrong tags of each row.
-
-    Cells beyond the last column are tags too: they come from tags written without quotes. Raises
-    `DataError` if the table lacks the column file or tags.
-    """
-    data = read_file(path, MAX_TABLE_BYTES)
-    if b"\0" in data:
-        raise DataError(f"{path} is a binary file; it must be text with the columns file, tags")
-    rows = csv.reader(io.StringIO(decode_text(data, dropped), newline=""))
-    try:
-        columns = [name.strip().lower() for name in next(rows, [])]
-        if not {"file", "tags"} <= set(columns):
-            raise DataError(f"{path} has the columns {columns}; it must have file and tags")
-        for row in filter(None, rows):
-            cells = dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
-            tags = ",".join([cells["tags"], *row[len(columns) :]])
-            yield cells["file"], tags, cells.get(DENIED_COLUMN, "")
-    except csv.Error as reason:
-        raise DataError(f"{path}, line {rows.line_num}: {reason}") from None
-
-
 def _texts_in_metadata(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:
     """Return the keywords in a photo and in its XMP sidecars."""
-    found = read_keywords(path, [sidecar for sidecar in sidecar_names(path) if sidecar in files])
+    sidecars = [sidecar for sidecar in sidecar_names(path) if sidecar in files]
+    try:
+        found = read_keywords(path, sidecars)
+    except OSError:  # of a disk that is gone; whoever wants the pixels is told
+        return []
     dropped["blocks of metadata that are broken or unsafe"] += len(found.problems)
     return list(found.texts)

@@ -26,7 +26,7 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from mmcgan.errors import PhotoError
-from mmcgan.inference.photos.images import open_header, open_photo
+from mmcgan.inference.photos.images import open_exif, open_photo
 
 SIDE = 9  # of the thumbnail, in places
 DECODED = 64  # pixels that are enough to make it from
@@ -58,12 +58,13 @@ def _trace(path: Path) -> tuple[int | None, str | None]:
     Either is None where it says nothing, both are of a photo that cannot be opened.
     """
     try:
-        with open_header(path) as image:
+        with open_exif(path) as exif:
             try:
-                taken = image.getexif().get_ifd(IFD.Exif).get(Base.DateTimeOriginal)
+                taken = exif.get_ifd(IFD.Exif).get(Base.DateTimeOriginal)
             except Exception:  # broken EXIF makes decoders raise nearly anything
                 taken = None
-        picture = difference_hash(open_photo(path, at_least=DECODED))
+        with open_photo(path, at_least=DECODED) as image:
+            picture = difference_hash(image)
     except PhotoError:
         return None, None
     return picture, _second(taken)

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mmcgan.errors import PhotoError
-from mmcgan.files import read_file
-from mmcgan.inference.photos.images import MAX_IMAGE_BYTES
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.training.prepared.dataset import Truth
 
@@ -23,13 +20,14 @@ DEV_SHARE = 0.06  # of the groups of train
 class Photo:
     """One photo of a raw collection.
 
-    `read` returns the encoded file (JPEG, PNG, …) and raises `OSError` or `PhotoError`; messages
-    call the photo by its `name`. All words are normalised, each at most once a photo.
+    `read` returns the encoded file (JPEG, PNG, …), or its path where it lies on disk as it is, and
+    raises `OSError` or `PhotoError`; messages call the photo by its `name`. All words are
+    normalised, each at most once a photo.
     """
 
     image_id: int | str
     name: str
-    read: Callable[[], bytes]
+    read: Callable[[], bytes | Path]
     split: str
     tags: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
@@ -43,9 +41,8 @@ def photo_of_file(
     tags: tuple[str, ...],
     annotations: tuple[str, ...] = (),
 ) -> Photo:
-    """Return a photo whose file is read from `path`, within the limit of encoded photos."""
-    read = partial(read_file, path, MAX_IMAGE_BYTES, PhotoError)
-    return Photo(image_id, str(path), read, split, tags, annotations)
+    """Return a photo that is decoded from the file at `path`."""
+    return Photo(image_id, str(path), partial(Path, path), split, tags, annotations)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from data_prep.photos import Collection, Photo
 from data_prep.sample import read_sample
 from data_prep.text import StopList, read_stop_list
 from data_prep.words import build_vocabularies, check_sources, count_words, withhold_words
-from mmcgan.errors import DataError, OptionError
+from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.files import read_json, write_json
 from mmcgan.inference.photos.backbone import Backbone, load_backbone
 from mmcgan.inference.photos.feature_cache import FeatureCache
@@ -176,14 +176,20 @@ def _thumbnails(photos: Sequence[Photo], dataset: Dataset) -> dict[int, bytes]:
         for split, n_photos in N_THUMBNAILS.items()
         for rows in [dataset.rows(split)]
     ]
-    return {int(row): _thumbnail(photos[row]) for row in np.sort(np.concatenate(chosen))}
+    rows = np.sort(np.concatenate(chosen))
+    made = {int(row): _thumbnail(photos[row]) for row in rows}
+    return {row: picture for row, picture in made.items() if picture is not None}
 
 
-def _thumbnail(photo: Photo) -> bytes:
-    image = open_photo(photo.read(), photo.name)
-    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+def _thumbnail(photo: Photo) -> bytes | None:
+    """Return a small JPEG; None of a photo that is gone by now."""
     buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=80)
+    try:
+        with open_photo(photo.read(), photo.name) as image:
+            image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+            image.save(buffer, "JPEG", quality=80)
+    except (PhotoError, OSError):
+        return None
     return buffer.getvalue()
 
 

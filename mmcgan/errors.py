@@ -33,6 +33,10 @@ class PhotoError(MmcganError):
     """A photo that cannot be opened or decoded."""
 
 
+class PhotoWarning(UserWarning):
+    """A photo that was taken, and is not quite as it should be."""
+
+
 class MetadataError(MmcganError):
     """Keywords of a photo that cannot be read, or that could not be taken out again if written."""
 

@@ -78,8 +78,8 @@ def test_a_photos_tags_are_those_of_its_stored_features(home):
     tagger = mmcgan.load()
     for row in (0, 40):
         path = home / "photos" / str(dataset.image_ids[row])
-        image = mmcgan.inference.photos.images.open_photo(path, at_least=224)
-        features = tagger.backbone.features([image])
+        with mmcgan.inference.photos.images.open_photo(path, at_least=224) as image:
+            features = tagger.backbone.features([image])
         assert np.allclose(features[0], dataset.features[row], atol=1e-4)
         words = [tag.word for tag in mmcgan.tag(path)]
         expected = tagger.tag_features(dataset.features[row : row + 1])[0]

@@ -16,7 +16,7 @@ from eval.benchmark.rows import Row, median_seconds, python
 from mmcgan.inference.model import read_model
 from mmcgan.inference.model_dir import PRETRAINED
 from mmcgan.inference.photos.backbone import restore_backbone
-from mmcgan.inference.photos.images import open_photo
+from mmcgan.inference.photos.decoding import decode_pixels
 from mmcgan.training.runs import RunDir
 
 IMPORT_LIMIT, FIRST_TAG_LIMIT = 0.2, 3.0  # seconds
@@ -45,13 +45,13 @@ def _fresh_rows(path: Path, repeats: int) -> Iterator[Row]:
 def _warm_row(path: Path, repeats: int) -> Row:
     tagger = mmcgan.load(PRETRAINED)
     backbone = tagger.backbone
-    pixels = backbone.preprocess(open_photo(path))[None]
+    pixels = decode_pixels(path, backbone)[None]
     features = backbone.features_of_pixels(pixels)
     seconds = median_seconds(
         {
             "ours": lambda: mmcgan.tag(path, run=PRETRAINED),
             "backbone": lambda: backbone.features_of_pixels(pixels),
-            "decoding": lambda: backbone.preprocess(open_photo(path)),
+            "decoding": lambda: decode_pixels(path, backbone),
             "words": lambda: tagger.tag_features(features),
         },
         3 * repeats,

@@ -71,10 +71,10 @@ def thumbnail(photo: Path, size: int = THUMBNAIL_SIZE) -> bytes:
 
     Raises `PhotoError` if the photo cannot be opened.
     """
-    image = open_photo(photo, at_least=size)
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
     buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY)
+    with open_photo(photo, at_least=size) as image:
+        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        image.save(buffer, "WEBP", quality=_QUALITY)
     return buffer.getvalue()
 
 

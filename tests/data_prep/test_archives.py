@@ -186,7 +186,17 @@ def test_find_members_refuses_a_root_that_is_no_folder(tmp_path):
         ("\ufeffcafé".encode(), "café", None),
         ("café".encode("latin-1"), "café", "tags files not in UTF-8, read as Latin-1"),
         (b"\xff\xd8\x00\x01", "", "tags files that are binary"),
-        ("café".encode("utf-16"), "", "tags files that are binary"),
+        ("café".encode("utf-16"), "café", None),
+        (b"\xfe\xff" + "café".encode("utf-16-be"), "café", None),
+        ("café".encode("utf-16")[:-1], "", "tags files that are binary"),
+        ("ca\0fé".encode("utf-16"), "", "tags files that are binary"),
+        ("café".encode("utf-16-le"), "", "tags files that are binary"),
+        (
+            b"\x8eelezo \x96 \x80",
+            "\u017delezo \u2013 \u20ac",
+            "tags files not in UTF-8, read as Latin-1",
+        ),
+        (b"a\x81b", "ab", "tags files not in UTF-8, read as Latin-1"),
         (b"", "", None),
     ],
 )
@@ -194,6 +204,17 @@ def test_decode_text_takes_utf8_then_latin1_and_drops_binary(data, text, reason)
     dropped: Counter[str] = Counter()
     assert decode_text(data, dropped) == text
     assert dropped == ({reason: 1} if reason else {})
+
+
+def test_split_tags_takes_parentheses_behind_a_backslash_as_parentheses():
+    text = r"jaguar \(animal\), jaguar (animal); a\,b\;c, \\d, 5\" wide"
+    assert split_tags(text) == [
+        "jaguar (animal)",
+        "jaguar (animal)",
+        "a,b;c",
+        r"\\d",
+        r"5\" wide",
+    ]
 
 
 def test_split_tags_takes_lines_commas_and_semicolons():

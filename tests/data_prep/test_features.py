@@ -28,15 +28,17 @@ from helpers.extraction import (
     tiny,
     unreadable,
 )
+from helpers.photos import decoded
 from PIL import Image
 
 from data_prep import features as features_module
 from data_prep.features import DETAIL_SAMPLE, Extracted, Extractor, find_detail
-from data_prep.photos import Photo
-from mmcgan.errors import DataError, PhotoError
+from data_prep.photos import Photo, photo_of_file
+from mmcgan.errors import DataError, PhotoError, PhotoWarning
 from mmcgan.inference.photos.backbone import load_backbone
 from mmcgan.inference.photos.decoding import BATCHES_IN_FLIGHT
-from mmcgan.inference.photos.images import open_photo
+
+IO_ERROR, STALE = (errno.EIO, "Input/output error"), (errno.ESTALE, "Stale file handle")
 
 
 @pytest.fixture
@@ -70,6 +72,41 @@ def test_extract_features_takes_the_reason_of_the_reader(tmp_path):
     assert extract(tmp_path, photos=photos).failures == [
         ("im3.png", "im3.png: the member's checksum is wrong")
     ]
+
+
+def test_extract_features_skips_photos_on_disk_that_vanish_or_fail_midway(tmp_path, monkeypatch):
+    photos = []
+    for i in range(10):
+        path = tmp_path / f"im{i}.png"
+        path.write_bytes(photo(i).read())
+        photos.append(photo_of_file(path, i, "train", ()))
+    (tmp_path / "im2.png").unlink()
+    real = Path.open
+
+    def fail(self, *args, **options):
+        if self.name in ("im5.png", "im7.png"):
+            raise OSError(*STALE if self.name == "im7.png" else IO_ERROR)
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", fail)
+    extracted = extract(tmp_path / "work", photos=photos, max_failed=0.5)
+    assert extracted.rows.tolist() == [0, 1, 3, 4, 6, 8, 9]
+    assert extracted.failures == [
+        (str(tmp_path / "im2.png"), f"{tmp_path / 'im2.png'}: there is no such file"),
+        (str(tmp_path / "im5.png"), "the file cannot be read: Input/output error"),
+        (str(tmp_path / "im7.png"), "the file cannot be read: Stale file handle"),
+    ]
+    images = [Image.open(BytesIO(photo(i).read())) for i in extracted.rows]
+    np.testing.assert_array_equal(extracted.features, tiny().features(images))
+
+
+def test_a_photo_that_is_cut_short_is_learnt_from_and_warned_of_by_its_name(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-3])
+    photos = [photo_of_file(tmp_path / "a.jpg", 0, "train", ())]
+    with pytest.warns(PhotoWarning, match=r"/a\.jpg is cut short"):
+        assert extract(tmp_path / "work", photos=photos).rows.tolist() == [0]
 
 
 def test_extract_features_of_nothing_is_empty(tmp_path):
@@ -367,5 +404,5 @@ def test_extract_features_of_real_photos_is_that_of_the_tagger(tmp_path, shared_
     photos = [Photo(i, f"im{i}.jpg", member(i), "train") for i in range(1, 8)]
     backbone = load_backbone("efficientnet-lite0")
     extracted = Extractor(backbone, 3, 0).extract(photos, tmp_path)
-    alone = [backbone.features([open_photo(photo.read())]) for photo in photos]
+    alone = [backbone.features([decoded(photo.read())]) for photo in photos]
     assert np.abs(extracted.features - np.concatenate(alone)).max() < 1e-5

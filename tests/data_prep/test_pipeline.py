@@ -110,6 +110,48 @@ def test_prepare_keeps_thumbnails_of_photos_that_are_learnt_from_or_evaluated(co
         assert np.allclose(mean, found.features[row], atol=4)
 
 
+def test_prepare_goes_on_without_the_thumbnail_of_a_photo_that_is_gone(
+    config, backbone, monkeypatch
+):
+    real = pipeline.open_photo
+    gone = sorted(config.root.glob("*.png"))[0]
+
+    def open_photo(source, *args):
+        gone.unlink(missing_ok=True)
+        return real(source, *args)
+
+    monkeypatch.setattr(pipeline, "open_photo", open_photo)
+    found = prepare(config, COMMAND)
+    assert len(found.image_ids) == 30
+    named = [found.image_ids[row] for row in found.thumbnails]
+    assert gone.name not in named
+    assert len(named) >= 25
+
+
+def test_prepare_leaves_out_what_cannot_be_read_and_says_so(config, backbone, monkeypatch):
+    gone, stale = sorted(config.root.glob("*.png"))[3:5]
+    real = pipeline.Extractor.extract_shared
+
+    def extract(self, *args):
+        gone.unlink()
+        return real(self, *args)
+
+    def fail(path, *args, **options):
+        if path == stale:
+            raise OSError(116, "Stale file handle")
+        return opened(path, *args, **options)
+
+    opened = Path.open
+    monkeypatch.setattr(pipeline.Extractor, "extract_shared", extract)
+    monkeypatch.setattr(Path, "open", fail)
+    found = prepare(replace(config, max_failed=0.1), COMMAND)
+    assert len(found.image_ids) == 28
+    assert {Path(name).name for name, _ in found.counts["unreadable_photos"]} == {
+        gone.name,
+        stale.name,
+    }
+
+
 def test_prepare_gives_the_same_data_every_time(config, backbone, tmp_path):
     one = prepare(config, COMMAND)
     two = prepare(replace(config, out=tmp_path / "again"), COMMAND)

@@ -12,12 +12,19 @@ from PIL import Image
 from mmcgan.inference import model_dir
 from mmcgan.inference import tagger as tagger_module
 from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.photos.images import open_photo
 
 
 def make_photo(colour, size=(8, 8)):
     buffer = BytesIO()
     Image.new("RGB", size, colour).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def decoded(data, name=None, at_least=None):
+    """A photo as `open_photo` gives it."""
+    with open_photo(data, name, at_least) as image:
+        return image
 
 
 @pytest.fixture

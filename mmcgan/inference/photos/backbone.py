@@ -68,7 +68,7 @@ class Backbone:
         A photo with more than `detail` pixels on its shorter side is first reduced to that: then
         the network sees no finer structures than in the photos that its features were learnt from.
         """
-        square = image.convert("RGB")
+        square = image if image.mode == "RGB" else image.convert("RGB")
         if self.detail is not None and min(image.size) > self.detail:
             square = _centre_square(square, self.detail)
         return np.asarray(_centre_square(square, self.image_size), np.uint8)

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mmcgan.arrays import FloatArray, Pixels
-from mmcgan.errors import PhotoError
-from mmcgan.files import read_file
 from mmcgan.inference.photos.backbone import Backbone
-from mmcgan.inference.photos.images import MAX_IMAGE_BYTES, open_photo
+from mmcgan.inference.photos.images import Source, is_cut_short, open_photo, open_stream
 
 if TYPE_CHECKING:
     from mmcgan.inference.photos.feature_cache import FeatureCache
@@ -33,7 +31,7 @@ Decoded = TypeVar("Decoded")
 class Seen:
     """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) from the cache.
 
-    `key` is its key in the cache.
+    `key` is its key in the cache, empty if it should not be kept there.
     """
 
     pixels: Pixels | None = None
@@ -45,19 +43,23 @@ def look_at(
     photo: bytes | Path, backbone: Backbone, cache: FeatureCache | None, name: str | None = None
 ) -> Seen:
     """Decode a photo unless its features are in the cache; raise `PhotoError` if it is broken."""
-    if cache is None or (isinstance(photo, Path) and not photo.is_file()):
+    if cache is None:
         return Seen(decode_pixels(photo, backbone, name))
-    if isinstance(photo, Path):
-        name, photo = name or str(photo), read_file(photo, MAX_IMAGE_BYTES, PhotoError)
-    key = cache.key(photo)
-    features = cache.get(key)
-    pixels = decode_pixels(photo, backbone, name) if features is None else None
-    return Seen(pixels, features, key)
+    name = name or (str(photo) if isinstance(photo, Path) else None)
+    with open_stream(photo, name) as stream:  # the same file for its key and for its pixels
+        key = cache.key(stream, name)
+        features = cache.get(key)
+        if features is not None:
+            return Seen(features=features)
+        with open_photo(stream, name, at_least=backbone.image_size) as image:
+            # What is not kept is decoded, and warned of, each time.
+            return Seen(backbone.preprocess(image), key=b"" if is_cut_short(image) else key)
 
 
-def decode_pixels(photo: bytes | Path, backbone: Backbone, name: str | None = None) -> Pixels:
+def decode_pixels(photo: Source, backbone: Backbone, name: str | None = None) -> Pixels:
     """Return the pixels (H, W, 3) of a photo as the backbone takes them; raise `PhotoError`."""
-    return backbone.preprocess(open_photo(photo, name, at_least=backbone.image_size))
+    with open_photo(photo, name, at_least=backbone.image_size) as image:
+        return backbone.preprocess(image)
 
 
 def compute_features(
@@ -74,7 +76,7 @@ def compute_features(
     if new:
         features[list(new)] = backbone.features_of_pixels(np.stack(list(new.values())))
         if cache is not None:
-            cache.put({photos[row].key: features[row] for row in new})
+            cache.put({photos[row].key: features[row] for row in new if photos[row].key})
     return features
 
 

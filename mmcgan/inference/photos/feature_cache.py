@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from mmcgan.errors import PhotoError
 from mmcgan.files import user_cache
 from mmcgan.inference.photos.images import orientation_of
 from mmcgan.inference.photos.segments import pixel_parts
+from mmcgan.inference.photos.view import View
 
 MAX_BYTES = 2**30
 KEEP_SHARE = 0.9  # of MAX_BYTES, when the oldest go
@@ -65,15 +66,22 @@ class FeatureCache:
         self._lock = threading.Lock()
         self._database = self._open()
 
-    def key(self, data: bytes) -> bytes:
-        """Return the key of an encoded photo: a hash of its pixels, orientation and backbone."""
+    def key(self, data: bytes | IO[bytes], name: str | None = None) -> bytes:
+        """Return the key of an encoded photo: a hash of its pixels, orientation and backbone.
+
+        Of an open file no more than a piece is in memory. Raises `PhotoError`, and calls the photo
+        `name`, where it cannot be read.
+        """
         digest = hashlib.sha256(self._prefix)
         orientation = None
         with suppress(PhotoError):
             orientation = orientation_of(data)
         digest.update(repr(orientation).encode())
-        for part in pixel_parts(data):
-            digest.update(part)
+        try:
+            for part in pixel_parts(data if isinstance(data, bytes) else View(data)):
+                digest.update(part)
+        except OSError as reason:
+            raise PhotoError(f"{name} cannot be read: {reason.strerror or reason}") from None
         return digest.digest()
 
     def get(self, key: bytes) -> FloatArray | None:

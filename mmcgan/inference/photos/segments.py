@@ -14,8 +14,9 @@ from typing import Protocol
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
-_METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
+METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")  # FF 00 stands for a byte FF, FF FF for a gap
+_PIECE = 2**20  # bytes that are read at once
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _MAX_STRAY = 2**20  # bytes between two segments that are looked through for the next one
 
@@ -72,26 +73,32 @@ def png_chunks(data: Encoded) -> Iterator[tuple[int, int, bytes]]:
         start += 12 + length
 
 
-def pixel_parts(data: bytes) -> list[bytes]:
-    """Return the parts of an encoded photo that its pixels depend on.
+def pixel_parts(data: Encoded) -> Iterator[bytes]:
+    """Yield, piece by piece, the parts of an encoded photo that its pixels depend on.
 
     Where they cannot be told apart, in a broken photo or another format, that is all of it.
     """
     try:
-        if data.startswith(JPEG_START):
-            return _jpeg_pixel_parts(data)
-        if data.startswith(PNG_START):
-            chunks = png_chunks(data)
-            return [data[s:end] for s, end, kind in chunks if kind not in _METADATA_CHUNKS]
+        parts = _pixel_places(data)
     except (ValueError, struct.error, IndexError):
-        pass
-    return [data]
+        parts = [(0, len(data))]
+    for start, end in parts:
+        for place in range(start, end, _PIECE):
+            yield data[place : min(place + _PIECE, end)]
 
 
-def _jpeg_pixel_parts(data: bytes) -> list[bytes]:
-    parts, end = [], 2
+def _pixel_places(data: Encoded) -> list[tuple[int, int]]:
+    if data[: len(JPEG_START)] == JPEG_START:
+        return list(_jpeg_pixel_places(data))
+    if data[: len(PNG_START)] == PNG_START:
+        return [(s, end) for s, end, kind in png_chunks(data) if kind not in METADATA_CHUNKS]
+    return [(0, len(data))]
+
+
+def _jpeg_pixel_places(data: Encoded) -> Iterator[tuple[int, int]]:
+    end = 2
     for start, end, marker in jpeg_segments(data):
         is_metadata = 0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)
         if not is_metadata:  # E0 and EE say what the colours are
-            parts.append(data[start:end])
-    return [*parts, data[end:]]
+            yield start, end
+    yield end, len(data)

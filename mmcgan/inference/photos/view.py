@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import BinaryIO
+from typing import IO
 
 
 class View:
     """The bytes of `file` from `start` to `end`, read slice by slice, as those of bytes are."""
 
-    def __init__(self, file: bytes | BinaryIO, start: int = 0, end: int | None = None):
+    def __init__(self, file: bytes | IO[bytes], start: int = 0, end: int | None = None):
         self._file = BytesIO(file) if isinstance(file, bytes) else file
         self._start = start
         self._size = (self._file.seek(0, 2) if end is None else end) - start
@@ -17,7 +17,7 @@ class View:
     def __len__(self) -> int:
         return self._size
 
-    def __getitem__(self, place: slice) -> bytes:
+    def __getitem__(self, place: slice, /) -> bytes:
         start, end, _ = place.indices(self._size)
         self._file.seek(self._start + start)
         return self._file.read(max(0, end - start))

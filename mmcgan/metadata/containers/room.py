@@ -39,7 +39,7 @@ _MP_ENTRIES = 0xB002
 _MARKER = re.compile(rb"\xff[\xc4\xcc\xd8-\xef\xfe]")  # those that may come among the pixels
 _PICTURE = re.compile(rb"\xd8\xff[\xc0-\xc4\xdb\xe0-\xef\xfe]")  # some makers change the first byte
 _HEADERS = range(33)  # bytes before a maker note's own directory
-_AFCP = re.compile(rb"AXS[!*]")  # AXS File Concatenation Protocol
+_ABSOLUTE_TRAILERS = (b"AXS!", b"AXS*")
 
 
 @dataclass
@@ -96,8 +96,8 @@ def _obstacle(data: bytes, edge: int) -> str | None:
         layout = _jpeg_layout(data) if is_jpeg else _png_layout(data)
     except BROKEN:
         return "its parts cannot be told apart"
-    if _AFCP.search(data, layout.end):
-        return "the bytes behind the picture (AFCP) tell places in the file"
+    if data[-12:-8] in _ABSOLUTE_TRAILERS:
+        return "its last bytes (AFCP) tell places in the file"
     if layout.index < edge and layout.pictures:
         return "it holds further pictures, whose places are told before its XMP"
     if layout.exif and not _is_known(data[layout.end :], layout):
@@ -105,7 +105,7 @@ def _obstacle(data: bytes, edge: int) -> str | None:
     if any(_points_outside(data, block, edge) for block in layout.exif):
         return "its EXIF points at what is outside of it"
     if _points_at_pictures(data, layout, edge):
-        return "its EXIF points at a preview that would move"
+        return "its EXIF points at a preview behind the picture"
     return None
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from helpers.photos import decoded
 from helpers.tasks import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,7 +24,6 @@ from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
 from mmcgan.files import user_cache
 from mmcgan.inference.photos.backbone import load_backbone, restore_network
-from mmcgan.inference.photos.images import open_photo
 from mmcgan.inference.words import clusters
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.vocabulary import unit_rows
@@ -106,7 +106,7 @@ def test_plain_features_are_ours(tmp_path):
     backbone = load_backbone("efficientnet-lite0")
     network = restore_network(backbone.record)
     plain = features.plain_features(paths, network, backbone.image_size)
-    ours = backbone.features([open_photo(path) for path in paths])
+    ours = backbone.features([decoded(path) for path in paths])
     assert np.abs(plain - ours).max() < 0.01 * np.abs(ours).max()
     assert len({path.read_bytes() for path in paths}) == 3
 
@@ -116,7 +116,7 @@ def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     backbone = load_backbone("efficientnet-lite0")
     extract(paths, backbone, tmp_path / "work")
     stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
-    expected = backbone.features([open_photo(path) for path in paths])
+    expected = backbone.features([decoded(path) for path in paths])
     assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
 
 

@@ -14,6 +14,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from helpers.photos import decoded
 from PIL import Image
 from torch import nn
 
@@ -25,7 +26,6 @@ from mmcgan.inference.photos.backbone import (
     restore_backbone,
     restore_network,
 )
-from mmcgan.inference.photos.images import open_photo
 from mmcgan.inference.photos.on_openvino import has_openvino
 from mmcgan.inference.photos.runtimes import PixelNetwork, build_runtime
 
@@ -273,7 +273,7 @@ def test_preprocess_with_detail_sees_a_large_photo_as_its_thumbnail():
     buffer = BytesIO()
     photo = texture()
     photo.save(buffer, "JPEG", quality=92)
-    large = open_photo(buffer.getvalue(), at_least=260)
+    large = decoded(buffer.getvalue(), at_least=260)
     thumbnail = photo.resize((192, 128), Image.Resampling.LANCZOS)
     plain, reduced = fake(260), fake(260).with_detail(128)
     seen = reduced.preprocess(large)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 import threading
 from io import BytesIO
@@ -14,7 +16,7 @@ from helpers.photos import make_photo
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mmcgan.inference.photos import feature_cache
+from mmcgan.inference.photos import feature_cache, segments
 from mmcgan.inference.photos.backbone import Backbone
 from mmcgan.inference.photos.feature_cache import FeatureCache
 from mmcgan.inference.tagger import Tagger
@@ -86,6 +88,29 @@ def test_other_formats_count_as_a_whole(path):
     cache = FeatureCache(RECORD, path)
     data = encode("BMP")
     assert cache.key(data) == cache.key(data) != cache.key(data + b"x")
+
+
+def test_a_key_is_the_hash_of_what_the_pixels_depend_on(path):
+    data = encode("JPEG", exif=exif(6), comment=b"by me")
+    start, end = data.index(b"\xff\xe1"), data.index(b"\xff\xdb")
+    digest = hashlib.sha256()
+    facts = json.dumps({**RECORD, "cache": feature_cache.VERSION}, sort_keys=True)
+    digest.update(hashlib.sha256(facts.encode()).digest() + b"6" + data[2:start] + data[end:])
+    assert FeatureCache(RECORD, path).key(data) == digest.digest()
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("cut", [None, -1, 40])
+def test_a_file_has_the_key_of_its_bytes_however_little_of_it_is_read_at_once(
+    path, format, cut, monkeypatch, tmp_path
+):
+    data = encode(format)[:cut]
+    (tmp_path / "photo").write_bytes(data)
+    cache = FeatureCache(RECORD, path)
+    whole = cache.key(data)
+    monkeypatch.setattr(segments, "_PIECE", 7)
+    with (tmp_path / "photo").open("rb") as file:
+        assert cache.key(file) == whole
 
 
 def test_features_that_are_not_finite_are_not_kept(path):

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import PIL
 import pytest
+from helpers.photos import decoded
 from PIL import Image, PngImagePlugin
 
 from mmcgan.errors import PhotoError
-from mmcgan.inference.photos.images import MAX_PIXELS, open_photo, shorter_side
+from mmcgan.inference.photos.images import MAX_PIXELS, shorter_side
 
 SIZE = (48, 32)
 
@@ -64,7 +65,7 @@ def test_open_photo_reads_each_format_from_bytes_and_path(tmp_path, format, opti
     data = encode(picture(), format, **options)
     path = tmp_path / "photo"
     path.write_bytes(data)
-    for opened in (open_photo(data), open_photo(path)):
+    for opened in (decoded(data), decoded(path)):
         off = np.abs(pixels(opened) - pixels(picture()))
         assert np.quantile(off, 0.9) <= tolerance
 
@@ -77,12 +78,12 @@ def test_open_photo_reads_each_mode(mode):
         pytest.skip("Pillow before 13 does not read its own TIFF files of this mode")
     if mode == "LAB":
         flat = Image.new("LAB", SIZE, (200, 128, 128))
-        assert np.ptp(pixels(open_photo(encode(flat, "TIFF"))).reshape(-1, 3), axis=0).max() == 0
+        assert np.ptp(pixels(decoded(encode(flat, "TIFF"))).reshape(-1, 3), axis=0).max() == 0
         return
     if mode == "PA":
         source = source.convert("P").convert("PA")
     data = encode(source.convert(mode), format)
-    opened = pixels(open_photo(data))
+    opened = pixels(decoded(data))
     wanted = pixels(picture().convert("L" if mode in ("1", "L", "LA") else "RGB").convert("RGB"))
     assert opened.shape == (32, 48, 3)
     assert abs(opened.mean() - wanted.mean()) < 8
@@ -104,26 +105,26 @@ def test_open_photo_turns_upright(format, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if format == "WEBP" else {}
-    opened = open_photo(encode(stored, format, exif=exif, **options))
+    opened = decoded(encode(stored, format, exif=exif, **options))
     assert opened.size == SIZE
     assert np.quantile(np.abs(pixels(opened) - pixels(picture())), 0.9) <= 12
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0rubbish", b"\xff"])
 def test_open_photo_ignores_broken_exif(exif):
-    assert open_photo(encode(picture(), "JPEG", exif=exif)).size == SIZE
+    assert decoded(encode(picture(), "JPEG", exif=exif)).size == SIZE
 
 
 def test_open_photo_ignores_an_orientation_that_is_none():
     exif = Image.Exif()
     exif[0x0112] = 77
-    assert open_photo(encode(picture(), "JPEG", exif=exif)).size == SIZE
+    assert decoded(encode(picture(), "JPEG", exif=exif)).size == SIZE
 
 
 def test_open_photo_scales_16_bits_and_does_not_clip():
     values = np.linspace(0, 65535, 48 * 32).reshape(32, 48)
     for format in ("PNG", "TIFF"):
-        opened = pixels(open_photo(encode(Image.fromarray(values.astype(np.uint16)), format)))
+        opened = pixels(decoded(encode(Image.fromarray(values.astype(np.uint16)), format)))
         np.testing.assert_allclose(opened[:, :, 0], values / 257, atol=1)
 
 
@@ -137,14 +138,14 @@ def test_open_photo_scales_deep_tiffs():
         "one dark value": (np.zeros((32, 48), np.float32), 0 * ramp),
     }
     for name, (stored, wanted) in cases.items():
-        opened = pixels(open_photo(encode(Image.fromarray(stored), "TIFF")))
+        opened = pixels(decoded(encode(Image.fromarray(stored), "TIFF")))
         np.testing.assert_allclose(opened[:, :, 1], wanted, atol=1, err_msg=name)
 
 
 def test_open_photo_takes_floats_that_are_no_numbers_as_black():
     values = np.full((32, 48), 0.5, np.float32)
     values[0, 0], values[0, 1] = np.nan, np.inf
-    opened = pixels(open_photo(encode(Image.fromarray(values), "TIFF")))
+    opened = pixels(decoded(encode(Image.fromarray(values), "TIFF")))
     assert opened[0, 0, 0] == opened[0, 1, 0] == 0
     assert opened[1, 1, 0] == 128
 
@@ -153,7 +154,7 @@ def test_open_photo_lays_alpha_on_white():
     image = Image.new("RGBA", (3, 1), (255, 0, 0, 255))
     image.putpixel((1, 0), (255, 0, 0, 0))
     image.putpixel((2, 0), (0, 0, 0, 128))
-    opened = pixels(open_photo(encode(image, "PNG")))
+    opened = pixels(decoded(encode(image, "PNG")))
     np.testing.assert_array_equal(opened[0], [[255, 0, 0], [255, 255, 255], [127, 127, 127]])
 
 
@@ -161,7 +162,7 @@ def test_open_photo_lays_a_transparent_palette_colour_on_white():
     image = Image.new("P", (2, 1))
     image.putpalette([0, 0, 0, 10, 20, 30])
     image.putpixel((1, 0), 1)
-    opened = pixels(open_photo(encode(image, "PNG", transparency=0)))
+    opened = pixels(decoded(encode(image, "PNG", transparency=0)))
     np.testing.assert_array_equal(opened[0], [[255, 255, 255], [10, 20, 30]])
 
 
@@ -169,13 +170,13 @@ def test_open_photo_lays_a_transparent_palette_colour_on_white():
 def test_open_photo_takes_the_first_frame(format):
     frames = [Image.new("RGB", SIZE, color) for color in ("red", "lime", "blue")]
     data = encode(frames[0], format, save_all=True, append_images=frames[1:])
-    opened = pixels(open_photo(data))
+    opened = pixels(decoded(data))
     assert np.abs(opened - [255, 0, 0]).max() <= 3
 
 
 def test_open_photo_decodes_a_large_jpeg_smaller_and_just_as_well():
     data = encode(picture((1600, 1200)), "JPEG", quality=92)
-    whole, fast = open_photo(data), open_photo(data, at_least=100)
+    whole, fast = decoded(data), decoded(data, at_least=100)
     assert whole.size == (1600, 1200)
     assert fast.size == (400, 300)  # a quarter: an eighth has sides below 2 × 100
     small = [pixels(i.resize((133, 100), Image.Resampling.BICUBIC)) for i in (whole, fast)]
@@ -183,15 +184,15 @@ def test_open_photo_decodes_a_large_jpeg_smaller_and_just_as_well():
 
 
 def test_open_photo_leaves_small_and_other_photos_whole():
-    assert open_photo(encode(picture((150, 199)), "JPEG"), at_least=100).size == (150, 199)
-    assert open_photo(encode(picture((400, 400)), "PNG"), at_least=100).size == (400, 400)
+    assert decoded(encode(picture((150, 199)), "JPEG"), at_least=100).size == (150, 199)
+    assert decoded(encode(picture((400, 400)), "PNG"), at_least=100).size == (400, 400)
 
 
 def test_open_photo_does_not_depend_on_pillows_limit(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert open_photo(encode(picture(), "JPEG")).size == SIZE
+        assert decoded(encode(picture(), "JPEG")).size == SIZE
 
 
 BOMB = png_of_size(60_000, 60_000, png_chunk(b"IDAT", zlib.compress(bytes(1000))))
@@ -223,7 +224,7 @@ REFUSED = {
 def test_open_photo_refuses_with_one_line_that_names_the_photo(case):
     data, words = REFUSED[case]
     with pytest.raises(PhotoError) as error:
-        open_photo(data, "album/im7.jpg")
+        decoded(data, "album/im7.jpg")
     message = str(error.value)
     assert message.startswith("album/im7.jpg")
     assert words in message
@@ -237,15 +238,15 @@ def test_open_photo_refuses_too_many_pixels_before_decoding(monkeypatch):
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
     side = int(MAX_PIXELS**0.5) + 1
     with pytest.raises(PhotoError, match="megapixels"):
-        open_photo(png_of_size(side, side))
+        decoded(png_of_size(side, side))
     with pytest.raises(PhotoError, match="decoded"):
-        open_photo(png_of_size(side - 1, side - 1))
+        decoded(png_of_size(side - 1, side - 1))
 
 
 def test_open_photo_refuses_a_webp_beyond_pillows_own_limit():
     header = b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xfe\x3f\0" * 2
     with pytest.raises(PhotoError, match=r"big\.webp has too many pixels|megapixels|broken"):
-        open_photo(b"RIFF" + struct.pack("<I", 4 + len(header)) + b"WEBP" + header, "big.webp")
+        decoded(b"RIFF" + struct.pack("<I", 4 + len(header)) + b"WEBP" + header, "big.webp")
 
 
 def test_open_photo_names_what_the_path_is(tmp_path, monkeypatch):
@@ -259,9 +260,9 @@ def test_open_photo_names_what_the_path_is(tmp_path, monkeypatch):
         ("nul\0", "cannot be read|no such file"),
     ):
         with pytest.raises(PhotoError, match=words):
-            open_photo(tmp_path / name)
+            decoded(tmp_path / name)
     with pytest.raises(PhotoError, match="not a regular file"):
-        open_photo(Path("/dev/zero"))
+        decoded(Path("/dev/zero"))
 
 
 def test_open_photo_says_that_a_file_may_not_be_read(tmp_path, monkeypatch):
@@ -273,7 +274,7 @@ def test_open_photo_says_that_a_file_may_not_be_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(PhotoError, match=r"locked\.jpg cannot be read: Permission denied"):
-        open_photo(path)
+        decoded(path)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
@@ -281,7 +282,7 @@ def test_open_photo_refuses_half_a_file(format):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encode(Image.fromarray(noise), format)
     with pytest.raises(PhotoError, match=r"^half\.x is broken or cut short: \S"):
-        open_photo(data[: len(data) // 2], "half.x")
+        decoded(data[: len(data) // 2], "half.x")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about the broken tags
@@ -300,7 +301,7 @@ def test_open_photo_raises_nothing_but_photo_errors_on_broken_data(format):
         if attempt % 3 == 0:
             del data[rng.integers(1, len(data)) :]
         try:
-            assert open_photo(bytes(data), "x").mode == "RGB"
+            assert decoded(bytes(data), "x").mode == "RGB"
         except PhotoError:
             n_refused += 1
     assert n_refused > 20
