@@ -192,7 +192,8 @@ class Trial:
         names = {self.photo.name + ".xmp": f"{self.photo.stem}.xmp"}
         names |= {new: old for old, new in names.items()}
         name = names.get(self.path, self.path)
-        if self.case.late_sidecar and not os.path.lexists(self.photo.with_name(name)):
+        is_free = not os.path.lexists(self.photo.with_name(name)) and len(os.fsencode(name)) < 255
+        if self.case.late_sidecar and is_free:
             self.photo.with_name(name).write_bytes(self.case.late_sidecar)
             entry = state_of(self.photo.parent)[name]
             for state in self.states.values():
