@@ -84,7 +84,7 @@ def _outcomes(
     outcomes = []
     for i, trial in enumerate(trials):
         violations = judge(trial, views)
-        if i in controls:
+        if i in controls and "anything" not in trial.case.may_skip:
             violations += _after_edit(trial, controls[i], views)
         outcomes.append(_outcome(trial, violations))
         if keep and violations:

@@ -11,7 +11,7 @@ from pathlib import Path
 from laws.containers import ENDINGS, draw_photo
 from laws.drawing import Draw
 from laws.packets import STYLES, draw_keywords, render
-from laws.places import Folder, draw_folder, draw_name
+from laws.places import LONGEST, Folder, draw_folder, draw_name
 
 from mmcgan.metadata import Marks
 
@@ -25,7 +25,11 @@ LATE = render(STYLES["attributes alone"], []).encode()
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `may_refuse` are the kinds of refusal that are right for what it writes to."""
+    """One case.
+
+    `may_refuse` are the kinds of refusal that are right for what it writes to, `may_skip` those of
+    all that it reads, which may be passed over.
+    """
 
     name: str
     photo: str
@@ -38,6 +42,7 @@ class Case:
     late_sidecar: bytes
     labels: tuple[str, ...]
     may_refuse: frozenset[str]
+    may_skip: frozenset[str] = frozenset()
 
     def build(self, place: Path) -> Path:
         """Make the files of the case in the folder `place`; return the photo."""
@@ -86,6 +91,7 @@ def make_case(seed: int, number: int) -> Case:
         late_sidecar=LATE if write == "sidecar" and draw.chance(0.3) else b"",
         labels=(write, *photo.labels, f"name: {label}", *folder.labels),
         may_refuse=refusals,
+        may_skip=photo.may_refuse | folder.may_refuse,
     )
 
 
@@ -105,5 +111,5 @@ def _refusals(
         beside = {kind for kind in of_folder if not kind.startswith("sidecar: ")}
         return of_photo | beside | {"too large"}
     beside = {kind.removeprefix("sidecar: ") for kind in of_folder if kind.startswith("sidecar: ")}
-    is_long = len(os.fsencode(name)) > 255 - len(".xmp")
-    return frozenset(beside | ({"name too long"} if is_long else set()))
+    beside |= {"name too long"} if len(os.fsencode(name)) > LONGEST - len(".xmp") else set()
+    return frozenset(beside | (set() if Path(name).suffix else {"no ending"}))

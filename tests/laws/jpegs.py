@@ -80,7 +80,7 @@ def _extended(packet: Odd) -> tuple[list[bytes], Odd]:
         segment(0xE1, EXTENDED + guid + struct.pack(">II", size, 60000 * i) + piece)
         for i, piece in enumerate(pieces)
     ]
-    return [segment(0xE1, XMP + short), *parts], packet.odder(b"", "extended XMP", "extended XMP")
+    return [segment(0xE1, XMP + short), *parts], packet.odder(b"", "extended XMP", "two packets")
 
 
 def _mpf(order: str) -> bytes:
@@ -183,12 +183,9 @@ def _with_trailer(draw: Draw, first: bytes, order: str, maker: str, is_mpf: bool
         "film behind": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(50),
         "Samsung trailer": b"\0\0\1\x0a\x0e\0\0\0Image_UTC_Data1234567SEFH" + bytes(12) + b"SEFT",
     }
-    label = draw.by_weight({"": 12, **dict.fromkeys(tails, 1)})
-    return (
-        odd.odder(first + tails[label], label, "points behind")
-        if label
-        else odd.odder(first, "ends")
-    )
+    label = draw.by_weight({"ends": 12, **dict.fromkeys(tails, 1)})
+    refusals = ["points behind"] if label not in ("ends", "zeros behind") else []
+    return odd.odder(first + tails.get(label, b""), label, *refusals)
 
 
 def _pointed(first: bytes, order: str, maker: str) -> bytes:

@@ -267,13 +267,15 @@ def _detail(tag: str, now: View) -> str:
 
 
 def _levels(texts: Iterable[str]) -> list[str]:
-    return [text.replace("/", "|").strip() for text in texts]
+    return [re.sub(r"[\0-\x1f]", "", text).replace("/", "|").strip() for text in texts]
 
 
 def _rest(was: list[str], now: list[str]) -> list[str] | None:
     """What comes behind the values from before; None if they are not the first."""
     if now[: len(was)] == was:
         return now[len(was) :]
+    if [text for text in now if text in was] == was and now[0] == was[0]:
+        return [text for text in now if text not in was]  # two lists, which a program joins
     if len(was) == len(now) == 1 and now[0].startswith(was[0]):
         return [now[0][len(was[0]) :].removeprefix(", ")]
     return None
@@ -295,8 +297,8 @@ def _ours_seen(was: View, now: View, ours: list[str], program: str) -> Iterator[
 
 
 def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
-    if "anything" in trial.case.may_refuse:
-        return  # a broken photo, of which we need not read as much
+    if {"anything", "document type", "sidecar: document type"} & trial.case.may_skip:
+        return  # broken or unsafe, so that we need not read as much
     words = {normalize_tag(text) for text in trial.texts["before"]} | {None}
     for file in files_of(trial, "before").values():
         for tag, values in views.get(file, {}).items():

@@ -65,11 +65,11 @@ _FORMS = {
     ),
 }
 _REFUSED = {
-    "compressed iTXt": ("compressed",),
-    "iTXt in a language": ("compressed",),
-    "iTXt with a wrong sum": ("compressed", "broken photo"),
-    "raw profile xmp": ("raw profile",),
-    "raw profile APP1": ("raw profile",),
+    "compressed iTXt": ("compressed", "two packets"),
+    "iTXt in a language": ("compressed", "two packets"),
+    "iTXt with a wrong sum": ("compressed", "broken photo", "two packets"),
+    "raw profile xmp": ("two packets",),
+    "raw profile APP1": ("two packets",),
 }
 _WEIGHTS = dict.fromkeys(_FORMS, 1) | {"plain iTXt": 12}
 
@@ -99,4 +99,6 @@ def draw_png(draw: Draw, packet: Odd | None, iptc: bytes) -> Odd:
             chunks.insert(draw.one(1, len(chunks) - 1), part)
             odd = odd.odder(b"", label)
     tail = draw.one(b"", b"", b"", b"", b"text behind", bytes(30))
-    return odd.odder(START + b"".join(chunks) + tail, "bytes behind" if tail else "ends")
+    may_point = tail.strip(b"\0") and {"eXIf", "raw profile exif"} & set(odd.labels)
+    refusals = ["points behind"] if may_point else []
+    return odd.odder(START + b"".join(chunks) + tail, "bytes behind" if tail else "ends", *refusals)

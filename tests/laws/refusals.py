@@ -11,20 +11,19 @@ REFUSALS = {
     "document type": r"document type declaration",
     "broken XMP": r"not well-formed|no rdf:RDF|not in the encoding|no XMP",
     "too large": r"larger than|bytes; XMP is read up to|more than .* elements",
-    "two packets": r"two (XMP )?packets|several packets|second packet",
-    "extended XMP": r"extended XMP",
-    "raw profile": r"raw profile",
+    "two packets": r"XMP in more than one place",
     "compressed": r"is compressed or broken",
-    "points behind": r"behind the picture|preview|point at",
+    "broken photo": r"is broken|cut short|cannot be told apart",
+    "points behind": r"cannot change its size",
     "hard link": r"several names|hard link",
-    "name too long": r"[Nn]ame too long|name is too long",
+    "name too long": r"so long a name",
+    "no ending": r"give the photo's name an ending",
     "in the way": r"[Ii]s a directory|cannot be read|is a folder|cannot be written",
     "traceless": r"without a trace",
-    "broken photo": r"is broken|cut short",
 }
 
 
 def kind_of(message: str) -> str:
     """The kind of a refusal, or its message where it is of none."""
     found = [kind for kind, words in REFUSALS.items() if re.search(words, message)]
-    return found[0] if found else f"unknown reason: {message.rpartition('/')[2]}"
+    return found[0] if found else f"unknown reason: {message}"

@@ -120,7 +120,8 @@ class Trial:
 
     def _failed(self, what: str, reason: Exception) -> None:
         if isinstance(reason, MetadataError):
-            self.wrong.append(f"c: {what} fails — {kind_of(str(reason))}")
+            kind = kind_of(self._without_names(str(reason)))
+            self.wrong.append(f"c: {what} fails — {kind}")
             return
         text = getattr(reason, "strerror", None) or str(reason)
         self.wrong.append(f"traceback: {what} raises {type(reason).__name__} — {text}")
@@ -138,7 +139,8 @@ class Trial:
         if isinstance(plans, list) and plans:
             self.wrong.append("c: a removal is planned where nothing is ours")
         for problem in getattr(plans, "problems", ()):
-            self.wrong.append(f"c: a problem is named where nothing is ours — {kind_of(problem)}")
+            kind = kind_of(self._without_names(problem))
+            self.wrong.append(f"c: a problem is named where nothing is ours — {kind}")
 
     def _plans(self) -> object:
         return plan_removal(self.photo)
@@ -172,11 +174,17 @@ class Trial:
         self._keep(name)
 
     def _refused(self, name: str, message: str) -> None:
-        self.refusal = message
-        if "\n" in message:
+        self.refusal = self._without_names(message)
+        kind = kind_of(self.refusal)
+        if "\n" in self.refusal:
             self.wrong.append("refusal: its message has several lines")
-        if name == "again" and kind_of(message) not in self.case.may_refuse:
-            self.wrong.append(f"refusal: a second write is refused — {kind_of(message)}")
+        if name == "again" and kind not in self.case.may_refuse:
+            self.wrong.append(f"refusal: a second write is refused — {kind}")
+
+    def _without_names(self, message: str) -> str:
+        """A message without the photo's name, which may hold a line break or any other word."""
+        message = message.replace(f"{self.photo.parent}{os.sep}", "")
+        return message.replace(self.photo.name, "PHOTO").replace(f"{self.photo.stem}.", "PHOTO.")
 
     def _check_again(self, marks: Marks) -> None:
         again = self.guarded("a second plan", lambda: self.plan(self.photo, marks).is_needed)

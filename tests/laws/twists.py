@@ -152,7 +152,7 @@ def latin_1_bytes(text: str) -> str:
 
 def surrogate_pairs(text: str) -> str:
     """Characters as two surrogates of three bytes each, as exiftool makes them of UTF-16."""
-    return text.replace("🌊", "\udced\udca0\udcbc\udced\udcbc\udc8a")
+    return text.replace("See</", "S\udced\udca0\udcbc\udced\udcbc\udc8a</")
 
 
 def doctype(text: str) -> str:
