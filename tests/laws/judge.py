@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 
 from laws.refusals import kind_of
 from laws.trials import State, Trial
 from laws.views import PROGRAMS, File, View, Views, is_installed
 from PIL import Image, ImageSequence
 
+from mmcgan.inference.photos.kinds import PHOTOS_AND_VIDEOS
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata import Marks
 
@@ -51,8 +54,9 @@ def files_of(trial: Trial, name: str) -> dict[str, File]:
 
 def _sidecars(trial: Trial) -> list[str]:
     photo = trial.photo
-    suffixes = (".xmp", ".XMP")
-    return [name + suffix for suffix in suffixes for name in (photo.name, photo.stem)]
+    is_anothers = Path(photo.stem).suffix.lower() in PHOTOS_AND_VIDEOS  # photo.jpg of photo.jpg.png
+    names = [photo.name] if is_anothers else [photo.name, photo.stem]
+    return [name + suffix for suffix in (".xmp", ".XMP") for name in names]
 
 
 def _data(state: State, name: str) -> bytes:
@@ -72,7 +76,8 @@ def judge(trial: Trial, views: Views) -> list[str]:
         found += _pixels(trial)
     last = trial.case.second or trial.case.marks
     for name, marks in (("written", trial.case.marks), ("again", last)):
-        if name in trial.states and trial.path and not trial.refusal:
+        is_whole = "anything" not in trial.case.may_skip
+        if name in trial.states and trial.path and not trial.refusal and is_whole:
             for program in PROGRAMS:
                 found += _seen(trial, name, marks, program, views.of[program])
     found += _read_as_exiftool(trial, views.of["exiftool"])
@@ -109,8 +114,7 @@ def _folder(trial: Trial) -> Iterator[str]:
 def _is_of_another(trial: Trial) -> bool:
     """Whether the file written is the sidecar of another photo in the folder, by its full name."""
     others = trial.states["before"].keys() - {trial.case.photo}
-    endings = (".jpg", ".jpeg", ".png", ".heic", ".dng", ".cr2", ".nef", ".webp", ".mov", ".mp4")
-    photos = [name for name in others if name.lower().endswith(endings)]
+    photos = [name for name in others if Path(name).suffix.lower() in PHOTOS_AND_VIDEOS]
     own = trial.path[: -len(".xmp")]
     if own == trial.case.photo:
         return False
@@ -274,8 +278,8 @@ def _rest(was: list[str], now: list[str]) -> list[str] | None:
     """What comes behind the values from before; None if they are not the first."""
     if now[: len(was)] == was:
         return now[len(was) :]
-    if [text for text in now if text in was] == was and now[0] == was[0]:
-        return [text for text in now if text not in was]  # two lists, which a program joins
+    if now[:1] == was[:1] and Counter(was) <= Counter(now):  # of two lists, which a program joins
+        return list((Counter(now) - Counter(was)).elements())
     if len(was) == len(now) == 1 and now[0].startswith(was[0]):
         return [now[0][len(was[0]) :].removeprefix(", ")]
     return None

@@ -89,7 +89,7 @@ def blank_line_first(text: str) -> str:
 
 
 def declared_late(text: str) -> str:
-    return '\n<?xml version="1.0" encoding="UTF-8"?>\n' + text.split("?>\n", 1)[-1]
+    return '\n<?xml version="1.0" encoding="UTF-8"?>\n' + re.sub(r"^<\?.*?\?>\s*", "", text)
 
 
 def old_wrapper(text: str) -> str:
