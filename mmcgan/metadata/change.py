@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmcgan.errors import MetadataError
-from mmcgan.files import atomic_path
+from mmcgan.files import replacing
+from mmcgan.metadata.attributes import carry_over
 from mmcgan.metadata.packet import decoded
 
 
@@ -42,28 +43,94 @@ class Change:
         )
         return "".join(f"{line}\n" for line in lines)
 
+    def require_one_name(self) -> None:
+        """Raise `MetadataError` if the file has several names that the change would part.
+
+        A name may be taken away: its file stays under the others.
+        """
+        if self.before == self.after or None in (self.before, self.after):
+            return
+        n_names = self._status().st_nlink
+        if n_names > 1:
+            raise MetadataError(
+                f"{self.path} is one of {n_names} names (hard links) of the same file, and a "
+                f"change would part it from the others; {self.advice()}"
+            )
+
+    def advice(self) -> str:
+        """Return what to do about a file with several names."""
+        return "make it a file of its own, by a copy, and call again"
+
     def apply(self) -> None:
         """Make the change, wholly or not at all.
 
-        Raises `MetadataError` if the file is no longer as it was, or cannot be written.
+        Raises `MetadataError` if the file is no longer as it was, has several names, or cannot be
+        written.
         """
-        if not self.is_needed:
+        if self.before == self.after:
             return
         path = Path(os.path.realpath(self.path))  # a link stays a link
         try:
-            if (path.read_bytes() if path.exists() else None) != self.before:
+            if _bytes_in(path) != self.before:
                 raise MetadataError(
                     f"{self.path} was changed by another program just now; it is left as it is"
                 )
+            self.require_one_name()
             self._replace(path)
         except OSError as reason:
-            raise MetadataError(f"{self.path} cannot be written: {reason.strerror}") from None
+            said = reason.strerror or reason
+            raise MetadataError(f"{self.path} cannot be written: {said}") from None
+
+    def _status(self) -> os.stat_result:
+        try:
+            return self.path.stat()
+        except OSError as reason:
+            raise MetadataError(f"{self.path} cannot be read: {reason.strerror}") from None
 
     def _replace(self, path: Path) -> None:
         if self.after is None:
             path.unlink()
             return
-        with atomic_path(path) as partial:
+        if self.before is not None and not os.access(path, os.W_OK):
+            # A folder may allow what its file does not.
+            raise PermissionError(errno.EACCES, "it is protected against changes (read-only)")
+        with replacing(path) as partial:
             partial.write_bytes(self.after)
             if self.before is not None:
-                shutil.copymode(path, partial)
+                carry_over(path, partial)
+            self._before_it_counts()
+
+    def _before_it_counts(self) -> None:
+        """Do what has to be done when the new file is whole, and not yet in place."""
+
+
+@dataclass(frozen=True)
+class Leftover(Change):
+    """A file that a killed call of ours left behind, to be removed; its bytes do not matter."""
+
+    before: None = None
+    after: None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything changes at all."""
+        return True
+
+    def diff(self) -> str:
+        """Return the head of a diff: what the file holds is no news to anybody."""
+        return f"--- {self.path}\n+++ {os.devnull}\n"
+
+    def apply(self) -> None:
+        """Remove the file; raise `MetadataError` if that fails."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as reason:
+            raise MetadataError(f"{self.path} cannot be removed: {reason.strerror}") from None
+
+
+def _bytes_in(path: Path) -> bytes | None:
+    """Return the bytes of a file, None if there is none; raise `OSError` if that is not known."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

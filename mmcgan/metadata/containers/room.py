@@ -67,7 +67,7 @@ def require_room(before: bytes, after: bytes, name: str) -> None:
         return
     _require_one_packet(after, name)
     edge = find_slot(before, name).end
-    if len(after) != len(before) and (reason := _obstacle(before, edge)):
+    if len(after) != len(before) and (reason := obstacle(before, edge)):
         raise MetadataError(
             f"{name} cannot change its size, as {reason}; use --write sidecar for it"
         )
@@ -89,7 +89,7 @@ def _may_have_keywords(packet: bytes) -> bool:
         return True
 
 
-def _obstacle(data: bytes, edge: int) -> str | None:
+def obstacle(data: bytes, edge: int) -> str | None:
     """Return why nothing behind `edge` may move; None where it may."""
     is_jpeg = data.startswith(JPEG_START)
     try:
