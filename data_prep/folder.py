@@ -12,6 +12,7 @@ is what lies outside the tree. Photos that are nearly the same are in one split
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Container
 from pathlib import Path
@@ -23,9 +24,9 @@ from data_prep.groups import group_photos
 from data_prep.photos import Collection, clean_tags, photo_of_file, split_of
 from data_prep.tables import MAX_TABLE_BYTES, TABLE_NAME, PhotoNames, is_table, read_table
 from data_prep.text import decode_text, split_tags
-from mmcgan.errors import DataError
+from mmcgan.errors import DataError, PhotoWarning
 from mmcgan.files import read_file
-from mmcgan.folders.photo_files import no_photo_in, photos_in, visible_files
+from mmcgan.folders.photo_files import Failures, no_photo_in, photos_in, visible_files
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.keywords import read_keywords
 from mmcgan.metadata.sidecar import sidecar_names
@@ -43,7 +44,7 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
         found = "a file" if root.exists() else "missing"
         raise DataError(f"--root {root} is {found}; it must be a folder of photos")
     dropped: Counter[str] = Counter()
-    files = sorted(visible_files(root, dropped))
+    files = _visible_files(root, dropped)
     paths = photos_in(files, dropped)
     if not paths:
         raise DataError(no_photo_in(str(root), dropped))
@@ -64,6 +65,16 @@ def read_folder(root: Path, stop_words: Container[str], seed: int) -> Collection
         image_id = path.relative_to(root).as_posix()
         photos.append(photo_of_file(path, image_id, split_of(groups[path], seed), kept))
     return Collection(root.resolve().name or "folder", tuple(photos), dropped=+dropped)
+
+
+def _visible_files(root: Path, dropped: Counter[str]) -> list[Path]:
+    """Return the visible files under `root`; warn of what cannot be looked at, and count it."""
+    failed: Failures = []
+    files = sorted(visible_files(root, dropped, failed))
+    for _, error in failed:
+        warnings.warn(PhotoWarning(error), stacklevel=2)
+    dropped["files and folders that cannot be read"] += len(failed)
+    return files
 
 
 def _texts_beside(path: Path, files: frozenset[Path], dropped: Counter[str]) -> list[str]:

@@ -57,9 +57,9 @@ def tag(image_path: str | Path, k: int = 10, run: str | Path | None = None) -> l
 
 def load(run: str | Path | None = None) -> Tagger:
     """Return the `Tagger` of a finished run folder, by default the same as of `tag`."""
-    from mmcgan.inference.model_dir import ModelDir, default_model
+    from mmcgan.inference.model_dir import ModelDir, named_model
 
-    path = (default_model() if run is None else Path(run)).resolve()
+    path = named_model(run).resolve()
     weights = ModelDir(path).weights_path
     return _load(path, weights.stat().st_mtime_ns if weights.is_file() else 0)
 

@@ -7,7 +7,6 @@ Exit status: 0 done; 1 broken or missing data, run or photo; 2 wrong options or 
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,12 +14,27 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
-from mmcgan.errors import MmcganError
+from mmcgan.errors import MmcganError, escaped
 from mmcgan.options import Config, Option, flag
+from mmcgan.terminal import shown_warnings, write_any_text
 
 INTERRUPTED = 130
 _SAY_ON_STDERR = partial(click.echo, err=True)
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class PathType(click.Path):
+    """A path that was given: of an unset variable, none is, and `Path` would take this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; refuse an empty one."""
+        if value == "":
+            self.fail("the path is empty; is a variable unset?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathType(path_type=Path)
+FILE = PathType(path_type=Path, dir_okay=False)
 
 
 class GroupedOption(click.Option):
@@ -86,7 +100,12 @@ def _click_option(declared: Option, help: str) -> Callable[[F], F]:
 
 
 def _value_type(hint: Any) -> Any:
-    return click.Path(path_type=Path) if hint is Path else hint
+    return PATH if hint is Path else hint
+
+
+def say(line: str, err: bool = False) -> None:
+    """Print one line, on stderr with `err`, whatever is in the names of files that it holds."""
+    click.echo(escaped(line), err=err)
 
 
 def run_command(
@@ -103,13 +122,13 @@ def run_command(
     program = name or command.name
 
     def fail(message: str, status: int) -> int:
-        say(f"{program}: error: {' '.join(message.split())}")
+        say(f"{program}: error: {escaped(message)}")
         return status
 
-    # Pillow warns about oddities of a photo's metadata, of no use to whoever reads the tags.
-    warnings.filterwarnings("ignore", module="PIL")
+    write_any_text()
     try:
-        status = command.main(args, name, standalone_mode=False, obj=program)
+        with shown_warnings(lambda message: _SAY_ON_STDERR(f"{program}: warning: {message}")):
+            status = command.main(args, name, standalone_mode=False, obj=program)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         return fail(_usage_line(error), error.exit_code)
@@ -126,7 +145,12 @@ def run_command(
 
 
 def _usage_line(error: click.ClickException) -> str:
+    """Return what click says of wrong use, which may be several lines, as one."""
     is_missing = isinstance(error, click.MissingParameter)  # a kind of BadParameter
     if is_missing or not isinstance(error, click.BadParameter) or error.param is None:
-        return error.format_message()
-    return f"{error.param.opts[0]}: {error.message}"
+        message = error.format_message()
+    else:
+        is_argument = isinstance(error.param, click.Argument)
+        name = error.param.human_readable_name if is_argument else error.param.opts[0]
+        message = f"{name}: {error.message}"
+    return " ".join(message.split())

@@ -6,6 +6,17 @@ line prints errors and turns them into an exit status (`mmcgan.cli`).
 
 from __future__ import annotations
 
+import re
+
+# Control characters, among them line breaks and what begins a command to the terminal, and the
+# marks by which a text is shown in another order than it is written.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escaped(text: str) -> str:
+    """Return `text` as one line, with each control character as an escape: `\\n`, `\\x1b`."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
 
 def one_line(reason: Exception, length: int = 200) -> str:
     """Return the message of another library's error, cut to one line of at most `length`."""
@@ -17,6 +28,10 @@ class MmcganError(Exception):
     """Base of all errors that mmcgan raises on purpose; the process ends with `exit_status`."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        """Return the message as one line, whatever is in a file's name."""
+        return escaped(super().__str__())
 
 
 class OptionError(MmcganError):

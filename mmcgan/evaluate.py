@@ -13,7 +13,7 @@ import click
 
 from eval.config import EvaluateConfig
 from eval.evaluation import answer, report
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import PATH, config_options, given, run_command, say
 from mmcgan.errors import OptionError
 from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
@@ -28,7 +28,7 @@ _PACKAGES = ("mmcgan", "torch", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu
 @click.option(
     "--from",
     "stored",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write the report in this folder again, from the answers that are stored in it. Neither "
     "the run nor the data are needed; no other option goes with it.",
 )
@@ -41,7 +41,7 @@ def main(stored: Path | None, **options: Any) -> None:
         raise OptionError(f"--from: {others} cannot go with it; the stored answers settle them")
     out_dir = stored or ask(EvaluateConfig(**chosen))
     click.echo(summarize(report(out_dir)))
-    click.echo(f"report: {out_dir / 'report.html'}")
+    say(f"report: {out_dir / 'report.html'}")
 
 
 def ask(config: EvaluateConfig) -> Path:
@@ -50,7 +50,7 @@ def ask(config: EvaluateConfig) -> Path:
     tagger = Tagger.load(run.path, config.seed)
     data_dir = config.data or _data_of(run)
     out_dir = config.out or run.path / f"report-{config.split}"
-    click.echo(f"run: {run.path}, data: {data_dir}, split: {config.split} → {out_dir}")
+    say(f"run: {run.path}, data: {data_dir}, split: {config.split} → {out_dir}")
     dataset = read_dataset(data_dir)
     facts = {
         "data": {"folder": str(data_dir), **data_facts(dataset)},

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
 from mmcgan.errors import DependencyError
 from mmcgan.files import atomic_path, write_json
 from mmcgan.folders.config import ModelConfig
@@ -53,9 +53,10 @@ def main(**options: Any) -> None:
     """Write a run as ONNX files and a JSON description, for tools that know no Python."""
     config = ExportConfig(**given(options))
     run = config.run or default_model()
-    click.echo(f"run: {run} → {config.out}")
+    say(f"run: {run} → {config.out}")
     paths = export(Tagger.load(run, config.seed), config.out)
-    click.echo("\n".join(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)" for path in paths))
+    for path in paths:
+        say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
 class Generate(nn.Module):

@@ -7,6 +7,7 @@ the disk allows, and what a killed process left behind is told from what is stil
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -193,7 +194,22 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, wholly or not at all; raise `ValueError` for NaN."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, encoding: str = "utf-8", indent: int | None = None) -> str:
+    """Return `value` as JSON that can be written in an encoding; raise `ValueError` for NaN.
+
+    JSON is UTF-8: in another encoding, or where a file's name is none, escapes take its place.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        encoding = "ascii"
+    if codecs.lookup(encoding).name == "utf-8":
+        return text
+    return json.dumps(value, indent=indent, allow_nan=False)
 
 
 def read_json(path: Path, error: type[MmcganError]) -> Any:

@@ -13,7 +13,9 @@ import click
 
 from data_prep.config import PrepareConfig
 from data_prep.pipeline import prepare
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
+from mmcgan.errors import escaped
+from mmcgan.terminal import quiet_libraries
 from mmcgan.training.prepared.dataset import FILE_NAME, Dataset
 from mmcgan.training.ranks import current_ranks, run_on_ranks
 
@@ -30,9 +32,11 @@ def main(**options: Any) -> None:
     """
     config = PrepareConfig(**given(options))
     folder = config.folder
-    click.echo(f"dataset: {config.dataset} ({config.root or 'drawn'}) → {folder / FILE_NAME}")
+    say(f"dataset: {config.dataset} ({config.root or 'drawn'}) → {folder / FILE_NAME}")
     command = shlex.join(["python", "-m", "mmcgan.prepare", *sys.argv[1:]])
-    click.echo(summarize(prepare(config, command, current_ranks())))
+    with quiet_libraries():
+        dataset = prepare(config, command, current_ranks())
+    click.echo(summarize(dataset))
 
 
 def summarize(dataset: Dataset) -> str:
@@ -53,7 +57,7 @@ def summarize(dataset: Dataset) -> str:
     lines += [f"unreadable: {name}: {reason}" for name, reason in counts["unreadable_photos"]]
     empty = [split for split, n in counts["splits"].items() if not n["tagged"]]
     lines += [f"note: the split {split} has no tagged photo" for split in empty]
-    return "\n".join(lines)
+    return "\n".join(map(escaped, lines))
 
 
 def run(args: Sequence[str] | None = None, name: str | None = None) -> int:

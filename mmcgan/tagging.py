@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from dataclasses import replace
 from functools import partial
 from operator import methodcaller
@@ -12,12 +12,13 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from mmcgan.cli import config_options, given
-from mmcgan.errors import MmcganError
+from mmcgan.cli import PathType, config_options, given, say
+from mmcgan.errors import MmcganError, OptionError, PhotoError, escaped
+from mmcgan.files import is_file, json_text
 from mmcgan.folders.choice import Choice
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.contact_sheet import write_contact_sheet
-from mmcgan.folders.photo_files import find_photos
+from mmcgan.folders.photo_files import find_photos, is_folder
 from mmcgan.folders.photo_library import Make, Result, build_outputs, clear_library, tag_library
 from mmcgan.folders.summary import Summary, summarized
 from mmcgan.inference import model_dir
@@ -25,6 +26,8 @@ from mmcgan.inference.photos.feature_cache import FeatureCache
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.vocabulary import printed
 from mmcgan.metadata import Change
+from mmcgan.options import flag
+from mmcgan.terminal import quiet_libraries
 
 
 def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -35,7 +38,7 @@ def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> N
 
 
 @click.command("mmcgan")
-@click.argument("paths", nargs=-1, required=True, metavar="PHOTO|FOLDER…")
+@click.argument("paths", type=PathType(), nargs=-1, required=True, metavar="PHOTO|FOLDER…")
 @click.option(
     "--model-card",
     is_flag=True,
@@ -52,11 +55,14 @@ def main(paths: tuple[str, ...], **options: Any) -> int:
     after an interruption. Folders are searched for photos, with all folders in them.
     """
     config = TagConfig(**given(options))
+    require_files(config)
     found = find_photos(paths, with_lost=config.remove)
-    is_told = config.is_of_library or any(Path(path).is_dir() for path in paths)
+    is_told = config.is_of_library or any(map(is_folder, paths))
     # About a few photos nothing is said: their tags are the answer.
-    say = partial(click.echo, err=True) if is_told else lambda line: None
-    with summarized(found, config.summary, say, config.dry_run) as summary:
+    tell = partial(say, err=True) if is_told else lambda line: None
+    with summarized(found, config.summary, tell, config.dry_run) as summary:
+        for path, error in found.failed:
+            show(config, path, PhotoError(error))
         if config.remove:
             clear_library(found.photos, _maker(config), summary, partial(show, config))
         else:
@@ -64,12 +70,21 @@ def main(paths: tuple[str, ...], **options: Any) -> int:
     return 1 if summary.failed else 0
 
 
+def require_files(config: TagConfig) -> None:
+    """Raise `OptionError` if what is to be written is a folder, or the folder of --report none."""
+    for name, path in (("csv", config.csv), ("summary", config.summary)):
+        if path is not None and is_folder(path):
+            raise OptionError(f"{flag(name)}: {path} is a folder; name a file")
+    if config.report is not None and is_file(config.report):
+        raise OptionError(f"--report: {config.report} is a file; name a folder")
+
+
 def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     """Say which model is taken, tag `photos` with it and write what `config` asks for."""
     run = config.run or model_dir.default_model()
     taken = model_dir.describe_model(run)
     # With --json, stdout holds the objects and nothing else.
-    click.echo(taken, err=config.json)
+    say(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
     tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
     outputs = build_outputs(config, run, _maker(config), summary)
@@ -81,18 +96,18 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
         if not isinstance(result, MmcganError):
             tagged.append((path, result))
 
-    tag_library(photos, tagger, choice, outputs, summary, shown)
-    if config.report:
-        sheet = write_contact_sheet(config.report, tagged, taken)
-        click.echo(f"contact sheet: {sheet}", err=config.json)
+    with quiet_libraries():
+        tag_library(photos, tagger, choice, outputs, summary, shown)
+        if config.report:
+            sheet = write_contact_sheet(config.report, tagged, taken)
+            say(f"contact sheet: {sheet}", err=config.json)
 
 
 def show(config: TagConfig, path: str, result: Result) -> None:
     """Print the tags of a photo (not in a dry run), or say on stderr why it has none."""
     with tqdm.external_write_mode():
         if isinstance(result, MmcganError):
-            program = click.get_current_context().obj
-            click.echo(f"{program}: error: {result}", err=True)
+            say(f"{click.get_current_context().obj}: error: {result}", err=True)
         if config.json:
             click.echo(as_json(path, result))
         elif not (isinstance(result, MmcganError) or config.dry_run):
@@ -101,16 +116,17 @@ def show(config: TagConfig, path: str, result: Result) -> None:
 
 def as_json(path: str, result: Result) -> str:
     """Return one JSON object with the tags of a photo, or with the reason why it has none."""
+    encoding = sys.stdout.encoding or "utf-8"
     if isinstance(result, MmcganError):
-        return json.dumps({"path": path, "error": str(result)}, ensure_ascii=False)
+        return json_text({"path": path, "error": str(result)}, encoding)
     tags = [{"word": tag.word, "score": tag.score} for tag in result]
-    return json.dumps({"path": path, "tags": tags}, ensure_ascii=False)
+    return json_text({"path": path, "tags": tags}, encoding)
 
 
 def as_text(path: str, tags: list[Tag]) -> str:
     """Return the path and the tags, one a line, with the words as a person writes them."""
-    lines = [f"  {tag.score:.3f}  {printed(tag.word)}" for tag in tags]
-    return "\n".join([path, *lines])
+    lines = [path, *(f"  {tag.score:.3f}  {printed(tag.word)}" for tag in tags)]
+    return "\n".join(map(escaped, lines))
 
 
 def _maker(config: TagConfig) -> Make:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mmcgan.cli import GroupedCommand, config_options, given, run_command
+from mmcgan.cli import GroupedCommand, config_options, given, run_command, say
 from mmcgan.errors import OptionError, RunError
 from mmcgan.inference.words.index import import_faiss
 from mmcgan.options import flattened
@@ -44,7 +44,7 @@ def main(**options: Any) -> None:
     run = RunDir(path) if ranks.is_first else FollowedRun(path)
     config = _choose_config(run, chosen)
     data_dir = config.run.data or newest_data()
-    click.echo(f"data: {data_dir} → run: {run.path}")
+    say(f"data: {data_dir} → run: {run.path}")
     if run.is_finished:
         click.echo("the run is finished")
         return
@@ -62,7 +62,7 @@ def main(**options: Any) -> None:
     if not ranks.is_first:
         return
     warn_of_failed_checks(run, dataset, len(setup.vocabulary))
-    click.echo(
+    say(
         f"finished: best dev P@10 {best.score:.4f} at update {best.update}; "
         f"model in {run.path}, tag with: python -m mmcgan PHOTO --run {run.path}"
     )

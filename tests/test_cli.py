@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
+import subprocess
+import sys
+import warnings
 from pathlib import Path
+from threading import Thread
 
 import click
 import pytest
+from helpers.pages import load_help_pages
+from helpers.photos import make_photo
 
 from data_prep.config import PrepareConfig
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import PathType, config_options, given, run_command
 from mmcgan.errors import (
     DataError,
     DependencyError,
     MmcganError,
     OptionError,
     PhotoError,
+    PhotoWarning,
     RunError,
     TrainingError,
 )
@@ -24,6 +32,7 @@ from mmcgan.folders.config import TagConfig
 from mmcgan.options import Option, flag
 from mmcgan.training.config import PRESETS, TrainConfig
 
+HELP = load_help_pages()
 COMMANDS = {"prepare": PrepareConfig, "train": TrainConfig, "tagging": TagConfig}
 
 
@@ -123,8 +132,8 @@ def test_wrong_option_is_one_line_and_status_2(name, args, expected, capsys, tmp
     ],
 )
 def test_run_command_turns_an_error_into_its_status(error, status, capsys):
-    assert run_command(raising(error("what was wrong\n  and more")), []) == status
-    assert capsys.readouterr().err == "toy: error: what was wrong and more\n"
+    assert run_command(raising(error("a\nb  c\x1b[2J.jpg is broken")), []) == status
+    assert capsys.readouterr().err == "toy: error: a\\nb  c\\x1b[2J.jpg is broken\n"
 
 
 def test_run_command_names_the_file_of_an_os_error(capsys):
@@ -176,3 +185,96 @@ def test_config_options_leave_out_what_was_not_given():
         "dataset": "folder",
     }
     assert PrepareConfig(**seen).seed == 0
+
+
+def path_parameters() -> list[tuple[str, click.Parameter]]:
+    """Each parameter of each command that takes a path."""
+    return [
+        (typed, parameter)
+        for typed in HELP.COMMANDS
+        for parameter in HELP.load_command(typed).params
+        if isinstance(parameter.type, click.Path)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "parameter"),
+    path_parameters(),
+    ids=[f"{typed} {parameter.name}" for typed, parameter in path_parameters()],
+)
+def test_an_empty_path_is_refused_before_anything_is_done(
+    typed, parameter, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.png").write_bytes(make_photo("red"))
+    called = HELP.load_command(typed)
+    is_option = isinstance(parameter, click.Option)
+    args = [parameter.opts[0], ""] if is_option else [""]
+    args = ["photo.png", *args] if called.name == "mmcgan" else args
+    if typed.endswith("stages"):
+        args = ["prepare", "10", "2", *args]
+    assert run_command(called, args) == 2
+    name = parameter.opts[0] if is_option else parameter.human_readable_name
+    expected = f"{called.name}: error: {name}: the path is empty; is a variable unset?\n"
+    assert capsys.readouterr().err == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_every_option_whose_setting_is_a_path_is_one_on_the_command_line():
+    found = {(typed, parameter.name) for typed, parameter in path_parameters()}
+    stages = {f"mmcgan {name}" for name in ("tag", "prepare", "train", "evaluate", "export", "web")}
+    assert stages <= {typed for typed, _ in found}
+    wanted = {"paths", "run", "report", "csv", "summary"}
+    assert {name for typed, name in found if typed == "mmcgan tag"} == wanted
+    wanted = {"root", "out", "stop_list", "corpus", "vectors"}
+    assert {name for typed, name in found if typed == "mmcgan prepare"} == wanted
+
+
+def test_this_folder_is_a_path_where_it_is_meant():
+    seen = []
+
+    @click.command("toy")
+    @click.argument("paths", type=PathType(), nargs=-1)
+    def toy(paths: tuple[str, ...]) -> None:
+        seen.extend(paths)
+
+    assert run_command(toy, [".", " "]) == 0
+    assert seen == [".", " "]
+    assert run_command(toy, ["a", "", "b"]) == 2
+
+
+def test_warnings_about_photos_are_shown_once_and_change_no_status(capsys):
+    @click.command("toy")
+    def toy() -> None:
+        for _ in range(2):
+            warnings.warn(PhotoWarning("a\nb.jpg lacks its last bytes"), stacklevel=1)
+            in_thread = Thread(target=warnings.warn, args=(PhotoWarning("c.jpg is odd"),))
+            in_thread.start()
+            in_thread.join()
+
+    for _ in range(2):
+        assert run_command(toy, [], name="mmcgan toy") == 0
+        err = capsys.readouterr().err.splitlines()
+        assert err[0] == "mmcgan toy: warning: a\\nb.jpg lacks its last bytes"
+        assert err[1:] == ["mmcgan toy: warning: c.jpg is odd"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "utf-8", "iso-8859-1:strict"])
+@pytest.mark.parametrize("err", [False, True])
+def test_text_that_the_encoding_does_not_have_is_replaced(encoding, err):
+    script = (
+        "import sys, click\n"
+        "from mmcgan.cli import run_command, say\n"
+        "@click.command('toy')\n"
+        "def toy():\n"
+        "    for text in ('caf\\u00e9', '\\u65e5\\u672c \\u2192 \\u0142', 'x\\udcff.jpg'):\n"
+        f"        say(text, err={err})\n"
+        f"        print(text, file=sys.{'stderr' if err else 'stdout'})\n"
+        "    say('end')\n"
+        "sys.exit(run_command(toy, []))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment)
+    assert (result.returncode, b"Traceback" in result.stderr) == (0, False)
+    assert result.stdout.split()[-1] == b"end"
+    assert len((result.stderr if err else result.stdout).splitlines()) == (6 if err else 7)

@@ -9,7 +9,9 @@ from helpers.photos import make_photo
 import mmcgan
 from mmcgan.__main__ import COMMANDS, run
 from mmcgan.cli import run_command
+from mmcgan.errors import PhotoError, RunError
 from mmcgan.inference import model_dir
+from mmcgan.inference.tagger import Tagger
 from mmcgan.tagging import main
 
 
@@ -79,6 +81,23 @@ def test_json_and_api_give_the_same_tags(tag, photos, trained, capsys):
     printed = json.loads(capsys.readouterr().out)["tags"]
     tags = mmcgan.tag(photos[0], run=trained[1])
     assert [(t["word"], t["score"]) for t in printed] == [tuple(t) for t in tags]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_empty_path_is_none_in_python_either(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for tag_it in (
+        lambda: mmcgan.tag("", run=trained[1]),
+        lambda: mmcgan.load(trained[1]).tag(""),
+        lambda: mmcgan.load(trained[1]).features(""),
+    ):
+        with pytest.raises(PhotoError, match="the path of the photo is empty"):
+            tag_it()
+    monkeypatch.chdir(trained[1])
+    for load in (mmcgan.load, Tagger.load):
+        with pytest.raises(RunError, match="the name of the run is empty"):
+            load("")
+    assert mmcgan.load(".").model.vocabulary
 
 
 def test_a_broken_photo_is_named_on_stderr_and_the_others_are_tagged(tag, photos, capsys):

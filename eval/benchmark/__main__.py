@@ -25,7 +25,7 @@ from eval.benchmark.search import search_rows
 from eval.benchmark.tagging import tagging_rows
 from eval.benchmark.training import training_rows
 from eval.benchmark.vectors import vector_rows
-from mmcgan.cli import run_command
+from mmcgan.cli import FILE, run_command
 from mmcgan.files import atomic_path, write_json
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -82,8 +82,8 @@ def _draw(row: Row, axes: Axes) -> None:
 
 @click.command("eval.benchmark")
 @click.argument("groups", nargs=-1, type=click.Choice(list(GROUPS)))
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the rows.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw how costs grow, as SVG.")
+@click.option("--json", "json_path", type=FILE, help="Also write the rows.")
+@click.option("--plot", type=FILE, help="Also draw how costs grow, as SVG.")
 def main(groups: tuple[str, ...], json_path: Path | None, plot: Path | None) -> None:
     """Measure the GROUPS, all if none is named, and print a table."""
     rows: list[Row] = []

@@ -14,7 +14,7 @@ from eval.digits.mnist import download_mnist, read_mnist
 from eval.digits.report import write_digits_report
 from eval.digits.samples import draw_pictures
 from eval.digits.study import measure, train
-from mmcgan.cli import GroupedCommand, config_options, given, run_command
+from mmcgan.cli import GroupedCommand, config_options, given, run_command, say
 from mmcgan.errors import OptionError
 from mmcgan.training.runs import RunDir
 
@@ -31,7 +31,7 @@ def main(kind: Kind, **options: Any) -> None:
     data = load_data(config)
     config = config.settled(len(data.train))
     run = RunDir(config.run.out)
-    click.echo(f"data: {data.name}, {len(data.train)} digits → {config.run.out}")
+    say(f"data: {data.name}, {len(data.train)} digits → {config.run.out}")
     generator = train(kind, data, config, run)
     report = measure(kind, data, config, generator, run)
     report["command"] = shlex.join(["python", "-m", "eval.digits", *sys.argv[1:]])

@@ -22,7 +22,7 @@ from eval.setting import Setting
 from eval.studies import comparison
 from eval.studies.comparison import DATA_HELP, MLP, Measured
 from eval.systems import generate
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
 from mmcgan.errors import OptionError
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
@@ -115,7 +115,7 @@ def main(**options: Any) -> None:
     data_dir, tags = config.data or newest_data(), config.tags
     setting = comparison.setting_of(read_dataset(data_dir), config.split, tags)
     wanted = wanted_rows(config)
-    click.echo(f"data: {data_dir}, split: {config.split}, {len(wanted)} rows → {config.out}")
+    say(f"data: {data_dir}, split: {config.split}, {len(wanted)} rows → {config.out}")
     rows = {
         name: TrainConfig.from_options(**row | {"data": data_dir, "tags": tags})
         for name, row in wanted.items()

@@ -25,7 +25,7 @@ from eval.studies import comparison
 from eval.studies.comparison import DATA_HELP, MLP, Measured
 from eval.systems import generate
 from mmcgan.arrays import IntArray
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
 from mmcgan.training.config import TagSource, TrainConfig
@@ -63,7 +63,7 @@ def main(**options: Any) -> None:
     config = FewTagsConfig(**given(options))
     data_dir = config.data or newest_data()
     dataset = read_dataset(data_dir)
-    click.echo(f"data: {data_dir}, split: {config.split}, share: {config.share:g} → {config.out}")
+    say(f"data: {data_dir}, split: {config.split}, share: {config.share:g} → {config.out}")
     few = [with_few_tags(dataset, config.share, seed) for seed in range(config.seeds)]
     settings = [comparison.setting_of(data, config.split, config.tags) for data in few]
     rows = {

@@ -31,7 +31,7 @@ from eval.studies.comparison import DATA_HELP, interval, learnt_by, markdown_tab
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
 from mmcgan.arrays import FloatArray, IntArray
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
 from mmcgan.errors import DataError, RunError
 from mmcgan.inference.model_dir import newest_finished_run
 from mmcgan.inference.tagger import Tagger
@@ -96,7 +96,7 @@ def main(**options: Any) -> None:
     """Measure how a run and its baselines tag with words that no photo has shown them."""
     config = OpenVocabularyConfig(**given(options))
     run, data_dir = config.run or newest_finished_run(), config.data or newest_data()
-    click.echo(f"run: {run}, data: {data_dir}, split: {config.split} → {config.out}")
+    say(f"run: {run}, data: {data_dir}, split: {config.split} → {config.out}")
     results = measure(Tagger.load(run), read_dataset(data_dir), config.split)
     write_results(config.out, f"open-vocabulary-{config.split}", results, as_markdown(results))
 

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, TypeAlias
 from tqdm import tqdm
 
 from mmcgan.errors import MetadataError, MmcganError, PhotoError
+from mmcgan.files import is_file, locked
 from mmcgan.folders.choice import Choice
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.summary import Summary
@@ -27,8 +29,8 @@ from mmcgan.inference.model_dir import ModelDir, model_name
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.metadata import (
     Change,
+    Listings,
     Marks,
-    find_sidecars,
     model_of_embedded,
     model_of_sidecar,
     plan_embedded,
@@ -92,17 +94,48 @@ def _undone(
 
 def clear_library(photos: Sequence[str], make: Make, summary: Summary, show: Show) -> None:
     """Take our keywords out of `photos` and their sidecars; call `show` with errors."""
+    listings = Listings()
     for photo in tqdm(photos, desc="removing", unit="photo", disable=None):
-        try:
-            changes = plan_removal(Path(photo))
-            if not (changes or Path(photo).exists() or find_sidecars(Path(photo))):
-                raise PhotoError(f"{photo}: there is no such file")
-            for change in changes:
-                make(change)
-                summary.n_changed += 1
-        except (MetadataError, PhotoError) as error:
-            summary.failed.append((photo, str(error)))
-            show(photo, error)
+        for problem in _clear(Path(photo), make, summary, listings):
+            summary.failed.append((photo, problem))
+            show(photo, MetadataError(problem))
+
+
+def _clear(photo: Path, make: Make, summary: Summary, listings: Listings) -> list[str]:
+    """Take our keywords out of one photo, as far as that can be done; return what cannot be."""
+    problems: list[str] = []
+    try:
+        with _held(photo):
+            removal = plan_removal(photo, listings)
+            problems += removal.problems
+            for change in removal:
+                try:
+                    make(change)
+                    summary.n_changed += 1
+                except MetadataError as error:
+                    problems.append(str(error))
+            if not (removal or problems or is_file(photo) or listings.sidecars(photo)):
+                problems.append(f"{photo}: there is no such file")
+    except MetadataError as error:
+        problems.append(str(error))
+    return problems
+
+
+@contextmanager
+def _held(photo: Path) -> Iterator[None]:
+    """Hold a photo and its sidecars for the block, while parallel calls wait for them.
+
+    An error of the system is one of this photo: it becomes a `MetadataError`.
+    """
+    try:
+        with locked(photo):
+            yield
+    except BrokenPipeError:  # nobody reads what is shown
+        raise
+    except OSError as reason:
+        raise MetadataError(
+            f"{reason.filename or photo} cannot be read or written: {reason.strerror or reason}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -115,23 +148,26 @@ class KeywordOutput:
     make: Make
     summary: Summary
     time: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    listings: Listings = field(default_factory=Listings)
 
     def has(self, photo: str) -> bool:
         """Whether the photo has keywords by this model already."""
-        read = model_of_sidecar if self.place == "sidecar" else model_of_embedded
         try:
-            return read(Path(photo)) == self.model
-        except MetadataError:
+            if self.place == "sidecar":
+                return model_of_sidecar(Path(photo), self.listings) == self.model
+            return model_of_embedded(Path(photo)) == self.model
+        except (MetadataError, OSError):
             return False  # `put` will raise it
 
     def put(self, photo: str, tags: Sequence[Tag]) -> None:
         """Replace our keywords of a photo by its tags; raise `MetadataError` if that fails."""
         plan = plan_sidecar if self.place == "sidecar" else plan_embedded
         marks = Marks(tuple(tags), self.model, self.time, self.prefix)
-        change = plan(Path(photo), marks)
-        if change.is_needed:
-            self.make(change)
-            self.summary.n_changed += 1
+        with _held(Path(photo)):
+            change = plan(Path(photo), marks, self.listings)
+            if change.is_needed:
+                self.make(change)
+                self.summary.n_changed += 1
 
 
 Output: TypeAlias = TagList | KeywordOutput  # to write tags to; `has` says which photos are done

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmcgan.errors import OptionError
 from mmcgan.files import write_json
 from mmcgan.folders.photo_files import Found
 
@@ -27,7 +28,7 @@ class Summary:
     words: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
-    interrupted: bool = False
+    interrupted: bool = False  # it ended before the last photo
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON, the most frequent tags first."""
@@ -58,8 +59,12 @@ class Summary:
 def summarized(
     found: Found, path: Path | None, say: Callable[[str], None], is_dry_run: bool = False
 ) -> Iterator[Summary]:
-    """Give a summary for the block to fill; at its end, or on Ctrl-C, say it and write it."""
-    summary = Summary(len(found.photos), found.left_out, is_dry_run)
+    """Give a summary for the block to fill; when it ends, however it ends, say it and write it.
+
+    Only where wrong options end it before anything was done, there is nothing to say.
+    """
+    failed = list(found.failed)
+    summary = Summary(len(found.photos), found.left_out, is_dry_run, failed=failed)
     start = time.monotonic()
 
     def tell() -> None:
@@ -70,8 +75,10 @@ def summarized(
 
     try:
         yield summary
-    except KeyboardInterrupt:
+    except BaseException as error:
         summary.interrupted = True
-        tell()
+        if summary.n_tagged or not isinstance(error, OptionError):
+            with suppress(OSError):  # the first error says what happened
+                tell()
         raise
     tell()

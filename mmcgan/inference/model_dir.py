@@ -68,6 +68,16 @@ def default_model(parent: Path = RUNS) -> Path:
     return newest or PRETRAINED
 
 
+def named_model(run: str | Path | None) -> Path:
+    """Return the run folder of that name, or `default_model` for None; raises as that does.
+
+    An empty name, which would be the working folder, is a `RunError` as well.
+    """
+    if run == "":
+        raise RunError("the name of the run is empty; is a variable unset?")
+    return default_model() if run is None else Path(run)
+
+
 def describe_model(run: Path) -> str:
     """Say in a few words which model is taken."""
     return "model: the one that ships with mmcgan" if run == PRETRAINED else f"run: {run}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError, OptionError, PhotoError
 from mmcgan.inference.model import Model, read_model
-from mmcgan.inference.model_dir import ModelDir, default_model
+from mmcgan.inference.model_dir import ModelDir, named_model
 from mmcgan.inference.photos.backbone import Backbone, restore_backbone
 from mmcgan.inference.photos.decoding import (
     Seen,
@@ -66,8 +66,7 @@ class Tagger:
         If none is named, it is the newest one under ./runs, or else the model that ships with
         mmcgan. Raises `RunError` if there is none, or if it is broken.
         """
-        path = default_model() if run is None else Path(run)
-        return cls(read_model(ModelDir(path)), seed)
+        return cls(read_model(ModelDir(named_model(run))), seed)
 
     def tag(self, photo: PhotoSource, k: int = 10) -> list[Tag]:
         """Return the min(k, V) best tags of one photo, a path or the bytes of a file.
@@ -99,8 +98,7 @@ class Tagger:
 
     def features(self, photo: PhotoSource) -> FloatArray:
         """Return the backbone's features (1, D) of one photo. Raises `PhotoError`."""
-        data = photo if isinstance(photo, bytes) else Path(photo)
-        return self.backbone.features_of_pixels(decode_pixels(data, self.backbone)[None])
+        return self.backbone.features_of_pixels(decode_pixels(_source(photo), self.backbone)[None])
 
     def tag_features(self, features: FloatArray, k: int = 10) -> list[list[Tag]]:
         """Return the tags of each row of raw backbone features (N, D); see `tag`."""
@@ -164,9 +162,18 @@ def _try_look(
 ) -> Seen | PhotoError:
     """Decode a photo as the bulk extraction does, so that its features are the same."""
     try:
-        return look_at(photo if isinstance(photo, bytes) else Path(photo), backbone, cache)
+        return look_at(_source(photo), backbone, cache)
     except PhotoError as error:
         return error
+    except OSError as reason:  # a drive that fails at one photo may have the next
+        return PhotoError(f"{photo!s} cannot be read: {reason.strerror or reason}")
+
+
+def _source(photo: PhotoSource) -> bytes | Path:
+    """Return the bytes or the path of a photo; raise `PhotoError` for the path ""."""
+    if photo == "":  # of which `Path` makes the working folder
+        raise PhotoError("the path of the photo is empty; is a variable unset?")
+    return photo if isinstance(photo, bytes) else Path(photo)
 
 
 def _check_k(k: int) -> None:

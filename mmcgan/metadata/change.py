@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmcgan.errors import MetadataError
+from mmcgan.errors import MetadataError, escaped
 from mmcgan.files import replacing
 from mmcgan.metadata.attributes import carry_over
 from mmcgan.metadata.packet import decoded
@@ -41,7 +41,7 @@ class Change:
             os.devnull if after is None else str(self.path),
             lineterm="",
         )
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(f"{_shown(line)}\n" for line in lines)
 
     def require_one_name(self) -> None:
         """Raise `MetadataError` if the file has several names that the change would part.
@@ -134,3 +134,8 @@ def _bytes_in(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _shown(line: str) -> str:
+    """Return a line of a diff as one line, whatever the file is called; tabs are the packet's."""
+    return "\t".join(map(escaped, line.split("\t")))

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from mmcgan.cli import config_options, given, run_command
+from mmcgan.cli import config_options, given, run_command, say
 from mmcgan.errors import DependencyError, OptionError
 from mmcgan.folders.config import RUN_HELP
 from mmcgan.inference import model_dir
 from mmcgan.inference.tagger import Tagger
 from mmcgan.options import Config, option
+from mmcgan.terminal import quiet_libraries
 from mmcgan.training.prepared.dataset import read_dataset
 
 # Of the HTTP server: no log, no name of its own, no web sockets, so many connections at once.
@@ -54,7 +55,7 @@ def main(**options: Any) -> None:
         raise DependencyError(
             f"{reason.name} is not installed, which the web page needs: pip install 'mmcgan[web]'"
         ) from None
-    with listen(config.host, config.port) as listening:
+    with listen(config.host, config.port) as listening, quiet_libraries():
         app = create_app(load_service(config), config.host)
         settings = uvicorn.Config(app, **SETTINGS)
         click.echo(f"{address(listening)}  (Ctrl-C ends it)")
@@ -68,7 +69,7 @@ def load_service(config: WebConfig) -> Any:
     from mmcgan.web.training_photos import TrainingPhotos
 
     run = config.run or model_dir.default_model()
-    click.echo(model_dir.describe_model(run))
+    say(model_dir.describe_model(run))
     tagger = Tagger.load(run)
     tagger.backbone.features([])
     photos = TrainingPhotos.of(read_dataset(config.data), tagger.model) if config.data else None
@@ -77,6 +78,8 @@ def load_service(config: WebConfig) -> Any:
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on `host`. Raises `OptionError` if that cannot be done."""
+    if not host:  # which would be the whole network
+        raise OptionError("--host: the address is empty; is a variable unset?")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

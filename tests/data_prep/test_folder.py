@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from helpers.failing_files import fail_at
 from helpers.hostile_xml import BOMB
 from helpers.keyword_photos import XP, encode, exif, iptc, tiff_with_iptc
 from helpers.packets import LIGHTROOM, marks, packet, subject
@@ -13,7 +15,8 @@ from helpers.packets import LIGHTROOM, marks, packet, subject
 from data_prep import folder
 from data_prep.folder import read_folder
 from data_prep.photos import Collection, split_of
-from mmcgan.errors import DataError
+from mmcgan.errors import DataError, PhotoWarning
+from mmcgan.folders.system_folders import LEFT_OUT
 from mmcgan.metadata import plan_embedded, plan_sidecar
 
 
@@ -73,9 +76,33 @@ def test_read_folder_does_not_follow_links_out_of_the_tree(tmp_path):
     (root / "same.jpg").symlink_to(root / "a.jpg")
     (root / "loop.jpg").symlink_to(root / "loop.jpg")
     (root / "again").symlink_to(root)
-    collection = read(root)
+    with pytest.warns(PhotoWarning, match=r"loop\.jpg cannot be read: Too many levels"):
+        collection = read(root)
     assert [photo.image_id for photo in collection.photos] == ["a.jpg", "same.jpg"]
-    assert collection.dropped == {"links that lead outside the folder": 1}
+    assert collection.dropped == {
+        "links that lead outside the folder": 2,
+        "files and folders that cannot be read": 1,
+    }
+
+
+def test_read_folder_leaves_out_folders_of_the_system(tmp_path):
+    put(tmp_path, {"a.jpg": b"", "a.txt": "sea", "#recycle/b.jpg": b"", "#recycle/b.txt": "gone"})
+    collection = read(tmp_path)
+    assert [photo.image_id for photo in collection.photos] == ["a.jpg"]
+    assert collection.dropped == {LEFT_OUT: 1}
+
+
+def test_read_folder_reads_all_but_what_cannot_be_looked_at(tmp_path, monkeypatch):
+    put(tmp_path, {"a.jpg": b"", "b.jpg": b"", "sub/c.jpg": b"", "sub/d.jpg": b""})
+    fail_at(monkeypatch, {tmp_path / "sub": errno.EIO}, {tmp_path / "b.jpg": errno.ESTALE})
+    with pytest.warns(PhotoWarning) as warned:
+        collection = read(tmp_path)
+    assert [photo.image_id for photo in collection.photos] == ["a.jpg", "sub/c.jpg"]
+    assert collection.dropped == {"files and folders that cannot be read": 2}
+    assert {str(w.message) for w in warned} == {
+        f"{tmp_path / 'b.jpg'} cannot be read: {os.strerror(errno.ESTALE)}",
+        f"{tmp_path / 'sub'} cannot be read: {os.strerror(errno.EIO)}",
+    }
 
 
 def test_read_folder_reads_text_files_of_both_names(tmp_path):

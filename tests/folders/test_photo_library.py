@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.keyword_photos import encode
+from helpers.libraries import files, summary
 from helpers.photos import make_photo
 
-from mmcgan.cli import INTERRUPTED, run_command
+from mmcgan.cli import INTERRUPTED
 from mmcgan.folders.config import TagConfig
 from mmcgan.folders.photo_library import tagging_name
-from mmcgan.metadata import Change, find_sidecars, model_of_sidecar, read_keywords
-from mmcgan.tagging import main
-
-Run = Callable[..., int]
-
-
-@pytest.fixture
-def photos(tmp_path) -> Path:
-    """A folder of three photos, one of them below."""
-    folder = tmp_path / "photos"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "a.png").write_bytes(make_photo("red"))
-    (folder / "b.jpg").write_bytes(encode("JPEG"))
-    (folder / "sub" / "c.png").write_bytes(make_photo("blue"))
-    return folder
-
-
-@pytest.fixture
-def call(trained, stand_in) -> Run:
-    return lambda *args: run_command(main, [*map(str, args), "--run", str(trained[1])])
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
-
-
-def summary(path: Path) -> dict[str, object]:
-    return json.loads(path.read_text())
+from mmcgan.metadata import (
+    Change,
+    find_sidecars,
+    model_of_sidecar,
+    read_keywords,
+)
 
 
 def own_words(photo: Path) -> list[str]:
@@ -169,7 +144,7 @@ def test_sidecars_whose_photo_has_gone_are_removed_too_if_they_are_ours(call, ph
     (photos / "a.png").unlink()
     (photos / "other.jpg.xmp").write_bytes((photos / "b.jpg.xmp").read_bytes())
     (photos / "not ours.xmp").write_text("<x/>")
-    assert call(photos, "--remove") == 0  # "not ours" is no XMP, but nothing in it is ours
+    assert call(photos, "--remove") == 0  # "not ours" holds nothing of ours
     assert set(files(photos)) == {"b.jpg", "sub/c.png", "not ours.xmp"}
 
 
@@ -254,6 +229,25 @@ def test_options_that_do_not_go_together_are_status_2(call, photos, args, named,
     err = capsys.readouterr().err
     assert err.startswith(f"mmcgan: error: {named}: ")
     assert err.count("\n") == 1
+    assert files(photos) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "reason"),
+    [
+        ("--summary", ".", ". is a folder; name a file"),
+        ("--summary", "/", "/ is a folder; name a file"),
+        ("--csv", "..", ".. is a folder; name a file"),
+        ("--report", "a.png", "a.png is a file; name a folder"),
+    ],
+)
+def test_a_place_of_the_wrong_kind_is_status_2(
+    call, photos, monkeypatch, capsys, option, place, reason
+):
+    monkeypatch.chdir(photos)
+    before = files(photos)
+    assert call("a.png", option, place, "--write", "sidecar") == 2
+    assert capsys.readouterr().err == f"mmcgan: error: {option}: {reason}\n"
     assert files(photos) == before
 
 

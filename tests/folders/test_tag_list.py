@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
+from helpers.calls import start_call
 
 from mmcgan.errors import DataError, OptionError
 from mmcgan.folders.tag_list import COLUMNS, TagList
@@ -72,3 +74,86 @@ def test_another_kind_of_file_is_left_alone(tmp_path, content):
     with pytest.raises(DataError, match=r"a\.csv"):
         TagList(path, "m 1")
     assert path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("b.jpg,sea\n", "a row that is not as mmcgan wrote it: b.jpg,sea"),
+        ("b.jpg,sea,0.5,m 1,more\n", "a row that is not as mmcgan wrote it"),
+        ('b.jpg,"sea,0.5,m 1\nc.jpg,sea,0.5,m 1\n', "a row that is not as mmcgan wrote it"),
+        ("b.jpg,sea\nc.jpg,sea,0.5,m 1\n", "a row that is not as mmcgan wrote it"),
+    ],
+)
+def test_what_a_person_made_of_a_table_is_not_cut_off(path, row, reason):
+    TagList(path, "m 1").put("a.jpg", TAGS)
+    changed = path.read_text() + row
+    path.write_text(changed)
+    with pytest.raises(DataError, match=reason):
+        TagList(path, "m 1")
+    assert path.read_text() == changed
+
+
+def test_blank_lines_and_other_ends_of_lines_do_no_harm(path):
+    TagList(path, "m 1").put("a.jpg", TAGS)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    table = TagList(path, "m 1")
+    table.put("a.jpg", [])
+    table.put("b.jpg", [])
+    assert [row[0] for row in rows(path) if row] == ["path", "a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("name", ["a\rb.jpg", "a\r\nb.jpg", 'a"\r', os.fsdecode(b"\xff.jpg")])
+def test_any_name_is_one_row(path, name):
+    TagList(path, "m 1").put(name, TAGS)
+    again = TagList(path, "m 1")
+    assert again.has(name)
+    again.put(name, TAGS)
+    again.put("b.jpg", TAGS)
+    assert TagList(path, "m 1").has("b.jpg")
+    assert TagList(path, "m 1").has(name)
+
+
+def test_rows_that_another_call_adds_are_seen_and_half_a_row_of_it_is_dropped(path):
+    table, other = TagList(path, "m 1"), TagList(path, "m 1")
+    other.put("a.jpg", TAGS)
+    table.put("a.jpg", [])
+    assert table.has("a.jpg")
+    with path.open("a") as file:
+        file.write('b.jpg,"sea')  # and it was killed
+    table.put("c.jpg", TAGS)
+    assert [row[0] for row in rows(path)] == ["path", "a.jpg", "c.jpg"]
+
+
+def test_a_table_that_was_written_anew_meanwhile_is_read_anew(path):
+    table = TagList(path, "m 1")
+    start = path.read_bytes()
+    table.put("a.jpg", TAGS)
+    path.write_bytes(start)
+    table.put("b.jpg", [])
+    assert [row[0] for row in rows(path)] == ["path", "b.jpg"]
+    assert not table.has("a.jpg")
+    path.unlink()
+    with pytest.raises(DataError, match=r"tags\.csv cannot be read: No such file"):
+        table.put("c.jpg", [])
+
+
+def test_a_full_disk_leaves_whole_rows(path, full_disk):
+    table = TagList(path, "m 1")
+    table.put("a.jpg", TAGS)
+    before = path.read_bytes()
+    with full_disk(len(before) + 10), pytest.raises(DataError, match=r"tags\.csv cannot be writ"):
+        table.put("b.jpg", TAGS)
+    assert path.read_bytes() == before
+    table.put("b.jpg", TAGS)
+    assert [row[0] for row in rows(path)] == ["path", "a.jpg", "b.jpg"]
+
+
+def test_parallel_calls_write_each_photo_once_and_no_torn_row(path):
+    photos = [f"photo {number}.jpg" for number in range(200)]
+    calls = [start_call("csv", path, photos[part:] + photos[:part]) for part in (0, 50, 100, 150)]
+    assert [call.communicate()[0] for call in calls] == ["", "", "", ""]
+    found = rows(path)
+    assert found[0] == list(COLUMNS)
+    assert sorted(row[0] for row in found[1:]) == sorted(photos)
+    assert {tuple(row[1:]) for row in found[1:]} == {("sea, sky", "0.900, 0.800", "m 1")}

@@ -55,6 +55,11 @@ def test_web_names_a_port_that_is_taken(trained, capsys):
     assert f"127.0.0.1 port {port} cannot be listened on" in capsys.readouterr().err
 
 
+def test_an_empty_host_is_not_taken_for_the_whole_network(trained, capsys):
+    assert run_command(main, ["--run", str(trained[1]), "--host", ""]) == 2
+    assert "--host: the address is empty; is a variable unset?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("args", [["--port", "65536"], ["--port", "x"], ["--nope"]])
 def test_web_refuses_wrong_options(args, capsys):
     assert run_command(main, args) == 2

@@ -33,7 +33,7 @@ from data_prep.pipeline import build_dataset
 from eval.benchmark.scale import Cost
 from eval.benchmark.search import draws_of_photos, tree_of_words
 from mmcgan.arrays import IntArray
-from mmcgan.cli import run_command
+from mmcgan.cli import PATH, run_command
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.ranking import Draws, count_votes
@@ -181,7 +181,7 @@ def own_memory() -> int:
 @click.argument("stage", type=click.Choice(list(STAGES)))
 @click.argument("n_images", type=click.IntRange(min=10))
 @click.argument("n_words", type=click.IntRange(min=2))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 def main(stage: str, n_images: int, n_words: int, folder: Path) -> None:
     """Do a STAGE with N_IMAGES and N_WORDS in FOLDER and print its cost as JSON."""
     if n_words > TAGS * _n_learnt(n_images):
