@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from laws.cases import Case
-from laws.judge import PLACE, files_of, judge
+from laws.judge import files_of, judge
 from laws.refusals import kind_of
+from laws.seen import PLACE
 from laws.trials import Trial
 from laws.views import File, Views, is_installed, with_keyword
 
@@ -109,6 +110,8 @@ def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     )
     now, never = (views.of["exiftool"].get(file, {}) for file in (removed, control))
     for tag in sorted(now.keys() | never.keys()):
+        if tag.startswith("MPImage"):
+            continue  # exiftool, which made the other file, loses these pictures itself
         if not PLACE.search(tag) and [t for t in now.get(tag, []) if t] != [
             t for t in never.get(tag, []) if t
         ]:

@@ -13,14 +13,12 @@ Each violation is one line, its kind, often with a detail behind a dash. Its fir
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 from laws.refusals import kind_of
+from laws.seen import READ, Sight, meant, persons_keywords, plain, seen
 from laws.trials import State, Trial
 from laws.views import PROGRAMS, File, View, Views, is_installed
 from PIL import Image, ImageSequence
@@ -28,21 +26,6 @@ from PIL import Image, ImageSequence
 from mmcgan.inference.photos.kinds import PHOTOS_AND_VIDEOS
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata import Marks
-
-_LISTS = re.compile(
-    r"(XMP-\S+?|PNG|GIF|XMP):(Copy\d+:)?(Subject|HierarchicalSubject|TagsList|LastKeywordXMP|"
-    r"CatalogSets|Keywords|WeightedFlatSubject)(_\d+)?"
-    r"|Xmp\.(dc\.subject|lr\.hierarchicalSubject|digiKam\.TagsList|acdsee\.keywords|"
-    r"MicrosoftPhoto\.LastKeywordXMP|mediapro\.CatalogSets)(\[\d+\](/\S+)?)?"
-)
-# A number that may change with the place of what it points at.
-PLACE = re.compile(r"(Start|Offset|Offsets|InterchangeFormat)$")
-_OURS = re.compile(r"XMP-mmcgan:|Xmp\.mmcgan\.")
-_SUBJECT = re.compile(r"XMP-dc:Subject(_\d+)?|Xmp\.dc\.subject(\[\d+\])?")
-_READ = re.compile(
-    r"(XMP-dc:Subject|XMP-lr:HierarchicalSubject|XMP-digiKam:TagsList|IPTC:Keywords|"
-    r"XMP-microsoft:LastKeywordXMP|XMP-mediapro:CatalogSets|XMP-acdsee:Keywords|IFD0:XPKeywords)"
-)
 
 
 def files_of(trial: Trial, name: str) -> dict[str, File]:
@@ -165,7 +148,7 @@ def _decoded(data: bytes) -> list[bytes] | str:
 def _seen(
     trial: Trial, name: str, marks: Marks, program: str, views: dict[File, View]
 ) -> Iterator[str]:
-    """What a program sees: all that it saw before, and ours."""
+    """What a program sees in the file that was written."""
     before, after = files_of(trial, "before"), files_of(trial, name)
     old, new = before.get(trial.paths[name]), after.get(trial.paths[name])
     if not is_installed(program) or new is None or (old is not None and old not in views):
@@ -173,21 +156,10 @@ def _seen(
     if new not in views:
         yield f"a: {program} cannot read the file any more"
         return
-    was, now = views[old] if old else {}, views[new]
     ours = [marks.prefix + printed(word) for word in wanted(trial, marks)]
-    persons = _persons(views.get(file, {}) for file in before.values())
-    known = {*_levels(ours), *_levels(trial.texts["before"]), *persons}
-    is_read = is_understood(old, was)
-    yield from _others_unchanged(was, now, known, program, new.ending == "xmp", is_read)
-    yield from _pointers(was, now, old, new, program) if old else ()
-    if is_read:
-        yield from _ours_seen(was, now, ours, program)
-
-
-def is_understood(file: File | None, view: View) -> bool:
-    """Whether a program finds something in a file's packet, or the file has none."""
-    is_read = any(tag.startswith(("XMP-", "Xmp.")) for tag in view)
-    return is_read or file is None or not re.search(rb"R\0?D\0?F", file.data)
+    theirs = persons_keywords(views.get(file, {}) for file in before.values())
+    sight = Sight(program, old, new, views[old] if old else {}, views[new])
+    yield from seen(sight, ours, [*theirs, *trial.texts["before"]])
 
 
 def wanted(trial: Trial, marks: Marks) -> list[str]:
@@ -196,117 +168,13 @@ def wanted(trial: Trial, marks: Marks) -> list[str]:
     return [word for word, _ in marks.tags if normalize_tag(word) not in taken]
 
 
-def _persons(views: Iterable[View]) -> set[str]:
-    """A person's keywords as programs show them, whole and by level."""
-    tags = [tag_values for view in views for tag_values in view.items()]
-    texts = {text for tag, values in tags if _READ.fullmatch(_plain(tag)) for text in values}
-    texts |= {meant(part) for text in texts for part in text.split(";")}
-    levels = {level for text in texts for level in re.split(r"[|/]", text)}
-    return {text.replace("/", "|").strip() for text in texts | levels}
-
-
-def meant(text: str) -> str:
-    """A keyword that exiftool takes for Windows-1252, or for no text at all, as it was meant."""
-    if text.startswith("base64:"):
-        return b64decode(text.removeprefix("base64:")).decode("windows-1252", "replace")
-    with suppress(UnicodeError):
-        return b"".join(_byte(character) for character in text).decode()
-    return text
-
-
-def _byte(character: str) -> bytes:
-    with suppress(UnicodeError):
-        return character.encode("windows-1252")
-    return character.encode("latin-1")
-
-
-def _plain(tag: str) -> str:
-    return re.sub(r"Copy\d+:", "", tag)
-
-
-def _others_unchanged(
-    was: View, now: View, known: set[str], program: str, is_sidecar: bool, is_read: bool
-) -> Iterator[str]:
-    for tag in sorted(was.keys() | now.keys()):
-        is_place = PLACE.search(tag) and program == "exiftool"
-        if _OURS.match(tag) or is_place or (tag.startswith(("File:", "Composite:")) and is_sidecar):
-            continue
-        if not _LISTS.fullmatch(tag):
-            if was.get(tag) != now.get(tag) and not (tag.endswith(":Warning") and not is_read):
-                how = "new" if tag not in was else "gone" if tag not in now else "changed"
-                yield f"a: {program} sees a tag {how} — {_plain(tag)}{_detail(tag, now)}"
-            continue
-        rest = _rest(*([text for text in view.get(tag, []) if text] for view in (was, now)))
-        if rest is None:
-            yield f"a: {program} sees a person's keywords lost or moved — {_plain(tag)}"
-        elif (
-            program == "exiftool" and not set(_levels(rest)) <= known and "\ufffd" not in str(rest)
-        ):
-            yield f"a: {program} sees keywords of neither — {_plain(tag)}"
-
-
-def _pointers(was: View, now: View, old: File, new: File, program: str) -> Iterator[str]:
-    """Where a tag gives the place of a picture, the same picture must be there.
-
-    exiftool looks for a lost preview in all the file, and exiv2 does not.
-    """
-    for tag in was.keys() & now.keys():
-        length = was.get(PLACE.sub("Length", tag)) or was.get(f"{tag}Length")
-        if length and PLACE.search(tag) and not tag.startswith("MPImage1:"):  # the photo itself
-            pieces = {
-                file.data[_base(file, program) + int(view[tag][0]) :][: int(length[0])]
-                for file, view in ((old, was), (new, now))
-            }
-            if len(pieces) > 1:
-                yield f"a: what a tag points at is somewhere else — {_plain(tag)}"
-
-
-def _base(file: File, program: str) -> int:
-    """Where the offsets that a program gives are counted from."""
-    return 0 if program == "exiftool" else file.data.find(b"Exif\0\0") + 6
-
-
-def _detail(tag: str, now: View) -> str:
-    return f" {now[tag][0]}" if tag.endswith("Warning") and tag in now else ""
-
-
-def _levels(texts: Iterable[str]) -> list[str]:
-    return [re.sub(r"[\0-\x1f]", "", text).replace("/", "|").strip() for text in texts]
-
-
-def _rest(was: list[str], now: list[str]) -> list[str] | None:
-    """What comes behind the values from before; None if they are not the first."""
-    if now[: len(was)] == was:
-        return now[len(was) :]
-    if now[:1] == was[:1] and Counter(was) <= Counter(now):  # of two lists, which a program joins
-        return list((Counter(now) - Counter(was)).elements())
-    if len(was) == len(now) == 1 and now[0].startswith(was[0]):
-        return [now[0][len(was[0]) :].removeprefix(", ")]
-    return None
-
-
-def _ours_seen(was: View, now: View, ours: list[str], program: str) -> Iterator[str]:
-    values = {tag: found for tag, found in now.items() if _SUBJECT.fullmatch(_plain(tag))}
-    seen = [text for found in values.values() for text in found]
-    seen = ", ".join(seen).split(", ") if program == "exiv2" else seen
-    missing = [word for word in ours if word not in seen]
-    if missing:
-        yield f"b: {program} sees {'none' if len(missing) == len(ours) else 'not all'} of ours"
-    if program == "exiftool" and any(seen.count(word) > 1 for word in ours):
-        yield f"b: {program} sees ours twice"
-    had_subject = any(_SUBJECT.fullmatch(_plain(tag)) for tag in was)
-    theirs = {meant(text) for text in was.get("IPTC:Keywords", [])}
-    if ours and not had_subject and not theirs <= set(seen):
-        yield "b: a person's IPTC keywords are hidden by ours in dc:subject"
-
-
 def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
     if {"anything", "document type", "sidecar: document type"} & trial.case.may_skip:
         return  # broken or unsafe, so that we need not read as much
     words = {normalize_tag(text) for text in trial.texts["before"]} | {None}
     for file in files_of(trial, "before").values():
         for tag, values in views.get(file, {}).items():
-            if not _READ.fullmatch(_plain(tag)):
+            if not READ.fullmatch(plain(tag)):
                 continue
             separator = r"\s*;\s*" if "XPKeywords" in tag else r"(?!)"
             levels = r"[|/]" if "TagsList" in tag or "Last" in tag else r"\|"
@@ -314,4 +182,4 @@ def _read_as_exiftool(trial: Trial, views: dict[File, View]) -> Iterator[str]:
                 leaf = re.split(levels, meant(text))[-1].strip()
                 spellings = {normalize_tag(leaf), normalize_tag(re.sub(r"[\0-\x1f]", "", leaf))}
                 if not spellings & words and "\ufffd" not in leaf:
-                    yield f"r: not read, and exiftool shows it — {_plain(tag)}"
+                    yield f"r: not read, and exiftool shows it — {plain(tag)}"
