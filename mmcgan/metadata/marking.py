@@ -102,7 +102,7 @@ def automatic_words(packet: Packet) -> frozenset[str]:
     Each level of a keyword counts too, as some programs list the levels one by one.
     """
     record = Record.of(packet)
-    paths = record.keywords if record else []
+    paths = _spellings(record.keywords if record else [])
     parts = (part for path in paths for part in [path, *path.split("|")])
     return frozenset(word for part in parts if (word := normalize_tag(part)))
 
@@ -137,8 +137,13 @@ def left_behind(keywords: Iterable[str], record: Record) -> list[str]:
     After a removal they are where another program copied ours to. Of ours with levels, such
     programs may list the last level alone.
     """
-    ours = tag_words(record.keywords)
+    ours = tag_words(_spellings(record.keywords))
     return [keyword for keyword in dict.fromkeys(keywords) if normalize_tag(keyword) in ours]
+
+
+def _spellings(keywords: Iterable[str]) -> list[str]:
+    """Return our keywords as they are read: a slash in a word parts two levels in some lists."""
+    return [path for keyword in keywords for path in (keyword, keyword.replace("/", "|"))]
 
 
 @dataclass(frozen=True)

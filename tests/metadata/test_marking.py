@@ -9,6 +9,7 @@ import pytest
 from helpers.packets import DC, LIGHTROOM, RDF, STYLES, TIME, marks, packet, subject
 
 from mmcgan.errors import MetadataError
+from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.marking import automatic_words, mark, unmark
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
@@ -273,3 +274,12 @@ def test_a_record_with_nothing_in_it_is_harmless():
     assert record(data) == Record((), "", "")
     assert unmark(data, "a.xmp") == packet(subject("sea"))
     assert DC.encode() in put(data, "sun")
+
+
+def test_a_slash_in_a_word_of_ours_makes_no_keyword_of_the_persons():
+    data = mark(
+        packet(subject("mine", tag="digiKam:TagsList")), marks("b/w", prefix="auto|"), (), "a"
+    )
+    found = Packet.parse(data, "a.xmp")
+    assert {normalize_tag(path) for path in found.keywords()} - automatic_words(found) == {"mine"}
+    assert {"auto|b|w", "w"} <= automatic_words(found)
