@@ -16,7 +16,7 @@ import click
 
 from mmcgan.errors import MmcganError, escaped
 from mmcgan.options import Config, Option, flag
-from mmcgan.terminal import shown_warnings, write_any_text
+from mmcgan.terminal import occupy_closed_streams, shown_warnings, write_any_text
 
 INTERRUPTED = 130
 _SAY_ON_STDERR = partial(click.echo, err=True)
@@ -125,6 +125,7 @@ def run_command(
         say(f"{program}: error: {escaped(message)}")
         return status
 
+    occupy_closed_streams()
     write_any_text()
     try:
         with shown_warnings(lambda message: _SAY_ON_STDERR(f"{program}: warning: {message}")):

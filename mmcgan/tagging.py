@@ -38,7 +38,14 @@ def print_card(context: click.Context, _: click.Parameter, is_wanted: bool) -> N
 
 
 @click.command("mmcgan")
-@click.argument("paths", type=PathType(), nargs=-1, required=True, metavar="PHOTO|FOLDER…")
+# What cannot be read is a failure of its own, and the others are tagged.
+@click.argument(
+    "paths",
+    type=PathType(readable=False),
+    nargs=-1,
+    required=True,
+    metavar="PHOTO|FOLDER…",
+)
 @click.option(
     "--model-card",
     is_flag=True,

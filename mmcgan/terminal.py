@@ -29,6 +29,13 @@ def write_any_text() -> None:
             stream.reconfigure(errors="replace")
 
 
+def occupy_closed_streams() -> None:
+    """Let no file have the number of a stream that was closed: what C code says would go there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+
+
 @contextmanager
 def shown_warnings(say: Callable[[str], None]) -> Iterator[None]:
     """Show each `PhotoWarning` of the block once, by `say`, and none of Python's decoders."""

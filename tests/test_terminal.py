@@ -152,6 +152,21 @@ def test_a_closed_stderr_is_left_closed(tmp_path):
     assert int(result.stdout) >= 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes stderr")
+def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path):
+    script = (
+        "import click, os, sys; from mmcgan.cli import run_command\n"
+        "@click.command()\n"
+        "def write():\n"
+        "    with open(sys.argv[1], 'wb') as file:\n"
+        "        os.write(1, b'of C code'); os.write(2, b'of C code'); file.write(b'ours')\n"
+        "sys.exit(run_command(write, []))"
+    )
+    shell = f'exec "{sys.executable}" -c "$0" "$1" >&- 2>&-'
+    subprocess.run(["sh", "-c", shell, script, str(tmp_path / "file")], check=True)
+    assert (tmp_path / "file").read_bytes() == b"ours"
+
+
 def test_a_stderr_put_in_its_place_stays_there(capsys):
     with quiet_libraries():
         print("seen", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -73,6 +74,17 @@ def test_a_photo_that_cannot_be_looked_at_when_its_turn_comes_fails_alone(
     monkeypatch.undo()
     assert set(files(photos)) == {*NAMES, "a.png.xmp", "sub/c.png.xmp"}
     assert "b.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["sub", "b.jpg"])
+def test_what_is_named_and_must_not_be_read_fails_alone(
+    call, photos, tmp_path, monkeypatch, capsys, name
+):
+    fail_at(monkeypatch, {photos / "sub": errno.EACCES}, {})
+    monkeypatch.setattr(os, "access", lambda path, mode: path != str(photos / name))
+    args = [photos / "a.png", photos / name, "--summary", tmp_path / "s.json"]
+    assert call(*args) == (1 if name == "sub" else 0)
+    assert summary(tmp_path / "s.json")["tagged"] == 2  # c.png was listed before
 
 
 def test_a_name_too_long_for_its_sidecar_fails_alone(call, photos, capsys):
