@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.packets import marks, packet, subject
 
-from mmcgan.metadata.marking import left_behind, mark, person_keywords, unmark
+from mmcgan.metadata.marking import left_behind, left_in, mark, person_keywords, unmark
 from mmcgan.metadata.names import KEYWORD_LISTS, WRITTEN_LISTS
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
@@ -112,6 +112,35 @@ def test_what_is_left_behind_is_named():
     found = ["Sea", "auto|sea", "Places|sea", "Plant_Life", "dog", "auto", "Sea"]
     assert left_behind(found, record) == ["Sea", "auto|sea", "Plant_Life"]
     assert left_behind([], record) == []
+
+
+def tree(*words: str) -> str:
+    """Keywords in ACDSee's tree, below "auto"."""
+    leaves = "".join(f"&lt;Category Assigned='1'>{word}&lt;/Category>" for word in words)
+    inner = f"&lt;Category Assigned='0'>auto{leaves}&lt;/Category>"
+    return f"<acdsee:categories>&lt;Categories>{inner}&lt;/Categories></acdsee:categories>"
+
+
+def test_copies_of_ours_in_a_tree_of_keywords_are_not_taken_for_a_person_s():
+    marked = put(packet("", NAMESPACES), "sea", "sun", prefix="auto|")
+    end = marked.index(b"</rdf:Description>")
+    copied = marked[:end] + tree("sea", "sun").encode() + marked[end:]
+    assert put(copied, "sea", "sun", prefix="auto|") == copied
+    person = copied.replace(tree("sea", "sun").encode(), tree("sea", "sun", "wood").encode())
+    again = Packet.parse(put(person, "sun", "wood", "sky", prefix="auto|"), "a.xmp")
+    assert Record.of(again).keywords == ["auto|sun", "auto|sky"]
+    assert Record.of(again).copied == ("wood",)
+
+
+def test_ours_are_named_that_stay_in_a_packet():
+    record = Record((("auto|sea", "0.9"), ("auto|sun", "0.8")), "1", "")
+    lists = subject("auto|sun", "dog", tag="lr:hierarchicalSubject")
+    before = Packet.parse(packet(subject("sea", "sun") + lists + tree("sea")), "a.xmp")
+    after = Packet.parse(packet(subject("sea", "sun") + tree("sea")), "a.xmp")
+    assert left_in(before, after, record) == ["sea", "sun", "auto|sea"]
+    assert left_in(after, after, record) == ["sea", "auto|sea"]
+    flat = Packet.parse(packet(subject("sea", "dog")), "a.xmp")  # it may be a person's
+    assert left_in(flat, flat, record) == []
 
 
 @pytest.mark.parametrize("form", ["<{0}>{1}</{0}>", "attribute"])
