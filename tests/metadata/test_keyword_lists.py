@@ -107,6 +107,46 @@ def test_the_last_level_stays_where_it_may_be_a_persons(person):
     assert keywords(unmark(flat, "a.xmp")) == ["Dog", "sea"]  # no list says that it is ours
 
 
+def in_step(marked: bytes, *paths: str) -> bytes:
+    """A packet with a list of its own, as Lightroom saves it: each level alone, and all paths."""
+    levels = dict.fromkeys(level for path in paths for level in path.split("|"))
+    lists = subject(*levels) + subject(*paths, tag="lr:hierarchicalSubject")
+    record = marked[marked.index(b"<mmcgan:automatic") : marked.index(b"</mmcgan:automatic>")]
+    text = f"{lists}{record.decode()}</mmcgan:automatic>"
+    return packet(text, ' xmlns:mmcgan="urn:mmcgan:xmp/1.0/"')
+
+
+@pytest.mark.parametrize("base", [None, packet(subject("Dog"))], ids=["new", "had keywords"])
+def test_levels_of_ours_go_where_a_program_lists_each_alone(base):
+    marked = put(base, "sea", "sun", prefix="auto|")
+    saved = in_step(marked, "Places|Dog", "auto|sea", "auto|sun")
+    assert keywords(unmark(saved, "a.xmp")) == ["Places", "Dog", "Places|Dog"]
+    again = Packet.parse(put(saved, "sea", "sun", prefix="auto|"), "a.xmp")
+    assert Record.of(again).keywords == ["auto|sea", "auto|sun"]
+
+
+@pytest.mark.parametrize("person", ["sea", "auto", "Places|Sea", "Sea|Baltic"])
+def test_a_level_stays_that_a_person_has_too(person):
+    saved = in_step(put(None, "sea", "sun", prefix="auto|"), "auto|sea", "auto|sun", person)
+    left = keywords(unmark(saved, "a.xmp"))
+    assert {person, *person.split("|")} <= {*left, "Sea"}
+    assert "sun" not in left
+
+
+def test_a_tag_that_a_person_made_their_own_in_one_list_stays():
+    both = packet(subject("Dog") + subject("Dog", tag="lr:hierarchicalSubject"))
+    marked = put(both, "sea", "sun", prefix="auto|")
+    edited = marked.replace(b"<rdf:li>auto|sea</rdf:li>", b"<rdf:li>sea</rdf:li>", 1)
+    assert keywords(unmark(edited, "a.xmp")) == ["Dog", "sea", "Dog"]
+
+
+def test_paths_that_were_copied_as_they_are_spelled_in_dc_subject_go():
+    marked = put(packet(subject("dog"), NAMESPACES), "sea", prefix="auto|")
+    copied = subject("dog", "auto|sea", tag="ms:LastKeywordXMP").encode()
+    end = marked.index(b"</rdf:Description>")
+    assert keywords(unmark(marked[:end] + copied + marked[end:], "a.xmp")) == ["dog", "dog"]
+
+
 def test_what_is_left_behind_is_named():
     record = Record((("auto|sea", "0.9"), ("plant life", "0.8")), "1", "")
     found = ["Sea", "auto|sea", "Places|sea", "Plant_Life", "dog", "auto", "Sea"]
