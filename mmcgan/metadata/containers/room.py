@@ -44,7 +44,7 @@ _ENTRIES = {  # of a directory, whose place is not known: a tag, a kind, the cou
     ">": re.compile(rb"(?=..\0[\x01-\x12](.{8}))", re.S),
 }
 _HEADERS = range(33)  # bytes before a maker note's own directory
-_ABSOLUTE_TRAILERS = (b"AXS!", b"AXS*")
+_AFCP = re.compile(rb"AXS[!*]")  # AXS File Concatenation Protocol
 
 
 @dataclass
@@ -101,8 +101,8 @@ def obstacle(data: bytes, edge: int) -> str | None:
         layout = _jpeg_layout(data) if is_jpeg else _png_layout(data)
     except BROKEN:
         return "its parts cannot be told apart"
-    if data[-12:-8] in _ABSOLUTE_TRAILERS:
-        return "its last bytes (AFCP) tell places in the file"
+    if _AFCP.search(data, layout.end):
+        return "the bytes behind the picture (AFCP) tell places in the file"
     if layout.index < edge and layout.pictures:
         return "it holds further pictures, whose places are told before its XMP"
     if layout.exif and not _is_known(data[layout.end :], layout):
@@ -110,7 +110,7 @@ def obstacle(data: bytes, edge: int) -> str | None:
     if any(_points_outside(data, block, edge) for block in layout.exif):
         return "its EXIF points at what is outside of it"
     if _points_at_pictures(data, layout, edge):
-        return "its EXIF points at a preview behind the picture"
+        return "its EXIF points at a preview that would move"
     return None
 
 

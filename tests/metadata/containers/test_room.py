@@ -160,6 +160,7 @@ def test_bytes_of_an_unknown_kind_are_not_moved_where_there_is_exif(behind):
 @pytest.mark.parametrize("mark", [b"AXS!", b"AXS*"])
 def test_a_trailer_that_tells_places_in_the_file_is_not_moved(mark):
     refused(jpeg(behind=b"data" + mark + bytes(8)), "AFCP")
+    refused(jpeg(behind=mark + bytes(8) + SAMSUNG), "AFCP")
     refused(png(behind=b"data" + mark + bytes(8)), "AFCP")
 
 
