@@ -204,7 +204,7 @@ def _leftovers(found: _Metadata, listings: Listings) -> Iterator[Path]:
     """Yield what writes that were killed left behind: partial files, and a needless copy."""
     written = {Path(os.path.realpath(path)) for path in (found.photo, *found.sidecars)}
     written.update(sidecar_names(found.photo))
-    if not found.embedded and (copy := _copy_of(found.photo)):
+    if not found.embedded and (copy := _copy_of(found.photo, listings)):
         written.add(copy)
         if is_file(copy):
             yield copy
@@ -212,13 +212,14 @@ def _leftovers(found: _Metadata, listings: Listings) -> Iterator[Path]:
         yield from listings.leftovers(path)
 
 
-def _copy_of(photo: Path) -> Path | None:
+def _copy_of(photo: Path, listings: Listings) -> Path | None:
     """Return the path of the safety copy of a photo without marks; None if there is none."""
     try:
-        has_copies = any(copies_folder().iterdir())
-        if has_copies and file_status(photo) and is_writable(photo):
+        status = file_status(photo)
+        # Of the same size: to read every photo would take long.
+        if status and status.st_size in listings.sizes(copies_folder()) and is_writable(photo):
             return safety_copy(_start(photo))
-    except (OSError, MetadataError):  # there are no copies, or the photo has its line already
+    except (OSError, MetadataError):  # the photo has its line already
         pass
     return None
 

@@ -106,6 +106,7 @@ class Listings:
 
     def __init__(self) -> None:
         self._folders: dict[Path, _Folder] = {}
+        self._sizes: dict[Path, frozenset[int]] = {}
 
     def sidecars(self, photo: Path) -> list[Path]:
         """Return the existing sidecars of `photo`, its own first."""
@@ -131,6 +132,12 @@ class Listings:
         names = self._folder(photo.parent).photos.get(_key(stem), [])
         return [name for name in names if not _is_same(photo, name)]
 
+    def sizes(self, folder: Path) -> frozenset[int]:
+        """Return the sizes in bytes of the files that were in `folder` when first asked for."""
+        if folder not in self._sizes:
+            self._sizes[folder] = _sizes(folder)
+        return self._sizes[folder]
+
     def is_known(self, folder: Path) -> bool:
         """Whether `folder` could be listed."""
         return self._folder(folder).is_listed
@@ -139,6 +146,14 @@ class Listings:
         if path not in self._folders:
             self._folders[path] = _list(path)
         return self._folders[path]
+
+
+def _sizes(folder: Path) -> frozenset[int]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.stat().st_size for entry in entries)
+    except OSError:
+        return frozenset()
 
 
 def _list(path: Path) -> _Folder:

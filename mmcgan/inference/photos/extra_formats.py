@@ -105,12 +105,12 @@ def _is_heic(brands: Sequence[bytes]) -> bool:
 
 
 def _is_raw_tiff(data: Encoded) -> bool:
-    found = list(tiff.directories(data))
+    found = list(tiff.pictures(data))
     if not found:
         return False
     return (
         found[0].first(tiff.SUBFILE_TYPE) == _IS_SMALLER
-        or tiff.DNG_VERSION in found[0].numbers
+        or bool(found[0].numbers(tiff.DNG_VERSION))
         or any(d.first(tiff.PHOTOMETRIC) in (_OF_SENSOR, _LINEAR_RAW) for d in found)
     )
 
@@ -142,7 +142,7 @@ class RawImageFile(ImageFile.ImageFile):
         """Whether the sensor's pixels have one colour each, so that half of its size is made."""
         assert self.fp is not None
         data = View(self.fp)
-        photometric = (d.first(tiff.PHOTOMETRIC) for d in tiff.directories(data))
+        photometric = (d.first(tiff.PHOTOMETRIC) for d in tiff.pictures(data))
         is_tiff = data[:4] in tiff.STARTS
         return data[:4] != _FOVEON_START and not (is_tiff and _LINEAR_RAW in photometric)
 

@@ -111,10 +111,10 @@ _JPEG_IN_TIFF = 7
 
 def _rare_tiff(data: Encoded, is_open: bool) -> str | None:
     """Describe the first picture of a TIFF if all of it is there."""
-    first = next(tiff.directories(data), None)
+    first = next(tiff.pictures(data), None)
     if first is None or not _is_whole(first, len(data)):
         return None
-    compression, bits = first.first(tiff.COMPRESSION, 1), set(first.numbers.get(tiff.BITS, (1,)))
+    compression, bits = first.first(tiff.COMPRESSION, 1), set(first.numbers(tiff.BITS) or (1,))
     usual = _ALWAYS_DECODED | ({_JPEG_IN_TIFF} if bits == {8} else set())
     if is_open and compression in usual:
         return None
@@ -125,10 +125,10 @@ def _rare_tiff(data: Encoded, is_open: bool) -> str | None:
     )
 
 
-def _is_whole(first: tiff.Directory, n_bytes: int) -> bool:
+def _is_whole(first: tiff.Picture, n_bytes: int) -> bool:
     """Whether all strips or tiles that a picture of its size has lie in the file."""
-    offsets = first.numbers.get(tiff.STRIP_OFFSETS) or first.numbers.get(tiff.TILE_OFFSETS, ())
-    sizes = first.numbers.get(tiff.STRIP_BYTES) or first.numbers.get(tiff.TILE_BYTES, ())
+    offsets = first.numbers(tiff.STRIP_OFFSETS) or first.numbers(tiff.TILE_OFFSETS)
+    sizes = first.numbers(tiff.STRIP_BYTES) or first.numbers(tiff.TILE_BYTES)
     width, height = first.first(tiff.WIDTH), first.first(tiff.HEIGHT)
     across = first.first(tiff.TILE_WIDTH, width)
     down = first.first(tiff.TILE_HEIGHT, first.first(tiff.ROWS_PER_STRIP, height))

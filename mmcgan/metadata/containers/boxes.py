@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mmcgan.inference.photos.segments import Encoded
+from mmcgan.inference.photos.tiff import STARTS
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import exif_of
-from mmcgan.metadata.containers.tiff import STARTS, read_tiff
+from mmcgan.metadata.containers.tiff import read_tiff
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _XMP_TYPE = b"application/rdf+xml"

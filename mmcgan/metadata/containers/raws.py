@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import struct
 
+from mmcgan.inference.photos.tiff import Tiff
 from mmcgan.inference.photos.view import View
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import read_jpeg
-from mmcgan.metadata.containers.tiff import Directories, read_tiff
+from mmcgan.metadata.containers.tiff import read_tiff
 
 FUJIFILM = b"FUJIFILMCCD-RAW "
 MINOLTA = b"\0MR"  # M or I behind it, by the order of bytes
@@ -44,7 +45,7 @@ def read_panasonic(data: View, found: Found) -> None:
     """Add the blocks of an RW2 and of the JPEG in it."""
     read_tiff(data, found, "an RW2 structure")
     with found.noted("an RW2 structure"):
-        for entry in Directories(data).entries():
+        for entry in Tiff(data).entries():
             if entry.tag == _PANASONIC_JPEG:
                 read_jpeg(data.part(entry.start, entry.end), found)
                 break

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from mmcgan.inference.photos.segments import JPEG_START, PNG_START
+from mmcgan.inference.photos.tiff import RAW_STARTS, STARTS
 from mmcgan.inference.photos.view import View
 from mmcgan.metadata.containers.boxes import read_boxes
 from mmcgan.metadata.containers.found import Found
@@ -24,7 +25,7 @@ from mmcgan.metadata.containers.raws import (
     read_minolta,
     read_panasonic,
 )
-from mmcgan.metadata.containers.tiff import STARTS, read_tiff
+from mmcgan.metadata.containers.tiff import read_tiff
 from mmcgan.metadata.containers.webp import read_webp
 
 
@@ -38,7 +39,7 @@ _READERS: dict[bytes | tuple[bytes, ...], Callable[[View, Found], None]] = {
     b"RIFF": read_webp,
     b"GIF8": read_gif,
     PANASONIC: read_panasonic,
-    STARTS: _read_tiff,
+    STARTS + RAW_STARTS: _read_tiff,
     FUJIFILM: read_fujifilm,
     MINOLTA: read_minolta,
 }

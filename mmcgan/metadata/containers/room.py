@@ -26,11 +26,11 @@ from dataclasses import dataclass, field
 
 from mmcgan.errors import MetadataError
 from mmcgan.inference.photos.segments import JPEG_START, jpeg_segments, png_chunks
+from mmcgan.inference.photos.tiff import MAKER_NOTE, Tiff
 from mmcgan.metadata.containers.found import BROKEN
 from mmcgan.metadata.containers.jpeg import APP1, exif_of
 from mmcgan.metadata.containers.reading import read_blocks
 from mmcgan.metadata.containers.slots import find_slot
-from mmcgan.metadata.containers.tiff import MAKER_NOTE, Directories
 from mmcgan.metadata.packet import Packet
 
 _APP2 = 0xE2
@@ -149,9 +149,9 @@ def _end_of_jpeg(data: bytes, place: int) -> int:
 
 def _listed(index: bytes, start: int) -> list[tuple[int, int]]:
     """Return start and end of the pictures behind the first that an MPF at `start` lists."""
-    tiff = Directories(index)
+    tiff = Tiff(index)
     tables = [index[e.start : e.end] for e in tiff.entries() if e.tag == _MP_ENTRIES]
-    rows = struct.iter_unpack(f"{tiff.order}IIIHH", b"".join(tables))
+    rows = struct.iter_unpack(f"{tiff.sign}IIIHH", b"".join(tables))
     return [(start + row[2], start + row[2] + row[1]) for row in rows if row[2]]
 
 
@@ -180,7 +180,7 @@ def _points_outside(data: bytes, block: tuple[int, int], edge: int) -> bool:
 def _places(exif: bytes) -> Iterator[int]:
     """Yield the places that EXIF tells: of directories, of thumbnails, and the ends of values."""
     with suppress(*BROKEN):
-        tiff = Directories(exif)
+        tiff = Tiff(exif)
         with suppress(*BROKEN):
             for entry in tiff.entries(*_EXIF_POINTERS):
                 yield entry.end - 1
@@ -219,7 +219,7 @@ def _points_around(exif: bytes, bases: list[int], places: set[int], moves: range
 def _note_bases(exif: bytes, start: int) -> Iterator[int]:
     """Yield the places that offsets of the maker note may be counted from."""
     with suppress(*BROKEN):
-        for entry in Directories(exif).entries(*_EXIF_POINTERS):
+        for entry in Tiff(exif).entries(*_EXIF_POINTERS):
             if entry.tag == MAKER_NOTE:
                 yield from (start + entry.start + header for header in _HEADERS)
 
