@@ -45,12 +45,13 @@ def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterabl
     found = keywords.element
     is_subject = found.name == SUBJECT
     if is_subject:
-        wanted.update([*record.copied, *_bare_leaves(packet, keywords, record)])
+        wanted.update([*record.copied, *_bare_levels(packet, keywords, record)])
     ours: list[Element] = []
     rest: list[Element] = []
     for item in keywords.items:
-        wanted[text_of(item)] -= 1
-        (ours if wanted[text_of(item)] >= 0 else rest).append(item)
+        text = text_of(item).replace("|", keywords.separator)  # some copy dc:subject as it is
+        wanted[text] -= 1
+        (ours if wanted[text] >= 0 else rest).append(item)
     was_plain = is_subject and _texts(rest) == _plain_texts(record.replaced)
     if was_plain and _fits(record.replaced, packet, found):
         return [(found.start, found.end, record.replaced.encode())]
@@ -59,22 +60,25 @@ def _list_cuts(packet: Packet, keywords: KeywordList, record: Record) -> Iterabl
     return [(packet.before(found), found.end, b"")]
 
 
-def _bare_leaves(packet: Packet, subject: KeywordList, record: Record) -> list[str]:
-    """Return the last levels of ours that another program put into dc:subject for the whole paths.
+def _bare_levels(packet: Packet, subject: KeywordList, record: Record) -> list[str]:
+    """Return the levels of ours that another program put into dc:subject for the whole paths.
 
     Programs that keep lists in step do so. It is certain only where they put the path into a list
-    that we never write to, and no other path there or elsewhere ends in the same word: such a
-    program would have listed a person's word likewise.
+    that we never write to, or put none of our paths into dc:subject; and where no other path has
+    the same level: such a program would have listed a person's word likewise.
     """
+    ours = {keyword_path(keyword) for keyword in record.keywords}
     entries = [(name, path) for name, path in packet.entries() if name != SUBJECT]
-    copied = {path for name, path in entries if name not in WRITTEN_LISTS}
-    leaves = []
-    for keyword in record.keywords:
-        path, leaf = keyword_path(keyword), leaf_of(keyword)
-        same = {other for _, other in entries if _word(leaf_of(other)) == _word(leaf)}
-        if leaf != path and keyword not in subject.texts and path in copied and same == {path}:
-            leaves.append(leaf)
-    return leaves
+    shown = ours & {keyword_path(text) for text in subject.texts}
+    copied = {path for name, path in entries if not shown or name not in WRITTEN_LISTS}
+    others = {_word(level) for _, path in entries if path not in ours for level in _levels(path)}
+    moved = [path for path in ours & copied - shown if leaf_of(path) != path]
+    levels = dict.fromkeys(level for path in moved for level in _levels(path))
+    return [level for level in levels if _word(level) not in others]
+
+
+def _levels(path: str) -> list[str]:
+    return path.split("|")
 
 
 def _word(text: str) -> str:

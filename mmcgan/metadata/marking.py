@@ -20,7 +20,7 @@ from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata.adding import add, is_closed
 from mmcgan.metadata.cutting import cut
 from mmcgan.metadata.encodings import has_marks
-from mmcgan.metadata.names import SUBJECT
+from mmcgan.metadata.names import CATEGORIES, STRUCTURE, SUBJECT
 from mmcgan.metadata.packet import Packet, keyword_path, leaf_of, tag_words
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.repair import xml_safe
@@ -116,7 +116,7 @@ def person_keywords(packet: Packet) -> list[str]:
     record = Record.of(packet)
     copied = Counter(record.copied if record else ())
     found = []
-    for name, path in _person_entries(packet):
+    for name, path in _person_entries(packet, record):
         if name == SUBJECT and copied[path] > 0:
             copied[path] -= 1
         else:
@@ -139,6 +139,18 @@ def left_behind(keywords: Iterable[str], record: Record) -> list[str]:
     """
     ours = tag_words(_spellings(record.keywords))
     return [keyword for keyword in dict.fromkeys(keywords) if normalize_tag(keyword) in ours]
+
+
+def left_in(packet: Packet, clean: Packet, record: Record) -> list[str]:
+    """Return those of ours that are in `clean`, which is `packet` without marks.
+
+    They are in trees of keywords, or in a packet that we did not write into. Their last levels
+    count where a program put these into dc:subject in place of the whole paths.
+    """
+    entries, paths = packet.entries(), [keyword_path(keyword) for keyword in record.keywords]
+    missing = {path for _, path in entries} - {path for name, path in entries if name == SUBJECT}
+    wanted = _words_of([*paths, *(leaf_of(path) for path in paths if path in missing)])
+    return [path for path in dict.fromkeys(clean.keywords()) if normalize_tag(path) in wanted]
 
 
 def _spellings(keywords: Iterable[str]) -> list[str]:
@@ -190,7 +202,8 @@ def _record(
 ) -> Record:
     """Return the record of `marks` for `base`, a packet without marks that is parsed as `clean`."""
     is_blank = base is not None and _is_blank(base)
-    words = _words(marks, old.tags, tag_words([*elsewhere, *clean.keywords()]))
+    present = [path for _, path in _not_ours(clean, old.record)]
+    words = _words(marks, old.tags, tag_words([*elsewhere, *present]))
     prefix = xml_safe(marks.prefix).lstrip()
     return Record(
         scores=tuple((prefix + word, score) for word, score in words.items()),
@@ -205,12 +218,30 @@ def _record(
     )
 
 
-def _person_entries(packet: Packet) -> list[tuple[str, str]]:
+def _not_ours(packet: Packet, record: Record | None) -> list[tuple[str, str]]:
+    """Return the keywords of a packet, each with the name of its property.
+
+    In trees of keywords, which we do not write, ours are left out: a program has copied them there.
+    """
+    ours = _words_of(map(keyword_path, record.keywords)) if record else frozenset()
+    return [
+        (name, path)
+        for name, path in packet.entries()
+        if name not in (STRUCTURE, CATEGORIES) or normalize_tag(path) not in ours
+    ]
+
+
+def _words_of(paths: Iterable[str]) -> frozenset[str]:
+    """Return the normalised words of whole keywords."""
+    return frozenset(word for path in paths if (word := normalize_tag(path)))
+
+
+def _person_entries(packet: Packet, record: Record | None) -> list[tuple[str, str]]:
     """Return the keywords that no program wrote for itself, each with the name of its property."""
     software = software_words(packet)
     entries = [
         (name, without_root(path))
-        for name, path in packet.entries()
+        for name, path in _not_ours(packet, record)
         if not is_software(path) and path not in software
     ]
     return [(name, path) for name, path in entries if path]
@@ -241,7 +272,7 @@ def _copies(clean: Packet, elsewhere: Sequence[str], old: _Old) -> tuple[str, ..
     before = old.record.copied if old.record else ()
     if own and not before:
         return ()
-    others = [path for name, path in _person_entries(clean) if name != SUBJECT]
+    others = [path for name, path in _person_entries(clean, old.record) if name != SUBJECT]
     kept = [word for word in before if word not in old.removed_copies]
     leaves = [leaf_of(path) for path in [*others, *without_software(elsewhere, clean)]] or kept
     found: dict[str, str] = {}

@@ -31,7 +31,7 @@ from mmcgan.metadata.embedded import (
 )
 from mmcgan.metadata.encodings import has_marks
 from mmcgan.metadata.keywords import windows_keywords
-from mmcgan.metadata.marking import copied_keywords, left_behind, person_keywords, unmark
+from mmcgan.metadata.marking import copied_keywords, left_behind, left_in, person_keywords, unmark
 from mmcgan.metadata.packet import Packet, tag_words
 from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import Listings, file_status, look_for_sidecars, sidecar_names
@@ -111,20 +111,34 @@ class _Metadata:
 
     def left_behind(self) -> Iterator[str]:
         """Yield a line for each place where another program has put words of ours."""
-        records = _records([*filter(has_marks, self.sidecars.values()), *self.embedded])
-        for place, keywords in self._elsewhere.items():
-            words = {word: None for record in records for word in left_behind(keywords, record)}
+        for place, words in self._left().items():
             if words:
                 yield (
                     f"{self.photo} keeps {', '.join(words)} in {place}: another program has put "
                     "them there since mmcgan wrote them; remove by hand what is not yours"
                 )
 
+    def _left(self) -> dict[str, dict[str, None]]:
+        """Return the words of ours that stay, by the name of their place."""
+        found: dict[str, dict[str, None]] = {}
+        for record in _records([*filter(has_marks, self.sidecars.values()), *self.embedded]):
+            for place, keywords in self._elsewhere.items():
+                found.setdefault(place, {}).update(dict.fromkeys(left_behind(keywords, record)))
+            for place, packet in self._packets():
+                with suppress(MetadataError):  # there is a line for that
+                    found.setdefault(place, {}).update(dict.fromkeys(_left_in(packet, record)))
+        return found
+
+    def _packets(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all packets, each with the name of its place."""
+        yield from ((path.name, data) for path, data in self.sidecars.items())
+        yield from (("its XMP", data) for data in self.blocks.packets + self.blocks.extended)
+
     @cached_property
     def _words(self) -> frozenset[str]:
         """The words of the person's own keywords, wherever they are."""
         found = [keyword for keywords in self._elsewhere.values() for keyword in keywords]
-        for packet in [*self.blocks.packets, *self.blocks.extended, *self.sidecars.values()]:
+        for _, packet in self._packets():
             with suppress(MetadataError):
                 found += person_keywords(Packet.parse(packet, "XMP"))
         return tag_words(found)
@@ -245,6 +259,14 @@ def _may_be_marked(packet: bytes) -> bool:
         return has_marks(packet) and _record(packet) is not None
     except MetadataError:
         return True
+
+
+def _left_in(packet: bytes, record: Record) -> list[str]:
+    """Return what of ours stays in a packet; raise as `unmark` does."""
+    clean = unmark(packet, "XMP")
+    if clean is None:
+        return []
+    return left_in(Packet.parse(packet, "XMP"), Packet.parse(clean, "XMP"), record)
 
 
 def _records(packets: list[bytes]) -> list[Record]:

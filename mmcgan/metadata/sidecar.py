@@ -274,7 +274,8 @@ def plan_sidecar(photo: Path, marks: Marks, listings: Listings | None = None) ->
     path = _sidecar_to_write(photo, sidecars, listings)
     before = _read(path) if path in sidecars else None
     others = [sidecar for sidecar in sidecars if sidecar != path]
-    after = mark(before, marks, read_keywords(photo, others).keywords, str(path))
+    # Its own record too says which of the keywords elsewhere are copies of ours.
+    after = mark(before, marks, read_keywords(photo, sidecars).keywords, str(path))
     change = SidecarChange(path, before, after, tuple(_without_marks(others)))
     change.require_one_name()
     return change

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.packets import marks, packet, subject
 
-from mmcgan.metadata.marking import left_behind, mark, person_keywords, unmark
+from mmcgan.metadata.marking import left_behind, left_in, mark, person_keywords, unmark
 from mmcgan.metadata.names import KEYWORD_LISTS, WRITTEN_LISTS
 from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.record import Record
@@ -107,11 +107,80 @@ def test_the_last_level_stays_where_it_may_be_a_persons(person):
     assert keywords(unmark(flat, "a.xmp")) == ["Dog", "sea"]  # no list says that it is ours
 
 
+def in_step(marked: bytes, *paths: str) -> bytes:
+    """A packet with a list of its own, as Lightroom saves it: each level alone, and all paths."""
+    levels = dict.fromkeys(level for path in paths for level in path.split("|"))
+    lists = subject(*levels) + subject(*paths, tag="lr:hierarchicalSubject")
+    record = marked[marked.index(b"<mmcgan:automatic") : marked.index(b"</mmcgan:automatic>")]
+    text = f"{lists}{record.decode()}</mmcgan:automatic>"
+    return packet(text, ' xmlns:mmcgan="urn:mmcgan:xmp/1.0/"')
+
+
+@pytest.mark.parametrize("base", [None, packet(subject("Dog"))], ids=["new", "had keywords"])
+def test_levels_of_ours_go_where_a_program_lists_each_alone(base):
+    marked = put(base, "sea", "sun", prefix="auto|")
+    saved = in_step(marked, "Places|Dog", "auto|sea", "auto|sun")
+    assert keywords(unmark(saved, "a.xmp")) == ["Places", "Dog", "Places|Dog"]
+    again = Packet.parse(put(saved, "sea", "sun", prefix="auto|"), "a.xmp")
+    assert Record.of(again).keywords == ["auto|sea", "auto|sun"]
+
+
+@pytest.mark.parametrize("person", ["sea", "auto", "Places|Sea", "Sea|Baltic"])
+def test_a_level_stays_that_a_person_has_too(person):
+    saved = in_step(put(None, "sea", "sun", prefix="auto|"), "auto|sea", "auto|sun", person)
+    left = keywords(unmark(saved, "a.xmp"))
+    assert {person, *person.split("|")} <= {*left, "Sea"}
+    assert "sun" not in left
+
+
+def test_a_tag_that_a_person_made_their_own_in_one_list_stays():
+    both = packet(subject("Dog") + subject("Dog", tag="lr:hierarchicalSubject"))
+    marked = put(both, "sea", "sun", prefix="auto|")
+    edited = marked.replace(b"<rdf:li>auto|sea</rdf:li>", b"<rdf:li>sea</rdf:li>", 1)
+    assert keywords(unmark(edited, "a.xmp")) == ["Dog", "sea", "Dog"]
+
+
+def test_paths_that_were_copied_as_they_are_spelled_in_dc_subject_go():
+    marked = put(packet(subject("dog"), NAMESPACES), "sea", prefix="auto|")
+    copied = subject("dog", "auto|sea", tag="ms:LastKeywordXMP").encode()
+    end = marked.index(b"</rdf:Description>")
+    assert keywords(unmark(marked[:end] + copied + marked[end:], "a.xmp")) == ["dog", "dog"]
+
+
 def test_what_is_left_behind_is_named():
     record = Record((("auto|sea", "0.9"), ("plant life", "0.8")), "1", "")
     found = ["Sea", "auto|sea", "Places|sea", "Plant_Life", "dog", "auto", "Sea"]
     assert left_behind(found, record) == ["Sea", "auto|sea", "Plant_Life"]
     assert left_behind([], record) == []
+
+
+def tree(*words: str) -> str:
+    """Keywords in ACDSee's tree, below "auto"."""
+    leaves = "".join(f"&lt;Category Assigned='1'>{word}&lt;/Category>" for word in words)
+    inner = f"&lt;Category Assigned='0'>auto{leaves}&lt;/Category>"
+    return f"<acdsee:categories>&lt;Categories>{inner}&lt;/Categories></acdsee:categories>"
+
+
+def test_copies_of_ours_in_a_tree_of_keywords_are_not_taken_for_a_person_s():
+    marked = put(packet("", NAMESPACES), "sea", "sun", prefix="auto|")
+    end = marked.index(b"</rdf:Description>")
+    copied = marked[:end] + tree("sea", "sun").encode() + marked[end:]
+    assert put(copied, "sea", "sun", prefix="auto|") == copied
+    person = copied.replace(tree("sea", "sun").encode(), tree("sea", "sun", "wood").encode())
+    again = Packet.parse(put(person, "sun", "wood", "sky", prefix="auto|"), "a.xmp")
+    assert Record.of(again).keywords == ["auto|sun", "auto|sky"]
+    assert Record.of(again).copied == ("wood",)
+
+
+def test_ours_are_named_that_stay_in_a_packet():
+    record = Record((("auto|sea", "0.9"), ("auto|sun", "0.8")), "1", "")
+    lists = subject("auto|sun", "dog", tag="lr:hierarchicalSubject")
+    before = Packet.parse(packet(subject("sea", "sun") + lists + tree("sea")), "a.xmp")
+    after = Packet.parse(packet(subject("sea", "sun") + tree("sea")), "a.xmp")
+    assert left_in(before, after, record) == ["sea", "sun", "auto|sea"]
+    assert left_in(after, after, record) == ["sea", "auto|sea"]
+    flat = Packet.parse(packet(subject("sea", "dog")), "a.xmp")  # it may be a person's
+    assert left_in(flat, flat, record) == []
 
 
 @pytest.mark.parametrize("form", ["<{0}>{1}</{0}>", "attribute"])

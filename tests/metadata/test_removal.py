@@ -225,6 +225,36 @@ def test_words_that_another_program_copied_into_iptc_and_exif_are_named(photo):
     assert remove(photo).problems == []
 
 
+@pytest.mark.parametrize("write", [plan_sidecar, plan_embedded])
+def test_words_that_another_program_copied_into_another_packet_are_named(photo, write):
+    write(photo, marks("sea", "sun", prefix="auto|")).apply()
+    tree = subject("auto|sea", "auto|sun", tag="lr:hierarchicalSubject")
+    copy = packet(subject("sea", "sun") + tree)
+    if write is plan_sidecar:
+        photo.write_bytes(with_packet(PLAIN, copy, "a.jpg"))
+    else:
+        photo.with_name("a.xmp").write_bytes(copy)
+    before = contents(photo)
+    assert not write(photo, marks("sea", "sun", prefix="auto|")).is_needed
+    removal = remove(photo)
+    place = "its XMP" if write is plan_sidecar else "a.xmp"
+    assert [f"sea, sun, auto|sea, auto|sun in {place}" in line for line in removal.problems] == [
+        True
+    ]
+    assert contents(photo).keys() == before.keys() - {"a.jpg.xmp"}
+
+
+def test_a_tag_that_a_person_wrote_beside_ours_is_no_problem(photo):
+    written = packet(subject("dog"))
+    photo.with_name("a.xmp").write_bytes(written)
+    plan_sidecar(photo, marks("sea", prefix="auto|")).apply()
+    text = photo.with_name("a.xmp").read_bytes()
+    photo.with_name("a.xmp").write_bytes(
+        text.replace(b"<rdf:li>dog", b"<rdf:li>sea</rdf:li><rdf:li>dog")
+    )
+    assert remove(photo).problems == []
+
+
 def test_words_that_a_person_had_in_exif_are_no_problem(photo):
     photo.write_bytes(encode("JPEG", exif=exif(XP)))
     marked(photo.read_bytes(), photo, "wood")

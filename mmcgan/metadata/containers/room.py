@@ -4,8 +4,9 @@ A photo that grows moves all that lies behind the packet. What other bytes of th
 there, by a distance from a place before the packet, would be lost. These are
 
 - the pictures of a multi-picture JPEG, whose index (MPF) tells their distance from itself,
-- previews behind the picture that maker notes point at, by a distance from the start of the file,
-  of the EXIF, or of the maker note, with or without its header, as each maker wishes,
+- previews behind the picture that maker notes point at, or blocks with a preview in them, by a
+  distance from the start of the file, of the EXIF, or of the maker note, with or without its
+  header, as each maker wishes,
 - values of EXIF outside its segment, and
 - trailers that hold places in the file, such as AFCP.
 
@@ -38,8 +39,12 @@ _PICTURE_STARTS = (273, 324, 513)  # of a thumbnail
 _MP_ENTRIES = 0xB002
 _MARKER = re.compile(rb"\xff[\xc4\xcc\xd8-\xef\xfe]")  # those that may come among the pixels
 _PICTURE = re.compile(rb"\xd8\xff[\xc0-\xc4\xdb\xe0-\xef\xfe]")  # some makers change the first byte
+_ENTRIES = {  # of a directory, whose place is not known: a tag, a kind, the count, and the place
+    "<": re.compile(rb"(?=..[\x01-\x12]\0(.{8}))", re.S),
+    ">": re.compile(rb"(?=..\0[\x01-\x12](.{8}))", re.S),
+}
 _HEADERS = range(33)  # bytes before a maker note's own directory
-_ABSOLUTE_TRAILERS = (b"AXS!", b"AXS*")
+_AFCP = re.compile(rb"AXS[!*]")  # AXS File Concatenation Protocol
 
 
 @dataclass
@@ -96,8 +101,8 @@ def obstacle(data: bytes, edge: int) -> str | None:
         layout = _jpeg_layout(data) if is_jpeg else _png_layout(data)
     except BROKEN:
         return "its parts cannot be told apart"
-    if data[-12:-8] in _ABSOLUTE_TRAILERS:
-        return "its last bytes (AFCP) tell places in the file"
+    if _AFCP.search(data, layout.end):
+        return "the bytes behind the picture (AFCP) tell places in the file"
     if layout.index < edge and layout.pictures:
         return "it holds further pictures, whose places are told before its XMP"
     if layout.exif and not _is_known(data[layout.end :], layout):
@@ -105,7 +110,7 @@ def obstacle(data: bytes, edge: int) -> str | None:
     if any(_points_outside(data, block, edge) for block in layout.exif):
         return "its EXIF points at what is outside of it"
     if _points_at_pictures(data, layout, edge):
-        return "its EXIF points at a preview behind the picture"
+        return "its EXIF points at a preview that would move"
     return None
 
 
@@ -189,12 +194,25 @@ def _points_at_pictures(data: bytes, layout: _Layout, edge: int) -> bool:
     areas = ((edge, layout.pixels), (layout.end, len(data)))
     places = {found.start() - 1 for area in areas for found in _PICTURE.finditer(data, *area)}
     places |= {start for start, _ in layout.pictures}
+    moves = range(edge, len(data) + 1)
     for start, end in layout.exif:
         exif = data[start:end]
         bases = [0, *(base for base in (start, *_note_bases(exif, start)) if base < edge)]
         wanted = {place - base + d for place in places for base in bases for d in (-1, 0, 1)}
-        if wanted & _numbers(exif):
+        if wanted & _numbers(exif) or _points_around(exif, bases, places, moves):
             return True
+    return False
+
+
+def _points_around(exif: bytes, bases: list[int], places: set[int], moves: range) -> bool:
+    """Whether an entry's values, one byte each at least, move and have a picture among them."""
+    for order, pattern in _ENTRIES.items():
+        for entry in pattern.finditer(exif):
+            count, place = struct.unpack(f"{order}II", entry[1])
+            blocks = (range(base + place, base + place + count) for base in bases)
+            moved = [b for b in blocks if b.start in moves and b.stop in moves]
+            if any(picture in block for block in moved for picture in places):
+                return True
     return False
 
 

@@ -24,7 +24,6 @@ from helpers.containers import (
     jpeg,
     png,
     raf,
-    resource,
     segment,
     tiff,
     webp,
@@ -44,7 +43,6 @@ WINDOWS_KEYWORDS = windows_places(b"s\0e\0a\0")
 
 BLOCK = iptc(b"sea")
 EXIF = tiff([(WINDOWS, UNDEFINED, b"s\0e\0a\0")])
-RESOURCE = b"Photoshop 3.0\0" + resource(0x0404, BLOCK, b"name")
 NAMED = b"<main>" + GUID + b"</main>"
 
 

@@ -124,6 +124,18 @@ def test_a_preview_that_a_maker_note_points_at_is_not_moved(base, before, order,
     refused(data, "points at a preview")
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("base", list(BASES.values())[:-1], ids=list(BASES)[:-1])
+def test_a_block_with_a_preview_in_it_is_not_moved(base, order):
+    def build(place: int) -> bytes:
+        entry = struct.pack(f"{order}HHII", 0x2001, 7, 32 + len(PREVIEW), place)
+        return jpeg(noted(b"\1\0" + entry), behind=bytes(132) + PREVIEW + SAMSUNG)
+
+    draft = build(0)
+    refused(build(draft.rindex(PREVIEW) - 32 - base(draft)), "preview")
+    grow(draft)
+
+
 def test_a_preview_among_the_segments_is_not_moved():
     rest = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(900)) + segment(0xE4, b"x" + PREVIEW)
     place = jpeg(noted(bytes(4)), rest).index(PREVIEW, 20)
@@ -148,6 +160,7 @@ def test_bytes_of_an_unknown_kind_are_not_moved_where_there_is_exif(behind):
 @pytest.mark.parametrize("mark", [b"AXS!", b"AXS*"])
 def test_a_trailer_that_tells_places_in_the_file_is_not_moved(mark):
     refused(jpeg(behind=b"data" + mark + bytes(8)), "AFCP")
+    refused(jpeg(behind=mark + bytes(8) + SAMSUNG), "AFCP")
     refused(png(behind=b"data" + mark + bytes(8)), "AFCP")
 
 

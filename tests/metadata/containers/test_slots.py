@@ -25,6 +25,7 @@ ONE, TWO = b"<one/>", b"<two/>"
 EXIF = exif_segment(tiff([(271, 2, b"Make\0")]))
 GAIN_MAP = segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4))
 PLAIN = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + ONE)
+EMPTY = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0")
 COMPRESSED = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(ONE))
 
 AHEAD = {
@@ -70,6 +71,12 @@ def test_packets_before_and_behind_the_pixels_of_a_png_are_places():
     first, second = slots_of(data)
     assert with_slot(data, first, None, "a") == png(last=(PLAIN,))
     assert with_slot(data, second, None, "a") == png(PLAIN)
+
+
+def test_an_empty_packet_is_a_packet():
+    for data in (jpeg(xmp_segment(b"")), png(EMPTY)):
+        assert find_slot(data, "a").packet == b""
+        assert with_packet(with_packet(data, ONE, "a"), b"", "a") == data
 
 
 def test_a_compressed_packet_is_no_place():
