@@ -159,7 +159,7 @@ def breaks(change):
         ("embedded", "plan_removal", removes_nothing, "c: bytes are not given back — jpg"),
         ("embedded", "plan_removal", removes_too_much, "c: a file is gone — jpg"),
         ("embedded", "plan_embedded", refuses, "refusal: embedded is refused without a reason"),
-        ("sidecar", "plan_sidecar", refuses, "refusal: its message has several lines"),
+        ("sidecar", "plan_sidecar", refuses, "refusal: sidecar is refused without a reason"),
         ("sidecar", "plan_sidecar", breaks, "traceback: writing raises ValueError"),
         ("sidecar", "plan_removal", breaks, "traceback: removal raises ValueError"),
     ],
