@@ -11,8 +11,8 @@ from pathlib import Path
 from mmcgan.errors import DataError
 from mmcgan.folders.system_folders import LEFT_OUT as OF_SYSTEM
 from mmcgan.folders.system_folders import is_of_system
-from mmcgan.inference.photos.extra_formats import EXTRAS
-from mmcgan.inference.photos.kinds import BUILT_IN, NOT_READ
+from mmcgan.inference.photos.formats.extra_formats import EXTRAS
+from mmcgan.inference.photos.formats.kinds import BUILT_IN, NOT_READ
 from mmcgan.metadata.sidecar import sidecar_names
 
 Failures = list[tuple[str, str]]  # path of what cannot be looked at, and the error, one line

@@ -11,9 +11,9 @@ from __future__ import annotations
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.embedded import model_of_embedded, plan_embedded
 from mmcgan.metadata.keywords import Keywords, read_keywords
-from mmcgan.metadata.marking import Marks
 from mmcgan.metadata.removal import Removal, plan_removal
 from mmcgan.metadata.sidecar import Listings, find_sidecars, model_of_sidecar, plan_sidecar
+from mmcgan.metadata.xmp.marking import Marks
 
 __all__ = [
     "Change",

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmcgan.errors import MetadataError, escaped
 from mmcgan.files import replacing
 from mmcgan.metadata.attributes import carry_over
-from mmcgan.metadata.packet import decoded
+from mmcgan.metadata.xmp.packet import decoded
 
 
 @dataclass(frozen=True)

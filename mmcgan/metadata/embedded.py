@@ -16,14 +16,14 @@ from platformdirs import user_data_path
 
 from mmcgan.errors import MetadataError
 from mmcgan.files import atomic_path, is_file
-from mmcgan.inference.photos.segments import PNG_START
+from mmcgan.inference.photos.formats.segments import PNG_START
 from mmcgan.metadata.change import Change
 from mmcgan.metadata.containers import find_slot, require_room, slots_of, with_packet
 from mmcgan.metadata.keywords import read_keywords
-from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.packet import Packet
-from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import Listings, file_status, find_sidecars
+from mmcgan.metadata.xmp.marking import Marks, mark, unmark
+from mmcgan.metadata.xmp.packet import Packet
+from mmcgan.metadata.xmp.record import Record
 
 MAX_PHOTO_BYTES = 2**30  # a photo is held in memory while it is written anew
 

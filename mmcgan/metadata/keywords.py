@@ -1,8 +1,8 @@
 """Read the keywords of a photo from all places where photo software puts them.
 
-These are XMP beside the photo and in it (`mmcgan.metadata.packet.KEYWORD_LISTS`), IPTC keywords,
-and EXIF's XPKeywords, which Windows writes. `mmcgan.metadata.containers` finds the blocks. A block
-that is broken or unsafe is skipped, and reported as a problem.
+These are XMP beside the photo and in it (`mmcgan.metadata.xmp.names.KEYWORD_LISTS`), IPTC, and
+EXIF's XPKeywords, which Windows writes. `mmcgan.metadata.containers` finds the blocks. A block that
+is broken or unsafe is skipped, and reported as a problem.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mmcgan.files import read_file
 from mmcgan.inference.words.vocabulary import normalize_tag
 from mmcgan.metadata.containers.iptc import iptc_keywords
 from mmcgan.metadata.containers.reading import read_blocks
-from mmcgan.metadata.marking import automatic_words, copied_keywords, person_keywords
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
-from mmcgan.metadata.software import without_software
+from mmcgan.metadata.xmp.marking import automatic_words, copied_keywords, person_keywords
+from mmcgan.metadata.xmp.packet import MAX_PACKET_BYTES, Packet, keyword_path, tag_texts
+from mmcgan.metadata.xmp.software import without_software
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,18 @@ from mmcgan.metadata.embedded import (
     packet_name,
     safety_copy,
 )
-from mmcgan.metadata.encodings import has_marks
 from mmcgan.metadata.keywords import windows_keywords
-from mmcgan.metadata.marking import copied_keywords, left_behind, left_in, person_keywords, unmark
-from mmcgan.metadata.packet import Packet, tag_words
-from mmcgan.metadata.record import Record
 from mmcgan.metadata.sidecar import Listings, file_status, look_for_sidecars, sidecar_names
+from mmcgan.metadata.xmp.encodings import has_marks
+from mmcgan.metadata.xmp.marking import (
+    copied_keywords,
+    left_behind,
+    left_in,
+    person_keywords,
+    unmark,
+)
+from mmcgan.metadata.xmp.packet import Packet, tag_words
+from mmcgan.metadata.xmp.record import Record
 
 
 class Removal(list[Change]):

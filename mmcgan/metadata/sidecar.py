@@ -27,13 +27,13 @@ from pathlib import Path
 
 from mmcgan.errors import MetadataError
 from mmcgan.files import is_leftover, partial_prefix, read_file
-from mmcgan.inference.photos.kinds import PHOTOS_AND_VIDEOS
+from mmcgan.inference.photos.formats.kinds import PHOTOS_AND_VIDEOS
 from mmcgan.metadata.change import Change
-from mmcgan.metadata.encodings import has_marks
 from mmcgan.metadata.keywords import read_keywords
-from mmcgan.metadata.marking import Marks, mark, unmark
-from mmcgan.metadata.packet import MAX_PACKET_BYTES, Packet
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.encodings import has_marks
+from mmcgan.metadata.xmp.marking import Marks, mark, unmark
+from mmcgan.metadata.xmp.packet import MAX_PACKET_BYTES, Packet
+from mmcgan.metadata.xmp.record import Record
 
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 

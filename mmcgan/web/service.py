@@ -25,7 +25,7 @@ from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.ranking import Draws, count_votes
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.metadata import Marks, read_keywords
-from mmcgan.metadata.marking import mark
+from mmcgan.metadata.xmp.marking import mark
 from mmcgan.web.training_photos import TrainingPhotos
 
 MAX_PIXELS = 100_000_000  # of a photo

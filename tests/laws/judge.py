@@ -23,7 +23,7 @@ from laws.trials import State, Trial
 from laws.views import PROGRAMS, File, View, Views, is_installed
 from PIL import Image, ImageSequence
 
-from mmcgan.inference.photos.kinds import PHOTOS_AND_VIDEOS
+from mmcgan.inference.photos.formats.kinds import PHOTOS_AND_VIDEOS
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.metadata import Marks
 

@@ -9,7 +9,7 @@ from laws.drawing import Draw
 from laws.places import Folder
 from laws.refusals import REFUSALS
 
-from mmcgan.inference.photos.kinds import BUILT_IN, HEIC, RAW
+from mmcgan.inference.photos.formats.kinds import BUILT_IN, HEIC, RAW
 from mmcgan.metadata import Marks
 
 MAX_BYTES = 64 * 2**20

@@ -13,7 +13,7 @@ from helpers.keyword_photos import FORMATS, encode
 from helpers.packets import STYLES, marks
 
 from mmcgan.metadata import plan_embedded, plan_removal, plan_sidecar, read_keywords
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 
 pytestmark = pytest.mark.skipif(not shutil.which("exiftool"), reason="exiftool is not installed")
 

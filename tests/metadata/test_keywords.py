@@ -12,7 +12,7 @@ from helpers.keyword_photos import FORMATS, XP, encode, exif, iptc, jpeg_with_ip
 from helpers.packets import DIGIKAM, LIGHTROOM, marks, packet, subject
 
 from mmcgan.metadata import read_keywords
-from mmcgan.metadata.marking import mark
+from mmcgan.metadata.xmp.marking import mark
 
 
 def put(path: Path, data: bytes) -> Path:

@@ -19,8 +19,8 @@ from mmcgan.metadata import (
     plan_removal,
     plan_sidecar,
 )
-from mmcgan.metadata.packet import Packet
 from mmcgan.metadata.sidecar import sidecar_names
+from mmcgan.metadata.xmp.packet import Packet
 
 
 def put(folder: Path, *names: str) -> list[Path]:

@@ -13,7 +13,7 @@ from helpers.packets import LIGHTROOM, STYLES, marks, packet, subject
 
 from mmcgan.errors import MetadataError
 from mmcgan.metadata import find_sidecars, plan_removal, plan_sidecar
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 
 PHOTO = encode("JPEG", packet(subject("embedded")))
 

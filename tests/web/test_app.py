@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.web.app import create_app
 from mmcgan.web.limits import MAX_UPLOAD_BYTES

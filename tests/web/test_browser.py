@@ -18,7 +18,7 @@ from data_prep.folder import read_folder
 from mmcgan.folders.contact_sheet import write_contact_sheet
 from mmcgan.inference.tagger import Tag, Tagger
 from mmcgan.inference.words.vocabulary import Vocabulary
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 from mmcgan.training.prepared.dataset import read_dataset
 
 HOSTILE = '"><img src=x onerror="document.title=1"></script><script>document.title=2</script>'

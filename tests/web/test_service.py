@@ -15,7 +15,7 @@ from helpers.thumbnails import with_thumbnails
 from mmcgan.errors import PhotoError
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.vocabulary import unit_rows
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 from mmcgan.training.prepared.dataset import read_dataset
 from mmcgan.web import service as service_module
 from mmcgan.web.service import NotHereError, TaggingService

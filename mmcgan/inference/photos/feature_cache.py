@@ -26,9 +26,9 @@ import numpy as np
 from mmcgan.arrays import FloatArray
 from mmcgan.errors import PhotoError
 from mmcgan.files import user_cache
+from mmcgan.inference.photos.formats.segments import pixel_parts
+from mmcgan.inference.photos.formats.view import View
 from mmcgan.inference.photos.images import orientation_of
-from mmcgan.inference.photos.segments import pixel_parts
-from mmcgan.inference.photos.view import View
 
 MAX_BYTES = 2**30
 KEEP_SHARE = 0.9  # of MAX_BYTES, when the oldest go

@@ -26,14 +26,15 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mmcgan.errors import DependencyError, PhotoError, PhotoWarning, one_line
-from mmcgan.inference.photos import memory, tiff
-from mmcgan.inference.photos.cut_short import MAX_MISSING, EndedStream, missing_share
-from mmcgan.inference.photos.extra_formats import Decoder, find_extra_decoder
-from mmcgan.inference.photos.png_streams import metadata_of_png, readable_png
+from mmcgan.inference.photos import memory
+from mmcgan.inference.photos.formats import tiff
+from mmcgan.inference.photos.formats.cut_short import MAX_MISSING, EndedStream, missing_share
+from mmcgan.inference.photos.formats.extra_formats import Decoder, find_extra_decoder
+from mmcgan.inference.photos.formats.png_streams import metadata_of_png, readable_png
+from mmcgan.inference.photos.formats.segments import JPEG_START, PNG_START
+from mmcgan.inference.photos.formats.unreadable import other_kind, rare_variant
+from mmcgan.inference.photos.formats.view import View
 from mmcgan.inference.photos.rgb import to_rgb
-from mmcgan.inference.photos.segments import JPEG_START, PNG_START
-from mmcgan.inference.photos.unreadable import other_kind, rare_variant
-from mmcgan.inference.photos.view import View
 
 MAX_IMAGE_BYTES = 256 * 2**20  # of an upload or a member of an archive, which are read whole
 MAX_PIXELS = 200_000_000  # the largest phone cameras take 16,320 × 12,240

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mmcgan.inference.photos.segments import Encoded
-from mmcgan.inference.photos.tiff import STARTS
+from mmcgan.inference.photos.formats.segments import Encoded
+from mmcgan.inference.photos.formats.tiff import STARTS
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import exif_of
 from mmcgan.metadata.containers.tiff import read_tiff

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from mmcgan.inference.photos.segments import Encoded
-from mmcgan.metadata.packet import MAX_PACKET_BYTES
+from mmcgan.inference.photos.formats.segments import Encoded
+from mmcgan.metadata.xmp.packet import MAX_PACKET_BYTES
 
 MAX_BYTES = 4 * MAX_PACKET_BYTES  # of all blocks of a photo together
 

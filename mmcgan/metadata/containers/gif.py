@@ -5,7 +5,7 @@ GIF89a, 15 to 26; XMP part 3, 1.1.2 (the "magic trailer" that leads a chain to i
 
 from __future__ import annotations
 
-from mmcgan.inference.photos.segments import Encoded
+from mmcgan.inference.photos.formats.segments import Encoded
 from mmcgan.metadata.containers.found import Found
 
 _EXTENSION, _IMAGE, _APPLICATION = 0x21, 0x2C, 0xFF

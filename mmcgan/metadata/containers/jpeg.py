@@ -9,7 +9,7 @@ import re
 import struct
 from dataclasses import dataclass, field
 
-from mmcgan.inference.photos.segments import Encoded, jpeg_segments
+from mmcgan.inference.photos.formats.segments import Encoded, jpeg_segments
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.photoshop import JPEG_HEADERS, read_resources
 from mmcgan.metadata.containers.tiff import read_tiff

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mmcgan.inference.photos.segments import Encoded, png_chunks
+from mmcgan.inference.photos.formats.segments import Encoded, png_chunks
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import XMP_HEADER, exif_of
 from mmcgan.metadata.containers.photoshop import JPEG_HEADERS, read_resources

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from mmcgan.inference.photos.tiff import Tiff
-from mmcgan.inference.photos.view import View
+from mmcgan.inference.photos.formats.tiff import Tiff
+from mmcgan.inference.photos.formats.view import View
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import read_jpeg
 from mmcgan.metadata.containers.tiff import read_tiff

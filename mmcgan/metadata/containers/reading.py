@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from mmcgan.inference.photos.segments import JPEG_START, PNG_START
-from mmcgan.inference.photos.tiff import RAW_STARTS, STARTS
-from mmcgan.inference.photos.view import View
+from mmcgan.inference.photos.formats.segments import JPEG_START, PNG_START
+from mmcgan.inference.photos.formats.tiff import RAW_STARTS, STARTS
+from mmcgan.inference.photos.formats.view import View
 from mmcgan.metadata.containers.boxes import read_boxes
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.gif import read_gif

@@ -25,13 +25,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mmcgan.errors import MetadataError
-from mmcgan.inference.photos.segments import JPEG_START, jpeg_segments, png_chunks
-from mmcgan.inference.photos.tiff import MAKER_NOTE, Tiff
+from mmcgan.inference.photos.formats.segments import JPEG_START, jpeg_segments, png_chunks
+from mmcgan.inference.photos.formats.tiff import MAKER_NOTE, Tiff
 from mmcgan.metadata.containers.found import BROKEN
 from mmcgan.metadata.containers.jpeg import APP1, exif_of
 from mmcgan.metadata.containers.reading import read_blocks
 from mmcgan.metadata.containers.slots import find_slot
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.packet import Packet
 
 _APP2 = 0xE2
 _EXIF_POINTERS = (330, 34665, 34853, 40965)  # further pictures, EXIF, GPS, interoperability

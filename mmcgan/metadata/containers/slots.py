@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmcgan.errors import MetadataError
-from mmcgan.inference.photos.segments import JPEG_START, PNG_START, jpeg_segments, png_chunks
+from mmcgan.inference.photos.formats.segments import (
+    JPEG_START,
+    PNG_START,
+    jpeg_segments,
+    png_chunks,
+)
 from mmcgan.metadata.containers.found import BROKEN
 from mmcgan.metadata.containers.jpeg import APP1, XMP_HEADER
 from mmcgan.metadata.containers.png import XMP_KEYWORD

@@ -5,8 +5,8 @@ XMP part 3, 3.2 (tag 700); Exif 2.32, 4.6.
 
 from __future__ import annotations
 
-from mmcgan.inference.photos.segments import Encoded
-from mmcgan.inference.photos.tiff import EXIF_DIRECTORY, SUB_DIRECTORIES, Entry, Tiff
+from mmcgan.inference.photos.formats.segments import Encoded
+from mmcgan.inference.photos.formats.tiff import EXIF_DIRECTORY, SUB_DIRECTORIES, Entry, Tiff
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.photoshop import read_resources
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from mmcgan.inference.photos.segments import Encoded
+from mmcgan.inference.photos.formats.segments import Encoded
 from mmcgan.metadata.containers.found import Found
 from mmcgan.metadata.containers.jpeg import exif_of
 from mmcgan.metadata.containers.tiff import read_tiff

@@ -16,9 +16,10 @@ from helpers.photos import make_photo
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mmcgan.inference.photos import feature_cache, segments
+from mmcgan.inference.photos import feature_cache
 from mmcgan.inference.photos.backbone import Backbone
 from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.photos.formats import segments
 from mmcgan.inference.tagger import Tagger
 from mmcgan.metadata import plan_embedded
 

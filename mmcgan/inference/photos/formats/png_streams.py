@@ -18,8 +18,8 @@ from typing import IO, cast
 
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK, MAX_TEXT_MEMORY
 
-from mmcgan.inference.photos.segments import METADATA_CHUNKS, PNG_START, png_chunks
-from mmcgan.inference.photos.view import View
+from mmcgan.inference.photos.formats.segments import METADATA_CHUNKS, PNG_START, png_chunks
+from mmcgan.inference.photos.formats.view import View
 
 Places = list[tuple[int, int]]  # start and end of parts of a file
 

@@ -10,9 +10,9 @@ from helpers.packets import DC, LIGHTROOM, RDF, STYLES, TIME, marks, packet, sub
 
 from mmcgan.errors import MetadataError
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.marking import automatic_words, mark, unmark
-from mmcgan.metadata.packet import Packet
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.marking import automatic_words, mark, unmark
+from mmcgan.metadata.xmp.packet import Packet
+from mmcgan.metadata.xmp.record import Record
 
 NONE: list[str] = []
 PREFIXED = packet(subject("sea")).replace(b"rdf:", b"r:").replace(b":rdf=", b":r=")

@@ -10,9 +10,9 @@ from helpers.packets import LIGHTROOM, marks, packet, subject
 
 from mmcgan.metadata import plan_embedded, plan_removal, plan_sidecar, read_keywords
 from mmcgan.metadata.containers import find_slot, with_packet
-from mmcgan.metadata.marking import automatic_words, mark, person_keywords, unmark
-from mmcgan.metadata.packet import Packet
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.marking import automatic_words, mark, person_keywords, unmark
+from mmcgan.metadata.xmp.packet import Packet
+from mmcgan.metadata.xmp.record import Record
 
 ELSEWHERE = ["Places|Paris", "Beach", "beach", "Küste & See", "Towns|paris"]
 COPIES = ["Paris", "Beach", "Küste & See"]

@@ -9,7 +9,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from mmcgan.metadata.names import OWN
+from mmcgan.metadata.xmp.names import OWN
 
 UTF_8 = "utf-8"
 

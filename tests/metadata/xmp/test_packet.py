@@ -8,16 +8,16 @@ from helpers.packets import DC, LIGHTROOM, RDF, STYLES, UTF_16, subject
 from helpers.packets import packet as small
 
 from mmcgan.errors import MetadataError
-from mmcgan.metadata import elements, packet
-from mmcgan.metadata.elements import parse, tag_name
-from mmcgan.metadata.packet import (
+from mmcgan.metadata.xmp import elements, packet
+from mmcgan.metadata.xmp.elements import parse, tag_name
+from mmcgan.metadata.xmp.packet import (
     MAX_PACKET_BYTES,
     Packet,
     decoded,
     keyword_path,
     tag_texts,
 )
-from mmcgan.metadata.repair import xml_safe
+from mmcgan.metadata.xmp.repair import xml_safe
 
 PARAMETER = b"""<!DOCTYPE x [<!ENTITY % all SYSTEM "http://127.0.0.1/x.dtd"> %all;]><x/>"""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from helpers.packets import marks, packet, subject
 
-from mmcgan.metadata.marking import left_behind, left_in, mark, person_keywords, unmark
-from mmcgan.metadata.names import KEYWORD_LISTS, WRITTEN_LISTS
-from mmcgan.metadata.packet import Packet
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.marking import left_behind, left_in, mark, person_keywords, unmark
+from mmcgan.metadata.xmp.names import KEYWORD_LISTS, WRITTEN_LISTS
+from mmcgan.metadata.xmp.packet import Packet
+from mmcgan.metadata.xmp.record import Record
 
 NAMESPACES = "".join(
     f' xmlns:{prefix}="{namespace}"'

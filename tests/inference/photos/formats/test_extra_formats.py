@@ -16,8 +16,8 @@ from PIL import Image, ImageFile
 from data_prep.folder import read_folder
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.folders.photo_files import find_photos
-from mmcgan.inference.photos import extra_formats
-from mmcgan.inference.photos.extra_formats import Extra, RawImageFile, find_extra_decoder
+from mmcgan.inference.photos.formats import extra_formats
+from mmcgan.inference.photos.formats.extra_formats import Extra, RawImageFile, find_extra_decoder
 from mmcgan.inference.photos.images import orientation_of, shorter_side
 
 # Left red, right blue, a bright band on top.

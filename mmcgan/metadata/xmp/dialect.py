@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from mmcgan.metadata.elements import Element
-from mmcgan.metadata.names import DC, IDENTITY, PREFIXES, RDF, standard
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.elements import Element
+from mmcgan.metadata.xmp.names import DC, IDENTITY, PREFIXES, RDF, standard
+from mmcgan.metadata.xmp.packet import Packet
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from mmcgan.errors import MetadataError
-from mmcgan.metadata.dialect import Dialect
-from mmcgan.metadata.elements import Element, tag_name
-from mmcgan.metadata.names import SUBJECT, WRITTEN_LISTS
-from mmcgan.metadata.packet import Edit, KeywordList, Packet
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.dialect import Dialect
+from mmcgan.metadata.xmp.elements import Element, tag_name
+from mmcgan.metadata.xmp.names import SUBJECT, WRITTEN_LISTS
+from mmcgan.metadata.xmp.packet import Edit, KeywordList, Packet
+from mmcgan.metadata.xmp.record import Record
 
 _NUMBER = re.compile(r"(?<=_)[0-9]+$")
 

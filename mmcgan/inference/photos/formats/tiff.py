@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from mmcgan.inference.photos.segments import Encoded
+from mmcgan.inference.photos.formats.segments import Encoded
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 RAW_STARTS = tuple(  # Panasonic, Olympus

@@ -14,9 +14,9 @@ from functools import cached_property
 
 from mmcgan.errors import MetadataError
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.elements import Element, find, parse
-from mmcgan.metadata.encodings import UTF_8, Encoded, encoded
-from mmcgan.metadata.names import (
+from mmcgan.metadata.xmp.elements import Element, find, parse
+from mmcgan.metadata.xmp.encodings import UTF_8, Encoded, encoded
+from mmcgan.metadata.xmp.names import (
     CATEGORIES,
     DESCRIPTION,
     IDENTITY,

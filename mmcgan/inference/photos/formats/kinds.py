@@ -18,7 +18,7 @@ BUILT_IN = _endings(
     ".gif .bmp .dib"
 )
 
-# Read with the package of an extra (`mmcgan.inference.photos.extra_formats`).
+# Read with the package of an extra (`mmcgan.inference.photos.formats.extra_formats`).
 HEIC = _endings(".heic .heif .hif .heics .heifs")
 RAW = _endings(
     ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .orf .ori .rw2 .raw .rwl .raf .pef .ptx .srw "

@@ -12,10 +12,10 @@ from helpers.photos import decoded
 from PIL import Image, PngImagePlugin
 
 from mmcgan.errors import PhotoError
-from mmcgan.inference.photos import png_streams
+from mmcgan.inference.photos.formats import png_streams
+from mmcgan.inference.photos.formats.png_streams import readable_png
+from mmcgan.inference.photos.formats.segments import png_chunks
 from mmcgan.inference.photos.images import open_photo, orientation_of, shorter_side
-from mmcgan.inference.photos.png_streams import readable_png
-from mmcgan.inference.photos.segments import png_chunks
 
 LARGE = np.random.default_rng(0).bytes(3 * 2**20)
 LARGE_TEXT = LARGE.hex().encode()

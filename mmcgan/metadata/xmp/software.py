@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mmcgan.metadata.names import HIERARCHY
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.names import HIERARCHY
+from mmcgan.metadata.xmp.packet import Packet
 
 # The first levels of the trees in which programs keep their own keywords. digiKam's holds colour
 # labels, pick labels, versions of a photo, and "Scanned for Faces".

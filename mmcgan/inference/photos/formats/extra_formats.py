@@ -16,9 +16,9 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from mmcgan.errors import DependencyError
-from mmcgan.inference.photos import kinds, tiff
-from mmcgan.inference.photos.segments import Encoded
-from mmcgan.inference.photos.view import View
+from mmcgan.inference.photos.formats import kinds, tiff
+from mmcgan.inference.photos.formats.segments import Encoded
+from mmcgan.inference.photos.formats.view import View
 
 Decoder = Callable[[IO[bytes]], Image.Image]
 

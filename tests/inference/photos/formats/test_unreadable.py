@@ -15,10 +15,10 @@ from helpers.raws import LONG, SHORT, _tiff
 from PIL import Image
 
 from mmcgan.errors import PhotoError
-from mmcgan.inference.photos import unreadable
 from mmcgan.inference.photos.feature_cache import FeatureCache
+from mmcgan.inference.photos.formats import unreadable
+from mmcgan.inference.photos.formats.kinds import NOT_READ
 from mmcgan.inference.photos.images import shorter_side
-from mmcgan.inference.photos.kinds import NOT_READ
 
 
 def encode(format: str, **options: object) -> bytes:

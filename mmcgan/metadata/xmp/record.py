@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from mmcgan.metadata.elements import Element
-from mmcgan.metadata.names import AUTOMATIC, OWN
-from mmcgan.metadata.packet import Packet, fields_of, holders_of, items_of, text_of
+from mmcgan.metadata.xmp.elements import Element
+from mmcgan.metadata.xmp.names import AUTOMATIC, OWN
+from mmcgan.metadata.xmp.packet import Packet, fields_of, holders_of, items_of, text_of
 
 _KEPT = {"\r": "&#13;", "\n": "&#10;"}  # unescaped, a parser would read both as "\n"
 _TEXTS = ("model", "time", "prefix", "replaced")

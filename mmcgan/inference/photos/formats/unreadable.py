@@ -10,10 +10,10 @@ import re
 import struct
 from pathlib import PurePath
 
-from mmcgan.inference.photos import tiff
-from mmcgan.inference.photos.extra_formats import brands
-from mmcgan.inference.photos.kinds import NOT_READ
-from mmcgan.inference.photos.segments import JPEG_START, PNG_START, Encoded, jpeg_segments
+from mmcgan.inference.photos.formats import tiff
+from mmcgan.inference.photos.formats.extra_formats import brands
+from mmcgan.inference.photos.formats.kinds import NOT_READ
+from mmcgan.inference.photos.formats.segments import JPEG_START, PNG_START, Encoded, jpeg_segments
 
 _HEAD = 512  # bytes that say what a file is
 _STARTS = {  # of files of kinds that are known, and not read

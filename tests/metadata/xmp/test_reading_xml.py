@@ -8,11 +8,11 @@ import pytest
 from helpers.packets import DARKTABLE, DC, DIGIKAM, LIGHTROOM, RDF, UTF_16, marks, packet, subject
 
 from mmcgan.errors import MetadataError
-from mmcgan.metadata.elements import find, parse
-from mmcgan.metadata.encodings import has_marks
-from mmcgan.metadata.marking import mark, unmark
-from mmcgan.metadata.packet import Packet, decoded
-from mmcgan.metadata.repair import repair
+from mmcgan.metadata.xmp.elements import find, parse
+from mmcgan.metadata.xmp.encodings import has_marks
+from mmcgan.metadata.xmp.marking import mark, unmark
+from mmcgan.metadata.xmp.packet import Packet, decoded
+from mmcgan.metadata.xmp.repair import repair
 
 SEA = packet(subject("sea"))
 TEXT = SEA.decode()

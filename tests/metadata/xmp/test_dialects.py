@@ -13,8 +13,8 @@ import pytest
 from helpers.dialects import Dialect
 from helpers.packets import DC, RDF, marks, packet, subject
 
-from mmcgan.metadata.marking import mark, unmark
-from mmcgan.metadata.packet import Packet
+from mmcgan.metadata.xmp.marking import mark, unmark
+from mmcgan.metadata.xmp.packet import Packet
 
 N_PACKETS = 300
 OURS = ["plant life", "日本酒", "a & b"]

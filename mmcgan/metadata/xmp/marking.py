@@ -2,10 +2,10 @@
 
 Our keywords are added at the end of each list that has some. Where there is no dc:subject, they go
 into a description of our own, which also holds the record of what is ours
-(`mmcgan.metadata.record`). There, the person's keywords from elsewhere go ahead of them. The packet
-holds all that is needed to take them out: nothing is kept elsewhere, and a photo may be moved,
-renamed or copied with its sidecar. Before a marked packet is returned, its marks are taken out as a
-test; unless that gives the same bytes, it is refused.
+(`mmcgan.metadata.xmp.record`). There, the person's keywords from elsewhere go ahead of them. The
+packet holds all that is needed to take them out: nothing is kept elsewhere, and a photo may be
+moved, renamed or copied with its sidecar. Before a marked packet is returned, its marks are taken
+out as a test; unless that gives the same bytes, it is refused.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from datetime import datetime
 
 from mmcgan.errors import MetadataError
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
-from mmcgan.metadata.adding import add, is_closed
-from mmcgan.metadata.cutting import cut
-from mmcgan.metadata.encodings import has_marks
-from mmcgan.metadata.names import CATEGORIES, STRUCTURE, SUBJECT
-from mmcgan.metadata.packet import Packet, keyword_path, leaf_of, tag_words
-from mmcgan.metadata.record import Record
-from mmcgan.metadata.repair import xml_safe
-from mmcgan.metadata.software import is_software, software_words, without_root, without_software
+from mmcgan.metadata.xmp.adding import add, is_closed
+from mmcgan.metadata.xmp.cutting import cut
+from mmcgan.metadata.xmp.encodings import has_marks
+from mmcgan.metadata.xmp.names import CATEGORIES, STRUCTURE, SUBJECT
+from mmcgan.metadata.xmp.packet import Packet, keyword_path, leaf_of, tag_words
+from mmcgan.metadata.xmp.record import Record
+from mmcgan.metadata.xmp.repair import xml_safe
+from mmcgan.metadata.xmp.software import is_software, software_words, without_root, without_software
 
 EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -1,6 +1,6 @@
 """The names of XMP that matter for keywords: namespaces, properties, and lists of keywords.
 
-A name is spelled "namespace local", as `mmcgan.metadata.elements` gives it.
+A name is spelled "namespace local", as `mmcgan.metadata.xmp.elements` gives it.
 
 https://developer.adobe.com/xmp/docs/xmp-specifications/ (part 1: the RDF; part 2: properties).
 """

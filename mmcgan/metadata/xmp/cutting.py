@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mmcgan.inference.words.vocabulary import normalize_tag
-from mmcgan.metadata.elements import Element, tag_name
-from mmcgan.metadata.names import AUTOMATIC, IDENTITY, OWN, SUBJECT, WRITTEN_LISTS
-from mmcgan.metadata.packet import Edit, KeywordList, Packet, keyword_path, leaf_of, text_of
-from mmcgan.metadata.record import Record
+from mmcgan.metadata.xmp.elements import Element, tag_name
+from mmcgan.metadata.xmp.names import AUTOMATIC, IDENTITY, OWN, SUBJECT, WRITTEN_LISTS
+from mmcgan.metadata.xmp.packet import Edit, KeywordList, Packet, keyword_path, leaf_of, text_of
+from mmcgan.metadata.xmp.record import Record
 
 _OWN_DECLARATION = re.compile(
     rb"""\s+xmlns(?::[^\s=]+)?\s*=\s*["']%b/?["']""" % re.escape(OWN.rstrip("/").encode())

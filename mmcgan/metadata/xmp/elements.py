@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from mmcgan.errors import MetadataError
-from mmcgan.metadata.names import PREFIXES, standard
-from mmcgan.metadata.repair import Source, repair
+from mmcgan.metadata.xmp.names import PREFIXES, standard
+from mmcgan.metadata.xmp.repair import Source, repair
 
 MAX_ELEMENTS = 200_000
 MAX_DEPTH = 100

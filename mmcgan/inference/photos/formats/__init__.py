@@ -1,0 +1,1 @@
+"""Formats of image files: what their bytes and their names say, before any pixel is decoded."""

@@ -1,0 +1,1 @@
+"""XMP packets: read as photo software reads them, marked in their own dialect, and unmarked."""
