@@ -24,7 +24,7 @@ MAX_TABLE_BYTES = 256 * 2**20
 
 _FILE, _TAGS, _DENIED = "file", "tags", "not"
 _SEPARATORS = ",;\t"
-_DECLARED = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # the first line, for a spreadsheet
+_DECLARED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line, for a spreadsheet
 
 
 def is_table(path: Path) -> bool:
@@ -56,7 +56,8 @@ def read_table(data: bytes, name: str, dropped: Counter[str]) -> Iterator[tuple[
 
 def _read_header(lines: Iterable[str]) -> tuple[list[str], str]:
     """Return the columns, and the separator with which they are `file`, `tags` and others."""
-    waiting = (line.strip() for line in lines if line.strip())
+    # Of its blanks, a tab is between cells: the first may have no name.
+    waiting = (line.rstrip("\r\n") for line in lines if line.strip())
     first = next(waiting, "")
     declared = _DECLARED.fullmatch(first)
     header = next(waiting, "") if declared else first

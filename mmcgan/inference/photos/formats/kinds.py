@@ -21,7 +21,7 @@ BUILT_IN = _endings(
 # Read with the package of an extra (`mmcgan.inference.photos.formats.extra_formats`).
 HEIC = _endings(".heic .heif .hif .heics .heifs")
 RAW = _endings(
-    ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .orf .ori .rw2 .raw .rwl .raf .pef .ptx .srw "
+    ".dng .nef .nrw .cr2 .cr3 .crw .arw .arq .srf .sr2 .orf .ori .rw2 .raw .rwl .raf .pef .ptx .srw "
     ".mrw .x3f .3fr .fff .iiq .cap .mef .mos .mfw .dcr .dcs .drf .kdc .k25 .kc2 .dc2 .erf .gpr "
     ".bay .cs1 .mdc .obm .pxn .qtk .rdc .rwz .sti"
 )
@@ -35,11 +35,15 @@ _NOT_READ = {
     "Photoshop files": ".psd .psb",
     "layered pictures of painting programs": ".xcf .ora .kra .afphoto",
     "HDR pictures": ".exr .hdr .pfm",
-    "drawings": ".svg .svgz",
-    "pictures of a rare kind": ".tga .pcx .ppm .pgm .pbm .pnm .dds .ico .eip .jng .mng",
+    "drawings": ".svg .svgz .emf .wmf",
+    "pictures of a rare kind": (
+        ".tga .pcx .ppm .pgm .pbm .pnm .pam .dds .ico .eip .jng .mng .jls .jxs .bpg .qoi .pcd .fpx "
+        ".sgi .ras .pct .pict .cin .dpx .avci .livp"
+    ),
     "videos": (
         ".mp4 .m4v .mov .qt .avi .mkv .webm .mts .m2ts .m2t .3gp .3g2 .mpg .mpeg .mpe .wmv .asf "
-        ".flv .ogv .tod .vob .dv .mxf .insv .360 .braw .r3d .crm"
+        ".flv .f4v .ogv .tod .mod .vob .dv .m2v .3gpp .rm .rmvb .divx .mxf .insv .360 .braw .r3d "
+        ".nev .crm"
     ),
 }
 NOT_READ = {suffix: what for what, listed in _NOT_READ.items() for suffix in _endings(listed)}

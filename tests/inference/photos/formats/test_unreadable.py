@@ -78,7 +78,11 @@ def test_a_known_kind_that_is_not_read_is_named_by_its_content(case):
 
 
 def test_or_by_the_ending_of_its_name_where_the_content_says_nothing(tmp_path):
-    for name, kind in (("a.TGA", "pictures of a rare kind"), ("b.mts", "videos")):
+    for name, kind in (
+        ("a.TGA", "pictures of a rare kind"),
+        ("b.mts", "videos"),
+        ("c.MOD", "videos"),
+    ):
         (tmp_path / name).write_bytes(b"\0\1\2\3" * 50)
         with pytest.raises(PhotoError, match=f"one of the {kind}"):
             decoded(tmp_path / name)
