@@ -210,12 +210,11 @@ def _leftovers(found: _Metadata, listings: Listings) -> Iterator[Path]:
     """Yield what writes that were killed left behind: partial files, and a needless copy."""
     written = {Path(os.path.realpath(path)) for path in (found.photo, *found.sidecars)}
     written.update(sidecar_names(found.photo))
-    if not found.embedded and (copy := _copy_of(found.photo, listings)):
-        written.add(copy)
-        if is_file(copy):
-            yield copy
+    if not found.embedded and (copy := _copy_of(found.photo, listings)) and is_file(copy):
+        yield copy
     for path in sorted(written):
         yield from listings.leftovers(path)
+    yield from listings.leftovers_in(copies_folder())  # a cut one does not tell its photo
 
 
 def _copy_of(photo: Path, listings: Listings) -> Path | None:

@@ -121,7 +121,11 @@ class Listings:
 
     def leftovers(self, path: Path) -> list[Path]:
         """Return the partial files of writes of `path` that were killed."""
-        partials, prefix = self._folder(path.parent).partials, partial_prefix(path)
+        return self.leftovers_in(path.parent, partial_prefix(path))
+
+    def leftovers_in(self, folder: Path, prefix: str = "") -> list[Path]:
+        """Return the partial files in `folder` whose writes were killed, by their names' start."""
+        partials = self._folder(folder).partials
         return [p for p in partials if p.name.startswith(prefix) and is_leftover(p)]
 
     def others(self, photo: Path, stem: str) -> list[str]:
