@@ -72,8 +72,9 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
 def _is_edited(trial: Trial) -> bool:
     if not trial.case.other_program or not trial.path or trial.refusal:
         return False
-    written = files_of(trial, "written").get(trial.path)  # exiftool breaks UTF-16 when it edits
-    return written is not None and not re.search(rb"R\0D\0F", written.data)
+    written = files_of(trial, "written").get(trial.path)
+    # exiftool breaks UTF-16 and numbered items when it edits
+    return written is not None and not re.search(rb"R\0D\0F|<\w+:_1>", written.data)
 
 
 def _outcomes(
