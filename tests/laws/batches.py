@@ -96,6 +96,7 @@ def _outcomes(
 
 def _outcome(trial: Trial, violations: list[str]) -> Outcome:
     result = "written" if trial.path else "nothing to write"
+    result += ", removal names what stays" if trial.problems else ""
     result = f"refused: {kind_of(trial.refusal)}" if trial.refusal else result
     case = trial.case
     return Outcome(case.name, case.write, case.labels, result, tuple(dict.fromkeys(violations)))
@@ -104,6 +105,8 @@ def _outcome(trial: Trial, violations: list[str]) -> Outcome:
 def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     """After removal, an edited file is as if we had never written into it."""
     removed = files_of(trial, "removed").get(trial.path)
+    if trial.problems:
+        return []  # what stays is named
     if removed is None:
         return ["c: a file that another program edited is gone"]
     found = ["c: marks are left in a file that another program edited"] * (
@@ -111,8 +114,8 @@ def _after_edit(trial: Trial, control: File, views: Views) -> list[str]:
     )
     now, never = (views.of["exiftool"].get(file, {}) for file in (removed, control))
     for tag in sorted(now.keys() | never.keys()):
-        if tag.startswith("MPImage"):
-            continue  # exiftool, which made the other file, loses these pictures itself
+        if tag.startswith(("MPImage", "ExifTool:")):
+            continue  # exiftool, which made the other file, loses further pictures itself
         if not PLACE.search(tag) and [t for t in now.get(tag, []) if t] != [
             t for t in never.get(tag, []) if t
         ]:

@@ -125,7 +125,10 @@ def draw_jpeg(draw: Draw, packet: Odd | None, keywords: list[tuple[str, ...]]) -
     is_mpf = not maker and draw.chance(0.12)
     if is_mpf:
         odd = odd.odder(b"", "MPF", "points behind")
-    parts = draw.shuffled([*parts, *more]) if draw.chance(0.15) else parts + more
+    parts += more
+    if draw.chance(0.15):  # EXIF that moves as a whole may still hold places in the file
+        parts = draw.shuffled(parts)
+        odd = odd.odder(b"", "odd order", "points behind")
     if is_mpf:
         parts.insert(draw.one(0, len(parts), len(parts)), _mpf(order))
     head, odd = _joined(draw, parts, odd)

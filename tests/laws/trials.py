@@ -71,6 +71,7 @@ class Trial:
     refusal: str = ""
     wrong: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # that a removal names
     path: str = ""  # of the file that was written last, where one was
     paths: dict[str, str] = field(default_factory=dict)  # the same by state
     is_edited: bool = False  # by another program after we wrote
@@ -128,7 +129,9 @@ class Trial:
 
     def remove(self, photo: Path) -> None:
         def apply() -> None:
-            for change in plan_removal(photo):
+            removal = plan_removal(photo)
+            self.problems += getattr(removal, "problems", [])
+            for change in removal:
                 change.diff()
                 change.apply()
 
