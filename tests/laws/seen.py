@@ -45,7 +45,8 @@ class Sight(NamedTuple):
     @property
     def is_joined(self) -> bool:
         """Whether dc:subject is there twice, of which programs make one list in some order."""
-        return self.old is not None and len(re.findall(rb"<\w*:subject\W", self.old.data)) > 1
+        data = self.old.data.replace(b"\0", b"") if self.old else b""
+        return len(re.findall(rb"<\w*:subject\W", data)) > 1
 
 
 def seen(sight: Sight, ours: list[str], theirs: Iterable[str]) -> Iterator[str]:
@@ -86,9 +87,9 @@ def _lists_grow(sight: Sight, known: set[str]) -> Iterator[str]:
         if not _LISTS.fullmatch(tag) or (sight.is_joined and "ubject" in tag):
             continue
         rest = _rest(*([text for text in view.get(tag, []) if text] for view in sight[3:]))
-        if rest is None:
+        if rest is None and not sight.was[tag][0].startswith("lang="):  # one text to exiv2
             yield f"a: {sight.program} sees a person's keywords lost or moved — {plain(tag)}"
-        elif sight.program == "exiftool" and not _is_known(rest, known):
+        elif rest and sight.program == "exiftool" and not _is_known(rest, known):
             yield f"a: {sight.program} sees keywords of neither — {plain(tag)}"
 
 
