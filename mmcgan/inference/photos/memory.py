@@ -30,6 +30,10 @@ from PIL.TiffImagePlugin import (
     TiffImageFile,
 )
 
+# A picture in one piece goes back to the system when it is freed. Of pieces of 16 MiB, which Pillow
+# takes otherwise, Linux keeps for each thread what its largest picture had.
+Image.core.set_block_size(2**30)  # type: ignore[attr-defined]
+
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 

@@ -61,7 +61,7 @@ def test_stages_go_on_from_each_other(tmp_path, monkeypatch, many_words, ranking
     ("arguments", "words"),
     [
         (["fly", "10", "5"], "fly"),
-        (["draw", "1", "5"], "n_images"),
+        (["draw", "1", "5"], "N_IMAGES"),
         (["draw", "10", "29"], "29 words"),
     ],
 )

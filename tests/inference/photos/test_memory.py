@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +91,25 @@ def _wait_until(room: Room, n_waiting: int) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError("nobody waits")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says what was taken")
+def test_memory_of_a_photo_is_free_for_other_threads_when_it_is_done_with(tmp_path):
+    (tmp_path / "grey.png").write_bytes(
+        encode(Image.new("RGB", (4000, 4000)), "PNG", compress_level=1)
+    )
+    script = (
+        "import sys; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path\n"
+        "from mmcgan.inference.photos import images, memory\n"
+        "memory.PIXELS = memory.Room(1)\n"  # one photo at a time
+        "def look(_):\n"
+        "    with images.open_photo(Path(sys.argv[1])) as image: image.getpixel((0, 0))\n"
+        "with ThreadPoolExecutor(8) as pool: list(pool.map(look, range(16)))\n"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "grey.png"]
+    taken = subprocess.run(command, capture_output=True, check=True).stdout
+    assert int(taken) < 300 * 2**10  # KiB: the libraries, and two pictures of 61 MiB
 
 
 def test_what_fails_gives_its_memory_back():

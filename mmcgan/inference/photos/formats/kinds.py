@@ -21,9 +21,9 @@ BUILT_IN = _endings(
 # Read with the package of an extra (`mmcgan.inference.photos.formats.extra_formats`).
 HEIC = _endings(".heic .heif .hif .heics .heifs")
 RAW = _endings(
-    ".dng .nef .nrw .cr2 .cr3 .crw .arw .arq .srf .sr2 .orf .ori .rw2 .raw .rwl .raf .pef "
-    ".ptx .srw .mrw .x3f .3fr .fff .iiq .cap .mef .mos .mfw .dcr .dcs .drf .kdc .k25 .kc2 "
-    ".dc2 .erf .gpr .bay .cs1 .mdc .obm .pxn .qtk .rdc .rwz .sti"
+    ".dng .nef .nrw .cr2 .cr3 .crw .arw .arq .srf .sr2 .orf .ori .rw2 .raw .rwl .raf .pef .ptx "
+    ".srw .mrw .x3f .3fr .fff .iiq .cap .mef .mos .mfw .dcr .dcs .drf .kdc .k25 .kc2 .dc2 .erf "
+    ".gpr .bay .cs1 .mdc .obm .pxn .qtk .rdc .rwz .sti"
 )
 
 # Known, and not read: what the kind is called, in the plural.
