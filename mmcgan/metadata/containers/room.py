@@ -71,11 +71,11 @@ def require_room(before: bytes, after: bytes, name: str) -> None:
     if after == before:
         return
     _require_one_packet(after, name)
-    edge = find_slot(before, name).end
-    if len(after) != len(before) and (reason := obstacle(before, edge)):
-        raise MetadataError(
-            f"{name} cannot change its size, as {reason}; use --write sidecar for it"
-        )
+    for data in (before, after) if len(after) != len(before) else ():  # there, and back again
+        if reason := obstacle(data, find_slot(data, name).end):
+            raise MetadataError(
+                f"{name} cannot change its size, as {reason}; use --write sidecar for it"
+            )
 
 
 def _require_one_packet(data: bytes, name: str) -> None:

@@ -136,6 +136,12 @@ def test_a_block_with_a_preview_in_it_is_not_moved(base, order):
     grow(draft)
 
 
+def test_a_photo_that_could_not_be_made_smaller_again_is_not_made_larger():
+    draft = listed(noted(bytes(4)))
+    grown = with_packet(draft, MARKED, "a.jpg").rindex(PREVIEW)
+    refused(listed(noted(struct.pack("<I", grown))), "points at a preview")
+
+
 def test_a_preview_among_the_segments_is_not_moved():
     rest = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(900)) + segment(0xE4, b"x" + PREVIEW)
     place = jpeg(noted(bytes(4)), rest).index(PREVIEW, 20)
