@@ -213,8 +213,12 @@ def _open_image(stream: IO[bytes], name: str, held: ExitStack) -> Iterator[Image
         raise PhotoError(f"{name} cannot be opened: {reason}") from None
     except MemoryError:
         raise PhotoError(f"{name} takes more memory than there is") from None
-    except Image.DecompressionBombError as reason:  # Pillow's own check, in WebP and tiles
-        raise PhotoError(f"{name} has too many pixels: {one_line(reason)}") from None
+    except Image.DecompressionBombError:  # Pillow's own check, in WebP and TIFF
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
+        raise PhotoError(
+            f"{name} has more than {limit // 10**6} megapixels, the most that are decoded of its "
+            "kind; save it as a JPEG or a PNG"
+        ) from None
     except Exception as reason:  # broken data makes decoders raise nearly anything
         raise _why(stream, name, reason, is_open) from None
 

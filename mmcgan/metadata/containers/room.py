@@ -43,6 +43,7 @@ _ENTRIES = {  # of a directory, whose place is not known: a tag, a kind, the cou
     "<": re.compile(rb"(?=..[\x01-\x12]\0(.{8}))", re.S),
     ">": re.compile(rb"(?=..\0[\x01-\x12](.{8}))", re.S),
 }
+_MAX_HEAD = 1024  # bytes of a block before the picture in it
 _HEADERS = range(33)  # bytes before a maker note's own directory
 _AFCP = re.compile(rb"AXS[!*]")  # AXS File Concatenation Protocol
 
@@ -194,9 +195,8 @@ def _points_at_pictures(data: bytes, layout: _Layout, edge: int) -> bool:
     areas = ((edge, layout.pixels), (layout.end, len(data)))
     places = {found.start() - 1 for area in areas for found in _PICTURE.finditer(data, *area)}
     places |= {start for start, _ in layout.pictures}
-    moves = range(edge, len(data) + 1)
     for start, end in layout.exif:
-        exif = data[start:end]
+        exif, moves = data[start:end], range(max(edge, end), len(data) + 1)
         bases = [0, *(base for base in (start, *_note_bases(exif, start)) if base < edge)]
         wanted = {place - base + d for place in places for base in bases for d in (-1, 0, 1)}
         if wanted & _numbers(exif) or _points_around(exif, bases, places, moves):
@@ -205,13 +205,13 @@ def _points_at_pictures(data: bytes, layout: _Layout, edge: int) -> bool:
 
 
 def _points_around(exif: bytes, bases: list[int], places: set[int], moves: range) -> bool:
-    """Whether an entry's values, one byte each at least, move and have a picture among them."""
+    """Whether an entry's values, one byte each at least, move and have a picture near the start."""
     for order, pattern in _ENTRIES.items():
         for entry in pattern.finditer(exif):
             count, place = struct.unpack(f"{order}II", entry[1])
             blocks = (range(base + place, base + place + count) for base in bases)
-            moved = [b for b in blocks if b.start in moves and b.stop in moves]
-            if any(picture in block for block in moved for picture in places):
+            heads = [b[:_MAX_HEAD] for b in blocks if b.start in moves and b.stop in moves]
+            if any(picture in head for head in heads for picture in places):
                 return True
     return False
 

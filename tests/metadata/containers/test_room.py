@@ -136,6 +136,13 @@ def test_a_block_with_a_preview_in_it_is_not_moved(base, order):
     grow(draft)
 
 
+def test_values_within_the_exif_move_with_it():
+    ahead = segment(0xFE, b"a comment")  # so that the packet comes before the EXIF
+    draft = jpeg(ahead, noted(bytes(14) + PREVIEW)).index(PREVIEW)
+    entry = struct.pack("<HHII", 0x2001, 7, 99, draft - 50)
+    grow(jpeg(ahead, noted(b"\1\0" + entry + PREVIEW)))
+
+
 def test_a_photo_that_could_not_be_made_smaller_again_is_not_made_larger():
     draft = listed(noted(bytes(4)))
     grown = with_packet(draft, MARKED, "a.jpg").rindex(PREVIEW)
