@@ -54,11 +54,9 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
     edited = [i for i, t in enumerate(trials) if _is_edited(t)] if is_installed("exiftool") else []
     files = []
     for i in edited:
-        trial = trials[i]
-        state = "again" if "again" in trial.states else "written"
-        nothing = File(b"", files_of(trial, state)[trial.path].ending)
-        files += [files_of(trial, state)[trial.path]]
-        files += [files_of(trial, "before").get(trial.path, nothing)]
+        path, written = trials[i].path, _last_written(trials[i])
+        nothing = File(b"", written[path].ending)
+        files += [written[path], files_of(trials[i], "before").get(path, nothing)]
     after = with_keyword(files, ADDED, folder) if files else []
     controls = {}
     for i, new, control in zip(edited, after[::2], after[1::2], strict=True):
@@ -69,10 +67,15 @@ def _edit(trials: list[Trial], folder: Path) -> dict[int, File]:
     return controls
 
 
+def _last_written(trial: Trial) -> dict[str, File]:
+    """The files after our last write, which may take a sidecar away again."""
+    return files_of(trial, "again" if "again" in trial.states else "written")
+
+
 def _is_edited(trial: Trial) -> bool:
     if not trial.case.other_program or not trial.path or trial.refusal:
         return False
-    written = files_of(trial, "written").get(trial.path)
+    written = _last_written(trial).get(trial.path)
     # exiftool breaks UTF-16 and numbered items when it edits
     return written is not None and not re.search(rb"R\0D\0F|<\w+:_1>", written.data)
 
