@@ -34,7 +34,8 @@ def check_command(words: list[str]) -> None:
     elif tool == "python" and rest[:1] == ["-m"]:
         check_module(rest[1], rest[2:])
     elif tool == "python":
-        assert (ROOT / rest[0]).is_file(), rest[0]
+        script = ROOT / rest[0]
+        assert script.is_file() or (script / "__main__.py").is_file(), rest[0]
     elif tool == "mmcgan":
         check_mmcgan(rest)
     elif tool == "make":
