@@ -149,7 +149,7 @@ class _Metadata:
                 found += person_keywords(Packet.parse(packet, "XMP"))
         return tag_words(found)
 
-    @property
+    @cached_property
     def _elsewhere(self) -> dict[str, list[str]]:
         """The keywords in the photo that are not in XMP, by the name of their place."""
         iptc = [text for block in self.blocks.iptc for text in iptc_keywords(block)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from pathlib import Path
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
@@ -53,3 +54,8 @@ def encode(format: str, xmp: bytes | None = None, **options: object) -> bytes:
     buffer = BytesIO()
     Image.new("RGB", (16, 12), (90, 80, 120)).save(buffer, format, **options)
     return buffer.getvalue()
+
+
+def contents(photo: Path) -> dict[str, bytes]:
+    """The bytes of all files in the folder of a photo, by name."""
+    return {path.name: path.read_bytes() for path in photo.parent.iterdir()}

@@ -23,11 +23,6 @@ from mmcgan.metadata.attributes import carry_over
 PHOTO = encode("JPEG", LIGHTROOM)
 
 
-@pytest.fixture(autouse=True)
-def copies(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
 @pytest.fixture
 def photo(tmp_path) -> Path:
     (tmp_path / "photos").mkdir()

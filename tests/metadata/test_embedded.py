@@ -23,15 +23,8 @@ from mmcgan.metadata import (
     removal,
 )
 from mmcgan.metadata.containers import find_slot, with_packet
-from mmcgan.metadata.embedded import copies_folder
 
 WRITABLE = ("JPEG", "PNG")
-
-
-@pytest.fixture(autouse=True)
-def copies(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return copies_folder()
 
 
 @pytest.fixture

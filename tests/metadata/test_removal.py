@@ -9,13 +9,12 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers.keyword_photos import XP, encode, exif, iptc, jpeg_with_iptc
+from helpers.keyword_photos import XP, contents, encode, exif, iptc, jpeg_with_iptc
 from helpers.packets import LIGHTROOM, marks, packet, subject
 
 from mmcgan import files
 from mmcgan.metadata import plan_embedded, plan_removal, plan_sidecar, read_keywords
 from mmcgan.metadata.containers import find_slot, with_packet
-from mmcgan.metadata.embedded import copies_folder
 from mmcgan.metadata.removal import Removal
 
 PLAIN = encode("JPEG")
@@ -38,22 +37,12 @@ ODD_PHOTOS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def copies(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return copies_folder()
-
-
 @pytest.fixture
 def photo(tmp_path) -> Path:
     (tmp_path / "photos").mkdir()
     path = tmp_path / "photos" / "a.jpg"
     path.write_bytes(PLAIN)
     return path
-
-
-def contents(photo: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in photo.parent.iterdir()}
 
 
 def remove(photo: Path) -> Removal:

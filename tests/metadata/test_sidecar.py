@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from helpers.keyword_photos import encode
+from helpers.keyword_photos import contents, encode
 from helpers.packets import LIGHTROOM, STYLES, marks, packet, subject
 
 from mmcgan.errors import MetadataError
@@ -24,10 +24,6 @@ def photo(tmp_path) -> Path:
     path = tmp_path / "photos" / "a.jpg"
     path.write_bytes(PHOTO)
     return path
-
-
-def contents(photo: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in photo.parent.iterdir()}
 
 
 def write(photo: Path, *words: str, **options: str) -> None:
