@@ -4,9 +4,12 @@ The command line names a backbone. Its `record`, which says all about it, is sto
 features that it made; from it `restore_backbone` builds the same one again, on whatever runs best
 here.
 
-    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline
+    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline. The
+                                             features are of all levels of the network, classes last
     efficientnet-lite0+efficientnet-lite2    the features of both, one after the other; so of all
                                              three: better tags, for the time of each
+    efficientnet-lite2:mean                  of each the mean of the last feature map alone; the
+                                             records of such features name no pooling
     timm:NAME                                any model of timm that has weights
     open_clip:NAME[:WEIGHTS]                 image encoder of a CLIP model
     torchvision:NAME                         the layer before the classes; alexnet and vgg16 give
@@ -36,7 +39,8 @@ class Backbone:
     """A frozen network that turns photos into feature vectors of size D.
 
     `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, detail, mean,
-    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) to features (B, D).
+    std (of values 0…1), runtime, precision; and where all levels of a network are pooled, pooling
+    (`mmcgan.inference.photos.pooling.describe`). `run` maps pixels (B, H, W, 3) to features (B, D).
     """
 
     def __init__(self, record: dict[str, Any], run: Runtime) -> None:
@@ -47,6 +51,22 @@ class Backbone:
     def feature_size(self) -> int:
         """The size D of a feature vector."""
         return int(self.record["feature_size"])
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the features tell the probabilities of; 0 where they hold none."""
+        return int(self.record.get("pooling", {}).get("classes", 0))
+
+    def class_probabilities(self, features: FloatArray) -> FloatArray:
+        """Return the probabilities (N, `n_classes`) of the classes that features (N, D) hold.
+
+        They are the squares of the last features; of joined networks, the mean over all of them.
+        """
+        if not self.n_classes:
+            return np.zeros((len(features), 0), np.float32)
+        ends = np.cumsum(self.record["pooling"]["parts"])
+        roots = [features[:, end - self.n_classes : end].astype(np.float32) for end in ends]
+        return np.mean(np.square(roots), axis=0)
 
     @property
     def image_size(self) -> int:
@@ -73,6 +93,21 @@ class Backbone:
             square = _centre_square(square, self.detail)
         return np.asarray(_centre_square(square, self.image_size), np.uint8)
 
+    def preprocess_whole(self, image: Image.Image) -> Pixels:
+        """Return pixels (H, W, 3): the whole photo in the middle of the network's mean grey.
+
+        Its longer side is resized to the network's size, whatever `detail` is: this is for what the
+        network itself was taught.
+        """
+        photo = image if image.mode == "RGB" else image.convert("RGB")
+        scale = self.image_size / max(photo.size)
+        width, height = (max(round(scale * side), 1) for side in photo.size)
+        photo = photo.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        grey = tuple(round(255 * mean) for mean in self.record["mean"])
+        square = Image.new("RGB", (self.image_size, self.image_size), grey)
+        square.paste(photo, ((self.image_size - width) // 2, (self.image_size - height) // 2))
+        return np.asarray(square, np.uint8)
+
     def features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Return the features (B, D) of B images of any size."""
         if not len(images):
@@ -80,8 +115,13 @@ class Backbone:
         return self.features_of_pixels(np.stack([self.preprocess(image) for image in images]))
 
     def features_of_pixels(self, pixels: Pixels) -> FloatArray:
-        """Return the features (B, D) of preprocessed pixels (B, H, W, 3)."""
-        return self._run(pixels)
+        """Return the features (B, D) of preprocessed pixels (B, H, W, 3).
+
+        They have half precision, in which they are stored: so fresh ones equal those from a file.
+        What is too large for that is infinite.
+        """
+        with np.errstate(over="ignore"):
+            return self._run(pixels).astype(np.float16).astype(np.float32)
 
 
 def load_backbone(name: str, runtime: str = "auto", precision: str = "float32") -> Backbone:
@@ -124,13 +164,15 @@ def restore_network(record: dict[str, Any]) -> PixelNetwork:
 def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:
     """Return the facts that identify a network (`Source.facts`), its precision and `detail`."""
     try:
-        facts = {
+        facts: dict[str, Any] = {
             "name": str(record["name"]),
             "weights_sha256": str(record["weights_sha256"]),
             "image_size": int(record["image_size"]),
             "mean": list(record["mean"]),
             "std": list(record["std"]),
         }
+        if "pooling" in record:
+            facts["pooling"] = _check_pooling(record["pooling"])
         precision, resize, detail = str(record["precision"]), record["resize"], record.get("detail")
         if detail is not None and (type(detail) is not int or detail < 1):
             raise ValueError(f"detail {detail!r} is no number of pixels")
@@ -142,6 +184,14 @@ def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | Non
             "data again"
         )
     return facts, precision, detail
+
+
+def _check_pooling(pooling: Any) -> dict[str, Any]:
+    """Return what a record says of pooling; raise `ValueError` where sizes in it cannot be."""
+    n_classes, parts = pooling["classes"], pooling["parts"]
+    if not parts or not all(type(n) is int and 0 < n_classes < n for n in parts):
+        raise ValueError(f"no network gives {n_classes!r} classes in {parts!r} features")
+    return dict(pooling)
 
 
 def _centre_square(image: Image.Image, size: int) -> Image.Image:

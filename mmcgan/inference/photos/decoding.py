@@ -31,29 +31,41 @@ Decoded = TypeVar("Decoded")
 class Seen:
     """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) from the cache.
 
-    `key` is its key in the cache, empty if it should not be kept there.
+    `key` is its key in the cache, empty if it should not be kept there. `whole` (H, W, 3) are the
+    pixels of all of it, where they were asked for (`Backbone.preprocess_whole`).
     """
 
     pixels: Pixels | None = None
     features: FloatArray | None = None
     key: bytes = b""
+    whole: Pixels | None = None
 
 
 def look_at(
-    photo: bytes | Path, backbone: Backbone, cache: FeatureCache | None, name: str | None = None
+    photo: bytes | Path,
+    backbone: Backbone,
+    cache: FeatureCache | None,
+    name: str | None = None,
+    whole: bool = False,
 ) -> Seen:
-    """Decode a photo unless its features are in the cache; raise `PhotoError` if it is broken."""
-    if cache is None:
-        return Seen(decode_pixels(photo, backbone, name))
+    """Decode a photo unless its features are in the cache and are all that is wanted.
+
+    Raises `PhotoError` if it is broken.
+    """
     name = name or (str(photo) if isinstance(photo, Path) else None)
     with open_stream(photo, name) as stream:  # the same file for its key and for its pixels
-        key = cache.key(stream, name)
-        features = cache.get(key)
-        if features is not None:
-            return Seen(features=features)
+        key = b"" if cache is None else cache.key(stream, name)
+        features = None if cache is None else cache.get(key)
+        if features is not None and not whole:
+            return Seen(features=features, key=key)
         with open_photo(stream, name, at_least=backbone.image_size) as image:
-            # What is not kept is decoded, and warned of, each time.
-            return Seen(backbone.preprocess(image), key=b"" if is_cut_short(image) else key)
+            return Seen(
+                backbone.preprocess(image) if features is None else None,
+                features,
+                # What is not kept is decoded, and warned of, each time.
+                b"" if is_cut_short(image) else key,
+                backbone.preprocess_whole(image) if whole else None,
+            )
 
 
 def decode_pixels(photo: Source, backbone: Backbone, name: str | None = None) -> Pixels:
