@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eval import systems
-from eval.baselines.fitting import Baseline
+from eval.baselines.tuning import Baseline
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.evaluate import main
@@ -64,7 +64,7 @@ def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
 ):
     data, run = trained
     monkeypatch.setattr("mmcgan.training.prepared.dataset.MAX_MEASURED", 7)
-    monkeypatch.setattr("eval.baselines.fitting.MAX_WEIGHTS", 17 * 6)  # those of the ridge
+    monkeypatch.setattr("eval.baselines.tuning.MAX_WEIGHTS", 17 * 6)  # those of the ridge
     report = json.loads((reported((data, run), tmp_path) / "report.json").read_text())
     assert report["n_images"] == 7
     assert report["n_left_out"] == len(read_dataset(data).rows("val")) - 7
