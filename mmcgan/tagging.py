@@ -93,7 +93,8 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     # With --json, stdout holds the objects and nothing else.
     say(taken, err=config.json)
     tagger = Tagger.load(run, config.seed)
-    tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
+    limit = None if config.cache_size is None else round(config.cache_size * 2**30)
+    tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone, limit=limit))
     outputs = build_outputs(config, run, _maker(config), summary)
     choice = Choice.of(config, tagger)
     tagged: list[tuple[str | Path, list[Tag]]] = []
