@@ -92,8 +92,8 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     taken = model_dir.describe_model(run)
     # With --json, stdout holds the objects and nothing else.
     say(taken, err=config.json)
-    tagger = Tagger.load(run, config.seed)
-    tagger = replace(tagger, cache=FeatureCache(tagger.model.backbone))
+    tagger = Tagger.load(run, config.seed, objects=not config.no_objects)
+    tagger = replace(tagger, folds=not config.no_fold, cache=FeatureCache(tagger.network.record))
     outputs = build_outputs(config, run, _maker(config), summary)
     choice = Choice.of(config, tagger)
     tagged: list[tuple[str | Path, list[Tag]]] = []
