@@ -184,10 +184,12 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
 
 def _rules(description: dict[str, Any], vocabulary: Vocabulary) -> Rules:
     """Return the rules of the words; raise `RunError` if they are those of other words."""
-    rules = description.get("rules", {"becomes": description.get("synonyms", {})})
-    if not rules["becomes"].keys() <= vocabulary.row_of.keys():
+    older = {"becomes": description.get("synonyms", {}), "thresholds": {}}
+    stored = description.get("rules", older)
+    rules = Rules(dict(stored["becomes"]), dict(stored["thresholds"]))
+    if not rules.becomes.keys() <= vocabulary.row_of.keys():
         raise RunError("rules of words that it does not have")
-    return Rules(**rules)
+    return rules
 
 
 def _words(

@@ -49,6 +49,22 @@ class Backbone:
         return int(self.record["feature_size"])
 
     @property
+    def n_classes(self) -> int:
+        """How many classes the features tell the probabilities of; 0 where they hold none."""
+        return int(self.record.get("pooling", {}).get("classes", 0))
+
+    def class_probabilities(self, features: FloatArray) -> FloatArray:
+        """Return the probabilities (N, `n_classes`) of the classes that features (N, D) hold.
+
+        They are the squares of the last features; of joined networks, the mean over all of them.
+        """
+        if not self.n_classes:
+            return np.zeros((len(features), 0), np.float32)
+        ends = np.cumsum(self.record["pooling"]["parts"])
+        roots = [features[:, end - self.n_classes : end].astype(np.float32) for end in ends]
+        return np.mean(np.square(roots), axis=0)
+
+    @property
     def image_size(self) -> int:
         """The side H = W of the square that the network sees, in pixels."""
         return int(self.record["image_size"])
@@ -72,6 +88,21 @@ class Backbone:
         if self.detail is not None and min(image.size) > self.detail:
             square = _centre_square(square, self.detail)
         return np.asarray(_centre_square(square, self.image_size), np.uint8)
+
+    def preprocess_whole(self, image: Image.Image) -> Pixels:
+        """Return pixels (H, W, 3): the whole photo in the middle of the network's mean grey.
+
+        Its longer side is resized to the network's size, whatever `detail` is: this is for what the
+        network itself was taught.
+        """
+        photo = image if image.mode == "RGB" else image.convert("RGB")
+        scale = self.image_size / max(photo.size)
+        width, height = (max(round(scale * side), 1) for side in photo.size)
+        photo = photo.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        grey = tuple(round(255 * mean) for mean in self.record["mean"])
+        square = Image.new("RGB", (self.image_size, self.image_size), grey)
+        square.paste(photo, ((self.image_size - width) // 2, (self.image_size - height) // 2))
+        return np.asarray(square, np.uint8)
 
     def features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Return the features (B, D) of B images of any size."""
