@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError, OptionError, PhotoError
@@ -27,7 +27,7 @@ from mmcgan.inference.photos.decoding import (
     decode_pixels,
     look_at,
 )
-from mmcgan.inference.photos.views import TwoViews, stored_classes
+from mmcgan.inference.photos.views import TwoViews, described
 from mmcgan.inference.scorers import SCORERS, Scorer
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.objects import object_words
@@ -177,12 +177,11 @@ class Tagger:
 
     def _objects(self, features: FloatArray, classes: FloatArray | None) -> Iterator[Scored]:
         """Yield the words for what stands in each photo; none if that is not wanted or known."""
-        wanted = self.model.objects if self.objects else None
-        if wanted is not None and classes is None:
-            classes = stored_classes(self.model.backbone, features)
-        if wanted is None or classes is None:
+        if not self._names_objects or self.model.objects is None:
             return repeat(())
-        return object_words().found(classes, wanted)
+        if classes is None:
+            classes = described(self.model.backbone).class_probabilities(features)
+        return object_words().found(classes, self.model.objects)
 
     def _split(self, features: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return features of `network` as those of the square, and the whole's classes if any."""
@@ -213,8 +212,18 @@ class Tagger:
     @cached_property
     def views(self) -> TwoViews | None:
         """Both views of a photo, where what stands in it is named."""
+        return TwoViews(self.backbone) if self._names_objects else None
+
+    @property
+    def _names_objects(self) -> bool:
         is_wanted = self.objects and self.model.objects is not None
-        return TwoViews(self.backbone) if is_wanted and self.backbone.n_classes else None
+        return is_wanted and described(self.model.backbone).n_classes > 0
+
+    @property
+    def seen_record(self) -> dict[str, Any]:
+        """What identifies the features that it makes of photos, in a cache."""
+        record = self.model.backbone
+        return TwoViews(described(record)).record if self._names_objects else record
 
     @property
     def network(self) -> Backbone | TwoViews:

@@ -15,17 +15,22 @@ from mmcgan.arrays import FloatArray, Pixels
 from mmcgan.inference.photos.backbone import Backbone
 
 
+def described(record: dict[str, Any]) -> Backbone:
+    """Return a backbone that knows all that its record says, without its network."""
+    return Backbone(record, _no_network)
+
+
 def stored_classes(record: dict[str, Any], features: FloatArray) -> FloatArray | None:
     """Return the class probabilities (N, 1000) that features (N, D) of a backbone's record hold.
 
-    None if they hold none. The network itself is not loaded.
+    None if they hold none.
     """
-    backbone = Backbone(record, _no_network)
+    backbone = described(record)
     return backbone.class_probabilities(features) if backbone.n_classes else None
 
 
 def _no_network(pixels: Pixels) -> FloatArray:
-    raise NotImplementedError("the network is not loaded")
+    raise NotImplementedError("a backbone without its network sees no photo")
 
 
 class TwoViews:
