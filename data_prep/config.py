@@ -67,7 +67,8 @@ class PrepareConfig(Config):
     )
     backbone: str = option(
         "efficientnet-lite2",
-        "efficientnet-lite0, -lite1, -lite2, several with + between, timm:NAME, "
+        "efficientnet-lite0, -lite1, -lite2, several with + between, all levels of each (with "
+        ":mean at the end the mean of the last feature map alone), timm:NAME, "
         "open_clip:NAME[:WEIGHTS] or torchvision:NAME.",
     )
     runtime: Literal["auto", "openvino", "torch"] = option(

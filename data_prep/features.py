@@ -2,10 +2,10 @@
 
 Files in the work folder
     job.json        what is computed: backbone, number of photos, SHA-256 of their ids and names
-    features.f32    raw float32 rows of D values, appended a batch at a time, in the order of the
+    features.f16    raw float16 rows of D values, appended a batch at a time, in the order of the
                     photos; a row of NaN for a photo that cannot be read
     failures.jsonl  {"row", "name", "reason"} a line for each of those, written before its row
-    readable.f32    the other rows, written at the end where there are failures
+    readable.f16    the other rows, written at the end where there are failures
     r0of2/ …        the work folder of each rank, where several share the work
 Killed at any moment, an extraction loses at most the batch that was being computed: what is on
 disk is cut back to whole batches and goes on from there, to the same features bit for bit.
@@ -28,7 +28,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.photos import Photo
-from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.arrays import FloatArray, HalfArray, IntArray
 from mmcgan.errors import DataError, PhotoError
 from mmcgan.files import atomic_path, read_json, write_json, write_text
 from mmcgan.inference.photos.backbone import Backbone
@@ -45,11 +45,11 @@ DETAIL_SAMPLE = 200  # photos whose sizes are looked at
 class Extracted:
     """Features of the photos that could be read, and the photos that could not.
 
-    `features` (N', D) float32, all finite, mapped from disk; `rows` (N',), their places among the
+    `features` (N', D) float16, all finite, mapped from disk; `rows` (N',), their places among the
     photos; `failures` the name and the reason of each of the others.
     """
 
-    features: FloatArray
+    features: HalfArray
     rows: IntArray
     failures: list[tuple[str, str]]
 
@@ -222,8 +222,8 @@ class _Store:
         self.work_dir = work_dir
         self.failures: dict[int, tuple[str, str]] = {}
         self._feature_size = backbone.feature_size
-        self._row_bytes = 4 * backbone.feature_size
-        self._features_path = work_dir / "features.f32"
+        self._row_bytes = np.dtype(np.float16).itemsize * backbone.feature_size
+        self._features_path = work_dir / "features.f16"
         self._failures_path = work_dir / "failures.jsonl"
         job_path, job = work_dir / "job.json", _describe_job(photos, backbone)
         if job_path.exists():
@@ -237,11 +237,14 @@ class _Store:
         self._cut_to_whole_batches(len(photos), batch_size)
 
     def append(self, features: FloatArray, failures: dict[int, _Decoded]) -> None:
-        """Add the rows of a batch, (B, D), its failures first."""
+        """Add the rows of a batch, (B, D), its failures first.
+
+        Half precision is what the backbone gives them in.
+        """
         found = {self.n_rows + i: (photo.name, photo.reason) for i, photo in failures.items()}
         if found:
             _append(self._failures_path, _failure_lines(found).encode())
-        _append(self._features_path, features.tobytes())
+        _append(self._features_path, features.astype(np.float16).tobytes())
         self.failures |= found
         self.n_rows += len(features)
 
@@ -262,17 +265,17 @@ class _Store:
         rows = np.setdiff1d(np.arange(self.n_rows), list(self.failures))
         features = self._map(self._features_path, self.n_rows)
         if self.failures:
-            readable = self.work_dir / "readable.f32"
+            readable = self.work_dir / "readable.f16"
             with readable.open("wb") as file:
                 for part in chunks(len(rows), self._row_bytes):
                     file.write(features[rows[part]].tobytes())
             features = self._map(readable, len(rows))
         return Extracted(features, rows, [self.failures[row] for row in sorted(self.failures)])
 
-    def _map(self, path: Path, n_rows: int) -> FloatArray:
+    def _map(self, path: Path, n_rows: int) -> HalfArray:
         shape = n_rows, self._feature_size
         # An empty file cannot be mapped.
-        return np.memmap(path, np.float32, "r", 0, shape) if n_rows else np.empty(shape, np.float32)
+        return np.memmap(path, np.float16, "r", 0, shape) if n_rows else np.empty(shape, np.float16)
 
     def _check_job(self, found: Any, wanted: dict[str, Any]) -> None:
         if found == wanted:

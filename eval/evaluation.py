@@ -98,7 +98,7 @@ def answer(
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     numbers = tagger.model.standardizer  # all that the baselines take of the run
     learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed)
-    features = Standardizer(numbers.mean, numbers.scale)(dataset.features[setting.rows])
+    features = Standardizer(numbers.mean, numbers.scale)(dataset.features_of(setting.rows))
     write_store(out_dir, _answers(tagger, learnt, features, setting, log, facts))
 
 
@@ -132,7 +132,7 @@ def fit_data(setting: Setting, mean: FloatArray, scale: FloatArray, seed: int) -
     return FitData(
         StandardizedRows(dataset.features, train, standardizer, torch.device("cpu")),
         tags[train],
-        standardizer(dataset.features[dev]),
+        standardizer(dataset.features_of(dev)),
         tags[dev],
         vocabulary.vectors,
         seed,
@@ -148,7 +148,7 @@ def _answers(
     facts: Mapping[str, Any],
 ) -> Answers:
     """Ask the run, fit the baselines, ask them for standardised `features` (N, D); join all."""
-    generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
+    generated = generate(tagger, setting.dataset.features_of(setting.rows), setting.concepts)
     baselines = fit_baselines(learnt)
     n_words = len(setting.vocabulary)
     answered = [
@@ -196,7 +196,7 @@ def _compared(
     if mlp is None:
         return None
     dev_draws, draws = (
-        draw_many(tagger, setting.dataset.features[rows], len(setting.vocabulary))
+        draw_many(tagger, setting.dataset.features_of(rows), len(setting.vocabulary))
         for rows in (setting.measured_rows("dev"), setting.rows)
     )
     return Compared(

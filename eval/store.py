@@ -99,7 +99,7 @@ def read_store(out_dir: Path) -> Answers:
     if not path.is_file():
         raise DataError(f"{path} is missing, so {out_dir} holds no whole evaluation; {_AGAIN}")
     with open_whole(
-        path, "mmcgan.evaluate", "a whole store", _AGAIN, FORMAT, FORMAT_VERSION
+        path, "mmcgan.evaluate", "a whole store", _AGAIN, FORMAT, [FORMAT_VERSION]
     ) as file:
         found = _read(file)
     names = found["image_ids"], found["vocabulary"].words, found["concepts"]

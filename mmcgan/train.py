@@ -70,7 +70,7 @@ def main(**options: Any) -> None:
 
 def warn_of_failed_checks(run: RunDir, dataset: Dataset, n_words: int) -> None:
     """Say on stderr which checks of the generator's variety the finished run fails on dev."""
-    found = variety(run, dataset.features[dataset.measured_rows("dev", n_words)])
+    found = variety(run, dataset.features_of(dataset.measured_rows("dev", n_words)))
     for check in run_checks(generator_checks(n_words), found):
         if not check["passed"]:
             message = f"{check['name']} is {check['value']:.4g} on dev, wanted {check['target']}"

@@ -26,9 +26,9 @@ LEVELS = {
     "mmcgan.training": 4,
     "mmcgan.web": 5,
 }
-# Of inference these two need torch: they make a backbone run that was not kept in a form that
+# Of inference these three need torch: they make a backbone run that was not kept in a form that
 # runs without it, and are imported then alone.
-NEED_TORCH = {"mmcgan.inference.photos.runtimes", "mmcgan.inference.photos.sources"}
+NEED_TORCH = {f"mmcgan.inference.photos.{name}" for name in ("pooling", "runtimes", "sources")}
 SERVER = "mmcgan.web"  # no other module needs it, nor what it is built with
 MAX_LINES = 400
 

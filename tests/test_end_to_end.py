@@ -59,7 +59,7 @@ def test_every_stage_leaves_its_file_under_its_default_name(home):
 def test_prepared_file_says_what_was_kept_and_what_could_not_be_read(home):
     dataset = read_dataset(home / "data" / "mine")
     assert len(dataset.features) == N_PHOTOS
-    assert dataset.feature_size == 1280
+    assert dataset.feature_size == 3848
     assert dataset.counts["unreadable_photos"][0][0].endswith("broken.jpg")
     assert dataset.backbone["precision"] == "float32"
     assert dataset.vocabularies["user"].vectors.shape[1] == 8

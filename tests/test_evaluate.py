@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +44,17 @@ def modern_dir(trained_modern, tmp_path_factory):
 def test_report_has_all_systems_with_their_roles(report):
     roles = {name: system["role"] for name, system in report["systems"].items()}
     assert roles == {"cgan": "cgan", **dict.fromkeys(RIVALS, "rival")}
+
+
+def test_data_prepared_before_half_precision_is_evaluated(trained, report, tmp_path):
+    data, run = tmp_path / "data", trained[1]
+    shutil.copytree(trained[0], data)
+    with h5py.File(data / FILE_NAME, "a") as file:
+        assert file["features"].dtype == np.float32
+        file.attrs["format_version"] = 1
+    out = reported((data, run), tmp_path / "report")
+    again = json.loads((out / "report.json").read_text())
+    assert again["systems"] == report["systems"]
 
 
 def test_report_has_every_measure_with_an_interval(report, trained):

@@ -28,13 +28,14 @@ PLAIN_SHARE = 10  # the plain way takes so many times as long, and sees so many 
 
 
 def feature_rows(n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
-    """Yield the rows `features_plain` and `features_bare`, with the defaults of `prepare`.
+    """Yield the rows `features_plain`, `_bare` and `_levels`, with the defaults of `prepare`.
 
     The first one computes in bfloat16 where the processor has it, as `--precision` can.
     """
     config = PrepareConfig()
     backbone = load_backbone(config.backbone, config.runtime, config.precision)
     rounded = _try_bfloat16(config) or backbone
+    last = load_backbone(f"{config.backbone}:mean", config.runtime, config.precision)
     network = restore_network(backbone.record)
     with tempfile.TemporaryDirectory() as folder:
         paths = write_photos(Path(folder), n_photos)
@@ -43,6 +44,7 @@ def feature_rows(n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
         seconds = median_seconds(
             {
                 "ours": partial(extract_anew, paths, backbone),
+                "last": partial(extract_anew, paths, last),
                 "rounded": partial(extract_anew, paths, rounded),
                 "plain": partial(plain_features, few, network, backbone.image_size),
                 "bare": partial(bare_features, pixels, backbone, config.batch_size),
@@ -62,6 +64,10 @@ def feature_rows(n_photos: int = N_PHOTOS, repeats: int = 5) -> Iterator[Row]:
     against = f"{runs_on} on pixels in memory, batches of {config.batch_size}"
     why = _why_not_bare(bare, decoding)
     yield Row("features_bare", against, ours, bare, "photos/s", "more", 0.9, why)
+    against = f"the last level alone, {config.backbone}:mean"
+    why = "to pool all levels reads their maps once more, and the head's weights for each photo"
+    of_last = n_photos / seconds["last"]
+    yield Row("features_levels", against, ours, of_last, "photos/s", "more", 0.97, why)
 
 
 def _try_bfloat16(config: PrepareConfig) -> Backbone | None:

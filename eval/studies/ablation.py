@@ -143,7 +143,7 @@ def wanted_rows(config: AblationConfig) -> dict[str, dict[str, Any]]:
 def measure_run(run: RunDir, setting: Setting) -> Measured:
     """Measure a finished run on the images of `setting`."""
     tagger = Tagger.load(run.path)
-    generated = generate(tagger, setting.dataset.features[setting.rows], setting.concepts)
+    generated = generate(tagger, setting.dataset.features_of(setting.rows), setting.concepts)
     found = comparison.measure_answers(generated.predictions, setting)
     tags = setting.dataset.tag_matrix(setting.tags, setting.vocabulary.words)
     train = setting.dataset.rows("train")

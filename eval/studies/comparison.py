@@ -146,7 +146,7 @@ def learnt_by(tagger: Tagger, setting: Setting, seed: int) -> FitData:
 def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: int) -> Measured:
     """Fit the MLP where `tagger` learnt, and measure it on the images of `setting`."""
     baseline = Baseline("mlp", {}, fit_biased_mlp(learnt_by(tagger, setting, seed), settings).score)
-    features = tagger.model.standardizer(setting.dataset.features[setting.rows])
+    features = tagger.model.standardizer(setting.dataset.features_of(setting.rows))
     answered = ask_baseline(baseline, features, setting.concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 

@@ -96,7 +96,7 @@ def _without(table: TagTable, rows: IntArray) -> TagTable:
 
 def measure_run(run: RunDir, setting: Setting) -> Measured:
     """Measure a finished run on the images of `setting`."""
-    features = setting.dataset.features[setting.rows]
+    features = setting.dataset.features_of(setting.rows)
     generated = generate(Tagger.load(run.path), features, setting.concepts)
     return comparison.measure_answers(generated.predictions, setting)
 

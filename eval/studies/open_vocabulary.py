@@ -110,9 +110,9 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     rows, relevant = photos_of(dataset, split, words)
     setting = Setting(dataset, split, "user", words.seen)
     learnt = learnt_by(tagger, setting, SEED)
-    word_map = map_words(tagger, dataset.features[setting.measured_rows("dev")], words)
+    word_map = map_words(tagger, dataset.features_of(setting.measured_rows("dev")), words)
     baselines, tuning = fit_baselines(learnt, words)
-    raw, n_seen = dataset.features[rows], len(words.seen)
+    raw, n_seen = dataset.features_of(rows), len(words.seen)
     features = tagger.model.standardizer(raw)
     answers = {"cgan": ask_run(tagger, word_map, words, raw)}
     answers |= {r.name: rank_words(r.score(features), n_seen) for r in baselines}

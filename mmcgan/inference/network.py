@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.arrays import FloatArray
+from mmcgan.arrays import FloatArray, StoredArray
 from mmcgan.inference.noise import gaussian_noise
 from mmcgan.inference.photos.on_openvino import (
     Requests,
@@ -47,9 +47,9 @@ class Standardizer:
     mean: FloatArray
     scale: FloatArray
 
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """Standardise `features` (N, D)."""
-        return (features - self.mean) / self.scale
+    def __call__(self, features: StoredArray) -> FloatArray:
+        """Standardise `features` (N, D), in single precision even where they have half of it."""
+        return (features.astype(np.float32, copy=False) - self.mean) / self.scale
 
 
 @dataclass(frozen=True)

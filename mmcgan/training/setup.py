@@ -63,7 +63,7 @@ class Setup:
         """The features (M, D) and the 0/1 tags (M, V) of dev, as far as it is looked at."""
         rows = self.dataset.measured_rows("dev", len(self.vocabulary))
         tags = self.dataset.tag_matrix(self.tags, self.vocabulary.words)
-        return self.dataset.features[rows], sparse.csr_array(tags[rows])
+        return self.dataset.features_of(rows), sparse.csr_array(tags[rows])
 
     def describe(self) -> str:
         """Say in one line what is trained on what."""

@@ -40,7 +40,7 @@ class TrainingPhotos:
                 )
         train = SPLITS.index("train")
         rows = [row for row in dataset.thumbnails if dataset.split[row] == train]
-        features = np.asarray(dataset.features[rows], np.float32)
+        features = dataset.features_of(rows)
         return cls(
             jpegs=tuple(dataset.thumbnails[row] for row in rows),
             tags=tuple(_tags_of(dataset, row) for row in rows),

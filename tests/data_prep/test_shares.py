@@ -84,7 +84,7 @@ def test_rank_goes_on_with_its_own_share(tmp_path):
     work_dir = tmp_path / "shared"
     with pytest.raises(KeyboardInterrupt):
         extract_all(work_dir, 2, stop)
-    assert (work_dir / "r1of2" / "features.f32").stat().st_size == 3 * BATCH * 8 * 4
+    assert (work_dir / "r1of2" / "features.f16").stat().st_size == 3 * BATCH * 8 * 2
     first, _ = extract_all(work_dir, 2, lambda p: computed.append(len(p)) or project(p))
     assert_same(first, whole)
     assert sum(computed) == N_PHOTOS - 2
@@ -112,7 +112,7 @@ def test_failures_are_counted_over_all_photos(tmp_path):
 
 def test_join_names_a_share_that_is_not_whole(tmp_path):
     extract_all(tmp_path, 2)
-    (tmp_path / "r1of2" / "features.f32").unlink()
+    (tmp_path / "r1of2" / "features.f16").unlink()
     shares = split_in_batches(collection(), BATCH, 2)
     folders = {tmp_path / f"r{rank}of2": share for rank, share in enumerate(shares)}
     with pytest.raises(DataError, match=r"r1of2 does not hold the features of all its 14 photos"):
@@ -155,8 +155,8 @@ def test_rank_that_dies_ends_the_job_which_resumes_to_the_data_of_one_process(tm
         "mmcgan.prepare: error: another process of the job ended or does not answer"
     ]
     assert files_of(shared) == ["partial"]
-    size = (shared.partial / "r1of2" / "features.f32").stat().st_size
-    assert size == 2 * 4 * 1280 * 4  # two batches of four photos
+    size = (shared.partial / "r1of2" / "features.f16").stat().st_size
+    assert size == 2 * 4 * 3848 * 2  # two batches of four photos
     result = torchrun("-m", "mmcgan.prepare", *options, shared.folder)
     assert result.returncode == 0, result.stderr
     assert len(re.findall("^photos:", result.stdout, re.M)) == 1

@@ -57,6 +57,16 @@ def train(setup: Setup, path: Path) -> RunDir:
 # What is learnt from.
 
 
+def test_features_in_half_precision_teach_what_they_would_in_single(make_dataset, tmp_path):
+    half = make_dataset()
+    half = replace(half, features=half.features.astype(np.float16))
+    single = replace(half, features=half.features.astype(np.float32))
+    runs = [train(setup_of(data), tmp_path / str(i)) for i, data in enumerate((half, single))]
+    stored = [(run.path / "model.safetensors").read_bytes() for run in runs]
+    assert stored[0] == stored[1]
+    assert setup_of(half).dev[0].dtype == np.float32
+
+
 def test_examples_are_the_tagged_photos_of_train_with_their_tags(make_dataset):
     dataset = make_dataset(annotations=True)
     setup = setup_of(dataset, "paper", tags="user+annotations")

@@ -45,7 +45,7 @@ N_PHOTOS = 20  # whose draws are ranked among many words
 HELD_OUT = {"dev": 200, "val": 1000, "test": 1000}  # images at most, and a tenth of all at most
 MANY_WORDS = 10_000  # more than a small generator should learn a vector of its own for
 CHUNK = 4096  # rows that are made at once
-FEATURES, VECTORS = "drawn.f32", "words.bin"
+FEATURES, VECTORS = "drawn.f16", "words.bin"
 
 # Options of `train`: sizes of small networks; a dictionary of few words, and of many.
 SMALL = {"epochs": 1, "image-units": 32, "noise-units": 16}
@@ -58,7 +58,7 @@ def draw(n_images: int, n_words: int, folder: Path) -> None:
     """Draw features, and word vectors into a word2vec file."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
-    features = np.memmap(folder / FEATURES, np.float32, "w+", 0, (n_images, FEATURE_SIZE))
+    features = np.memmap(folder / FEATURES, np.float16, "w+", 0, (n_images, FEATURE_SIZE))
     for start in range(0, n_images, CHUNK):
         part = features[start : start + CHUNK]
         part[:] = random.standard_normal(part.shape, np.float32)
@@ -71,7 +71,7 @@ def draw(n_images: int, n_words: int, folder: Path) -> None:
 def prepare(n_images: int, n_words: int, folder: Path) -> None:
     """Write the prepared file of drawn photos with these features."""
     rows = np.arange(n_images)
-    features = np.memmap(folder / FEATURES, np.float32, "r", 0, (n_images, FEATURE_SIZE))
+    features = np.memmap(folder / FEATURES, np.float16, "r", 0, (n_images, FEATURE_SIZE))
     config = PrepareConfig(min_photos=1, vectors=folder / VECTORS, out=folder)
     extracted = Extracted(features, rows, [])
     collection = _collection(n_images, n_words)
@@ -97,9 +97,9 @@ def evaluate(_: int, __: int, folder: Path) -> None:
 def tag(_: int, __: int, folder: Path) -> None:
     """Tag every photo of the prepared file in `folder`."""
     tagger = Tagger.load(folder / "run")
-    features = read_dataset(folder).features
-    for start in range(0, len(features), CHUNK):
-        tagger.tag_features(features[start : start + CHUNK])
+    dataset = read_dataset(folder)
+    for start in range(0, len(dataset.features), CHUNK):
+        tagger.tag_features(dataset.features_of(slice(start, start + CHUNK)))
 
 
 def rank(_: int, n_words: int, __: Path) -> None:

@@ -4,9 +4,12 @@ The command line names a backbone. Its `record`, which says all about it, is sto
 features that it made; from it `restore_backbone` builds the same one again, on whatever runs best
 here.
 
-    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline
+    efficientnet-lite0, -lite1, -lite2       weights come with the installation; work offline. The
+                                             features are of all levels of the network, classes last
     efficientnet-lite0+efficientnet-lite2    the features of both, one after the other; so of all
                                              three: better tags, for the time of each
+    efficientnet-lite2:mean                  of each the mean of the last feature map alone; the
+                                             records of such features name no pooling
     timm:NAME                                any model of timm that has weights
     open_clip:NAME[:WEIGHTS]                 image encoder of a CLIP model
     torchvision:NAME                         the layer before the classes; alexnet and vgg16 give
@@ -36,7 +39,8 @@ class Backbone:
     """A frozen network that turns photos into feature vectors of size D.
 
     `record` is plain JSON: name, weights_sha256, feature_size, image_size, resize, detail, mean,
-    std (of values 0…1), runtime, precision. `run` maps pixels (B, H, W, 3) to features (B, D).
+    std (of values 0…1), runtime, precision; and where all levels of a network are pooled, pooling
+    (`mmcgan.inference.photos.pooling.describe`). `run` maps pixels (B, H, W, 3) to features (B, D).
     """
 
     def __init__(self, record: dict[str, Any], run: Runtime) -> None:
@@ -111,8 +115,13 @@ class Backbone:
         return self.features_of_pixels(np.stack([self.preprocess(image) for image in images]))
 
     def features_of_pixels(self, pixels: Pixels) -> FloatArray:
-        """Return the features (B, D) of preprocessed pixels (B, H, W, 3)."""
-        return self._run(pixels)
+        """Return the features (B, D) of preprocessed pixels (B, H, W, 3).
+
+        They have half precision, in which they are stored: so fresh ones equal those from a file.
+        What is too large for that is infinite.
+        """
+        with np.errstate(over="ignore"):
+            return self._run(pixels).astype(np.float16).astype(np.float32)
 
 
 def load_backbone(name: str, runtime: str = "auto", precision: str = "float32") -> Backbone:
@@ -155,13 +164,15 @@ def restore_network(record: dict[str, Any]) -> PixelNetwork:
 def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:
     """Return the facts that identify a network (`Source.facts`), its precision and `detail`."""
     try:
-        facts = {
+        facts: dict[str, Any] = {
             "name": str(record["name"]),
             "weights_sha256": str(record["weights_sha256"]),
             "image_size": int(record["image_size"]),
             "mean": list(record["mean"]),
             "std": list(record["std"]),
         }
+        if "pooling" in record:
+            facts["pooling"] = _check_pooling(record["pooling"])
         precision, resize, detail = str(record["precision"]), record["resize"], record.get("detail")
         if detail is not None and (type(detail) is not int or detail < 1):
             raise ValueError(f"detail {detail!r} is no number of pixels")
@@ -173,6 +184,14 @@ def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | Non
             "data again"
         )
     return facts, precision, detail
+
+
+def _check_pooling(pooling: Any) -> dict[str, Any]:
+    """Return what a record says of pooling; raise `ValueError` where sizes in it cannot be."""
+    n_classes, parts = pooling["classes"], pooling["parts"]
+    if not parts or not all(type(n) is int and 0 < n_classes < n for n in parts):
+        raise ValueError(f"no network gives {n_classes!r} classes in {parts!r} features")
+    return dict(pooling)
 
 
 def _centre_square(image: Image.Image, size: int) -> Image.Image:

@@ -108,10 +108,16 @@ def has_precision(ov: ModuleType, precision: str) -> bool:
 
 
 def compile_runtime(ov: ModuleType, network: Any, precision: str) -> Runtime:
-    """Compile a network of pixels twice: with all cores on one photo, and for many at once."""
+    """Compile a network of pixels twice: with all cores on one photo, and for many at once.
+
+    Either way a request is of one photo. To know that beforehand saves a twentieth of its time:
+    else OpenVINO works out the shape of every layer anew each time.
+    """
+    of_one = network.clone()
+    of_one.reshape([1, *network.input(0).get_partial_shape()[1:]])
 
     def compiled(hint: str) -> Requests:
-        return Requests(compile_network(ov, network, precision, hint))
+        return Requests(compile_network(ov, of_one, precision, hint))
 
     alone, together = compiled("LATENCY"), cache(partial(compiled, "THROUGHPUT"))
     return lambda pixels: alone(pixels) if len(pixels) == 1 else together().one_by_one(pixels)

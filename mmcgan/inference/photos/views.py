@@ -46,7 +46,10 @@ class TwoViews:
     @property
     def record(self) -> dict[str, Any]:
         """What identifies these features in a cache."""
-        return {**self._backbone.record, "view": "whole", "feature_size": self.feature_size}
+        record = self._backbone.record
+        # Another name: the cache forgets earlier networks of the same one first.
+        name = f"{record['name']}, square and whole"
+        return {**record, "name": name, "feature_size": self.feature_size}
 
     @property
     def feature_size(self) -> int:

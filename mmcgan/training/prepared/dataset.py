@@ -2,18 +2,21 @@
 
 Attributes of the file
     format            "mmcgan-dataset"
-    format_version    FORMAT_VERSION; another one is refused
+    format_version    2; in files of version 1, which are read too, features are float32 and no
+                      record names a pooling. Another one is refused
     name              name of the collection
     dataset_id        SHA-256 of the contents; a run names the data it was made from by it
     config            JSON: the settings of `prepare`
-    backbone          JSON: name, weights_sha256, preprocessing, runtime, precision, feature_size
+    backbone          JSON: name, weights_sha256, preprocessing, runtime, precision, feature_size,
+                      and pooling where all levels of a network are pooled
     counts            JSON: what was kept and what was dropped, and why
     versions          JSON: versions of the packages that made it
     command           the command line that made it
 Contents; N images, D feature size, V words, E word-vector size, T thumbnails, C scenes
     image_id          (N,) int64, or UTF-8 text where the collection has no numbers
     split             (N,) uint8, a row of SPLITS
-    features          (N, D) float32, never NaN; photos that could not be read are not in the file
+    features          (N, D) float16, as the backbone gives them, or float32; never NaN; photos that
+                      could not be read are not in the file
     tags/SOURCE/      the tags of each image in compressed rows, SOURCE one of user, annotations,
                       relevant_annotations; the last two only where the collection has them
         words         (U,) text, every word of that source
@@ -49,7 +52,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from mmcgan.arrays import BoolArray, DoubleArray, FloatArray, IntArray, StoredArray
 from mmcgan.errors import DataError
 from mmcgan.inference.words.vocabulary import Vocabulary
 from mmcgan.training.config import TagSource
@@ -58,7 +61,8 @@ from mmcgan.training.prepared.large_array import map_array, open_whole, write_ar
 
 FILE_NAME = "dataset.h5"
 FORMAT = "mmcgan-dataset"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, FORMAT_VERSION)
 SPLITS = ("train", "dev", "val", "test")
 TAG_SOURCES: tuple[TagSource, ...] = get_args(TagSource)
 
@@ -132,7 +136,7 @@ class Dataset:
     name: str
     image_ids: npt.NDArray[Any]
     split: npt.NDArray[np.uint8]
-    features: FloatArray
+    features: StoredArray
     tags: dict[str, TagTable]
     vocabularies: dict[str, Vocabulary]
     thumbnails: dict[int, bytes]
@@ -147,6 +151,10 @@ class Dataset:
     def feature_size(self) -> int:
         """The size D of an image's feature vector."""
         return int(self.features.shape[1])
+
+    def features_of(self, rows: IntArray | Sequence[int] | slice) -> FloatArray:
+        """Return the features (N, D) of images, in single precision, in which all is computed."""
+        return np.asarray(self.features[rows], np.float32)
 
     @property
     def tag_sources(self) -> list[TagSource]:
@@ -264,7 +272,7 @@ def read_dataset(data_dir: Path) -> Dataset:
     if not path.is_file():
         raise DataError(f"{path} is missing; make it with python -m mmcgan.prepare")
     with open_whole(
-        path, "mmcgan.prepare", "a whole prepared file", _AGAIN, FORMAT, FORMAT_VERSION
+        path, "mmcgan.prepare", "a whole prepared file", _AGAIN, FORMAT, READ_VERSIONS
     ) as file:
         dataset = _read(file)
     _check_contents(dataset, path)
@@ -346,9 +354,9 @@ def _check_contents(dataset: Dataset, path: Path) -> None:
         )
     if "user" not in dataset.tags or "user" not in dataset.vocabularies:
         raise DataError(f"{path} lacks the user tags or their vocabulary; {_AGAIN}")
-    _check_table("features", dataset.features, path)
+    _check_table("features", dataset.features, path, np.float16, np.float32)
     for source, vocabulary in dataset.vocabularies.items():
-        _check_table(f"vocabulary/{source}/vectors", vocabulary.vectors, path)
+        _check_table(f"vocabulary/{source}/vectors", vocabulary.vectors, path, np.float32)
         if not len(vocabulary) == len(vocabulary.vectors) == len(vocabulary.n_photos):
             raise DataError(
                 f"{path}: vocabulary {source} has {len(vocabulary)} words, "
@@ -357,11 +365,12 @@ def _check_contents(dataset: Dataset, path: Path) -> None:
             )
 
 
-def _check_table(name: str, table: npt.NDArray[Any], path: Path) -> None:
-    """Raise `DataError` if `table` is not a matrix of finite float32."""
-    if table.ndim != 2 or table.dtype != np.float32:
+def _check_table(name: str, table: npt.NDArray[Any], path: Path, *types: type) -> None:
+    """Raise `DataError` if `table` is not a matrix of finite values of one of `types`."""
+    if table.ndim != 2 or table.dtype not in types:
+        wanted = " or ".join(np.dtype(kind).name for kind in types)
         raise DataError(
-            f"{path}: {name} is {table.dtype} of shape {table.shape}, it must be float32 of two "
+            f"{path}: {name} is {table.dtype} of shape {table.shape}, it must be {wanted} of two "
             f"dimensions; {_AGAIN}"
         )
     n_bad = sum(int((~np.isfinite(part)).any(axis=1).sum()) for part in chunks_of(table))

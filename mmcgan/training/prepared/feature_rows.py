@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.arrays import FloatArray, IntArray, StoredArray
 from mmcgan.inference.network import Standardizer
 
 if TYPE_CHECKING:  # tagging standardises without torch, which takes long to import
@@ -38,8 +38,11 @@ def some_rows(n_rows: int, most: int, seed: int = 0) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False))
 
 
-def fit_standardizer(features: FloatArray, rows: IntArray) -> Standardizer:
-    """Fit the standardizer of `features` (M, D) on the chosen `rows` (N,) of them."""
+def fit_standardizer(features: StoredArray, rows: IntArray) -> Standardizer:
+    """Fit the standardizer of `features` (M, D) on the chosen `rows` (N,) of them.
+
+    Sums are of doubles: half precision overflows at 65,504.
+    """
     parts = [rows[part] for part in chunks(len(rows), features[:1].nbytes)]
     mean = sum(features[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
     squares = sum(((features[part] - mean) ** 2).sum(axis=0) for part in parts)
@@ -71,7 +74,11 @@ class StandardizedRows:
     """
 
     def __init__(
-        self, features: FloatArray, rows: IntArray, standardizer: Standardizer, device: torch.device
+        self,
+        features: StoredArray,
+        rows: IntArray,
+        standardizer: Standardizer,
+        device: torch.device,
     ):
         self.features, self.rows = features, rows
         self.standardizer, self.device = standardizer, device

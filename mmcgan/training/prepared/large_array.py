@@ -7,7 +7,7 @@ where the array belongs, and what goes to disk goes through Python.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,9 @@ def write_around(path: Path, name: str, array: npt.NDArray[Any]) -> Iterator[h5p
 
 @contextmanager
 def open_whole(
-    path: Path, maker: str, whole: str, again: str, format: str, version: int
+    path: Path, maker: str, whole: str, again: str, format: str, versions: Sequence[int]
 ) -> Iterator[h5py.File]:
-    """Yield an HDF5 file that `maker` wrote, in a `format` and `version`, to be read.
+    """Yield an HDF5 file that `maker` wrote, in a `format` and one of its `versions`, to be read.
 
     Raises `DataError` that names the file and says how to make it `again`, where it is not one of
     these, or where the block finds it broken, and so not `whole`.
@@ -53,9 +53,10 @@ def open_whole(
             if file.attrs.get("format") != format:
                 raise DataError(f"{path} is an HDF5 file but not one of {maker}")
             found = int(file.attrs["format_version"])
-            if found != version:
+            if found not in versions:
+                known = " and ".join(map(str, versions))
                 raise DataError(
-                    f"{path} has format version {found}, this mmcgan reads {version}; {again}"
+                    f"{path} has format version {found}, this mmcgan reads {known}; {again}"
                 )
             yield file
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:

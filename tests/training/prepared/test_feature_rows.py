@@ -66,6 +66,18 @@ def test_standardizer_gives_mean_0_and_variance_1(small_chunks):
     assert np.allclose(scaled.std(axis=0), 1, atol=1e-3)
 
 
+def test_features_in_half_precision_are_standardised_in_single(small_chunks):
+    half = (50 * drawn()).astype(np.float16)  # a sum of squares, and of some rows, overflows
+    single = half.astype(np.float32)
+    assert np.array_equal(fit(half).mean, fit(single).mean)
+    assert np.array_equal(fit(half).scale, fit(single).scale)
+    scaled = fit(half)(half)
+    assert scaled.dtype == np.float32
+    assert np.array_equal(scaled, fit(single)(single))
+    seen = StandardizedRows(half, np.array([4, 0]), fit(half), torch.device("cpu"))[:]
+    assert (seen.dtype, seen.tolist()) == (torch.float32, scaled[[4, 0]].tolist())
+
+
 def test_standardizer_of_one_photo_stays_finite():
     one = np.array([[3.0, -1.0]], np.float32)
     assert fit(one)(one).tolist() == [[0, 0]]
