@@ -14,7 +14,9 @@ from eval.baselines.tuning import Baseline
 from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
 from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.inference.photos.views import stored_classes
 from mmcgan.inference.tagger import Tagger
+from mmcgan.inference.words.objects import object_words
 from mmcgan.inference.words.ranking import (
     N_NEIGHBOURS,
     Draws,
@@ -27,6 +29,7 @@ from mmcgan.inference.words.ranking import (
 from mmcgan.training.validation import Variances
 
 VOTE = "cgan+vote"
+OBJECTS = "cgan+objects"
 SET_DRAWS = 20  # draws a photo whose sets of tags are measured
 MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 
@@ -35,9 +38,10 @@ MANY_DRAWS = 1000  # draws a photo whose shares are compared with a distribution
 class Generated:
     """What the generator gave for N images: its predictions, and what its samples were like.
 
-    `variants` are other rules of ranking on the same draws. The checks of `drawn` are the mean
-    number of different nearest words an image, and the part of the variance of all samples that
-    lies within images, E[Var(f | x)] / Var(f), as only the noise makes it.
+    `variants` are other rules of ranking on the same draws, and the words of the vocabulary by the
+    larger of two probabilities: the generator's, and that of what stands in the picture. The checks
+    of `drawn` are the mean number of different nearest words an image, and the part of the variance
+    of all samples that lies within images, E[Var(f | x)] / Var(f), as only the noise makes it.
     """
 
     predictions: SystemPredictions
@@ -48,7 +52,8 @@ class Generated:
 def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> Generated:
     """Let the model of `tagger` say what it can of raw features (N, D)."""
     concept_rows = np.array(tagger.model.vocabulary.rows(concepts), np.int64)
-    own, votes = _Collected(concept_rows), _Collected(concept_rows)
+    own, votes, objects = (_Collected(concept_rows) for _ in range(3))
+    classes = _object_classes(tagger, features)
     draws, sets, variances, distinct = [], [], Variances(), []
     with tqdm(desc="cgan", total=len(features), unit="photo", disable=None) as bar:
         for batch, samples in tagger.samples(features):
@@ -58,6 +63,8 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
             neighbours = drawn.neighbours(max(N_NEIGHBOURS, CUT))  # one search for all below
             if tagger.model.ranking != "vote":
                 votes.add(count_votes(drawn, neighbours[..., :N_NEIGHBOURS]))
+            if classes is not None:
+                objects.add(_with_objects(tagger, ranked, classes[batch]))
             draws.append(neighbours[..., 0])
             distinct.append(count_distinct(draws[-1]))
             step = max(samples.shape[1] // SET_DRAWS, 1)
@@ -70,9 +77,45 @@ def generate(tagger: Tagger, features: FloatArray, concepts: Sequence[str]) -> G
     }
     return Generated(
         own.predictions("cgan", "cgan"),
-        [votes.predictions(VOTE, "variant")] if votes.rankings else [],
+        [
+            variant.predictions(name, "variant")
+            for name, variant in ((VOTE, votes), (OBJECTS, objects))
+            if variant.rankings
+        ],
         Drawn(np.concatenate(draws), np.concatenate(sets), checks),
     )
+
+
+def _object_classes(tagger: Tagger, features: FloatArray) -> FloatArray | None:
+    """Return the class probabilities (N, 1000) held by features (N, D), if the model uses any."""
+    if tagger.model.objects is None or not tagger.model.scores_are_probabilities:
+        return None
+    return stored_classes(tagger.model.backbone, features)
+
+
+def _with_objects(tagger: Tagger, ranked: Ranked, classes: FloatArray) -> ScoredWords:
+    """Return the vocabulary's words as scored by the model and by the classes (B, 1000)."""
+    model = tagger.model
+    assert model.objects is not None  # or there would be no classes
+    words = model.vocabulary.words
+    own = model.calibrated(ranked.scores_of(np.arange(len(words)))[0])
+    return ScoredWords(np.maximum(own, model.objects(object_words().scores_in(words, classes))))
+
+
+@dataclass(frozen=True)
+class ScoredWords:
+    """Words with scores (N, V) that are there already."""
+
+    scores: FloatArray
+
+    def rank(self, depth: int) -> Ranking:
+        """Rank the words by their scores."""
+        return rank_scores(self.scores, depth)
+
+    def scores_of(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the scores and the tie breaks, all 0, (N, C) of the C words in `rows`."""
+        scores = self.scores[:, rows]
+        return scores, np.zeros_like(scores)
 
 
 def draw_many(tagger: Tagger, features: FloatArray, n_words: int) -> IntArray:
@@ -109,7 +152,7 @@ class _Collected:
         self.rankings: list[Ranking] = []
         self.concepts: list[tuple[FloatArray, FloatArray]] = []
 
-    def add(self, ranked: Ranked) -> None:
+    def add(self, ranked: Ranked | ScoredWords) -> None:
         """Take what the rule makes of some images."""
         self.rankings.append(ranked.rank(MIAP_DEPTH))
         self.concepts.append(ranked.scores_of(self.concept_rows))

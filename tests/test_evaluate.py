@@ -107,7 +107,7 @@ def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, 
     assert roles == {"cgan": "cgan", VOTE: "variant", **rivals}
     assert report["cgan_checks"]["adversarial_gradient_share"] == pytest.approx(0.3)
     data, run = trained_modern
-    dataset, tagger = read_dataset(data), Tagger.load(run)
+    dataset, tagger = read_dataset(data), replace(Tagger.load(run), folds=False)
     stored = pd.read_parquet(modern_dir / "predictions.parquet")
     votes = stored[stored.system == VOTE]
     rows = dataset.rows("val")
@@ -151,7 +151,7 @@ def test_modern_run_names_the_topics_of_photos_that_it_has_not_seen(modern_dir):
 )
 def test_stored_predictions_are_what_tagging_says(fixtures, variants, request):
     report_dir, (data, run) = (request.getfixturevalue(name) for name in fixtures)
-    dataset, tagger = read_dataset(data), Tagger.load(run)
+    dataset, tagger = read_dataset(data), replace(Tagger.load(run), folds=False)
     stored = pd.read_parquet(report_dir / "predictions.parquet")
     assert set(stored.system) == {"cgan", *variants, *RIVALS}
     rows = dataset.rows("val")

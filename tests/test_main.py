@@ -94,7 +94,7 @@ def test_tagging_as_json_prints_one_object_a_photo_and_nothing_else(tag, photos,
 
 
 def test_json_and_api_give_the_same_tags(tag, photos, trained, capsys):
-    assert tag(photos[0], "--json", "--k", 10, "--no-fold") == 0
+    assert tag(photos[0], "--json", "--k", 10) == 0
     printed = json.loads(capsys.readouterr().out)["tags"]
     tags = mmcgan.tag(photos[0], run=trained[1])
     assert [(t["word"], t["score"]) for t in printed] == [tuple(t) for t in tags]

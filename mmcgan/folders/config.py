@@ -38,6 +38,9 @@ class TagConfig(ModelConfig):
     no_fold: bool = option(
         False, "Give words that say the same, such as plural and singular, each by itself."
     )
+    no_objects: bool = option(
+        False, "Add no words for what stands in the picture, which take a second look at it."
+    )
     json: bool = option(False, "One JSON object a photo, a line each.")
     report: Path | None = option(
         None, "Folder for a contact sheet: one HTML page, to look through and to tick tags."

@@ -58,7 +58,7 @@ def tag_library(
     """
     with tqdm(total=len(photos), desc="tagging", unit="photo", disable=None) as progress:
         waiting, undone = itertools.tee(_undone(photos, outputs, summary, progress))
-        for ranked, photo in zip(tagger.tag_each(waiting, choice.depth), undone, strict=True):
+        for ranked, photo in zip(tagger.tag_each(waiting, choice.k), undone, strict=True):
             result: Result = ranked
             if not isinstance(ranked, PhotoError):
                 result = _put(photo, choice.among(ranked), outputs, summary)
@@ -193,5 +193,6 @@ def tagging_name(run: Path, config: TagConfig) -> str:
     for path in (ModelDir(run).model_path, ModelDir(run).weights_path):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     options = [config.k, config.threshold, config.no_fold, config.prefix, config.seed]
+    options += ["no objects"] if config.no_objects else []
     digest.update(json.dumps(options).encode())
     return f"{model_name(run)} {digest.hexdigest()[:12]}"

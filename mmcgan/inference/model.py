@@ -6,7 +6,10 @@ model.json
     ranking         "mean" or "vote": the rule that ranks the words (`words/ranking.py`)
     words           the V words; n_photos: how many photos learnt from carry each
     calibration     scale, shift and threshold of the scores, where they were fitted
-    synonyms        the words whose place another one takes, with it
+    rules           what becomes of the words, and how sure they must be (`words/rules.py`); older
+                    files have `synonyms` alone, the words whose place another one takes, with it
+    objects         scale, shift and threshold of the class probabilities of the backbone's own
+                    head, where they name what stands in the picture (`words/objects.py`)
     backbone        the record of the backbone whose features the network takes
     facts           how the model was trained: for people and for reports, nothing reads them to tag
 model.safetensors   half precision (float16): generator.* as the network names them, word_vectors
@@ -36,6 +39,7 @@ from mmcgan.inference.model_v1 import upgraded
 from mmcgan.inference.network import Network, NetworkRecord, Standardizer, build_network
 from mmcgan.inference.scorers import Rule
 from mmcgan.inference.words.index import WordIndex
+from mmcgan.inference.words.rules import Rules
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 FORMAT_VERSION = 2
@@ -50,9 +54,10 @@ class Model:
 
     `vocabulary` holds the words with the vectors that the network aims at: unit rows, or where they
     were learnt with it vectors of any length beside a `bias` (V,). `ranking` is the rule that ranks
-    them, `calibration` makes probabilities of their scores, `synonyms` says which words may take
-    the place of others. `backbone` is the record of the features that the network takes,
-    `standardizer` scales them; `facts` says how the model was trained.
+    them, `calibration` makes probabilities of their scores, `rules` says what becomes of the words.
+    `objects` makes probabilities of what the backbone's own head names, where that joins the words.
+    `backbone` is the record of the features that the network takes, `standardizer` scales them;
+    `facts` says how the model was trained.
     """
 
     network: Network
@@ -63,7 +68,8 @@ class Model:
     backbone: dict[str, Any]
     facts: dict[str, Any]
     calibration: Calibration | None = None
-    synonyms: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    objects: Calibration | None = None
 
     @property
     def scores_are_probabilities(self) -> bool:
@@ -102,10 +108,12 @@ def write_model(folder: ModelDir, model: Model) -> None:
         "n_photos": vocabulary.n_photos.tolist(),
         "backbone": model.backbone,
         "facts": model.facts,
-        "synonyms": dict(model.synonyms),
+        "rules": asdict(model.rules),
     }
     if model.calibration:
         description["calibration"] = asdict(model.calibration)
+    if model.objects:
+        description["objects"] = asdict(model.objects)
     write_json(folder.model_path, description)
     folder.write_weights(halved)
 
@@ -159,9 +167,7 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
     sizes = standardizer.mean.shape, standardizer.scale.shape
     if sizes != ((record.feature_size,),) * 2:
         raise RunError(f"{record.feature_size} features but means and scales of shapes {sizes}")
-    calibration, synonyms = description.get("calibration"), description.get("synonyms", {})
-    if not {*synonyms, *synonyms.values()} <= set(vocabulary.words):
-        raise RunError("synonyms of words that it does not have")
+    calibration, objects = description.get("calibration"), description.get("objects")
     return Model(
         build_network(record, weights),
         vocabulary,
@@ -171,8 +177,19 @@ def _restored(description: dict[str, Any], arrays: Arrays) -> Model:
         description["backbone"],
         description["facts"],
         Calibration(**calibration) if calibration else None,
-        synonyms,
+        _rules(description, vocabulary),
+        Calibration(**objects) if objects else None,
     )
+
+
+def _rules(description: dict[str, Any], vocabulary: Vocabulary) -> Rules:
+    """Return the rules of the words; raise `RunError` if they are those of other words."""
+    older = {"becomes": description.get("synonyms", {}), "thresholds": {}}
+    stored = description.get("rules", older)
+    rules = Rules(dict(stored["becomes"]), dict(stored["thresholds"]))
+    if not rules.becomes.keys() <= vocabulary.row_of.keys():
+        raise RunError("rules of words that it does not have")
+    return rules
 
 
 def _words(

@@ -9,14 +9,18 @@ has a number more and was not better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 
 from mmcgan.arrays import BoolArray, FloatArray
 from mmcgan.inference.calibration import Calibration, logit
+from mmcgan.inference.words.objects import object_words
 
 MAX_SCORES = 2**20  # that are looked at; with very many words, fewer photos
 BEST = 10  # tags a photo among which the threshold chooses
+MIN_PAIRS = 20  # of a photo and an object that it is tagged with, to say what an object is worth
 WEAK = 100.0  # inverse strength of the prior that keeps the scale finite on very small data
 
 
@@ -38,6 +42,21 @@ def fit_calibration(scores: FloatArray, tags: sparse.csr_array) -> Calibration |
         return None
     threshold = best_threshold(Calibration(scale, shift, 0.0)(scores), carried)
     return Calibration(scale, shift, threshold)
+
+
+def fit_objects(
+    words: Sequence[str], classes: FloatArray, tags: sparse.csr_array
+) -> Calibration | None:
+    """Return what makes probabilities of what a backbone's own head sees in the photos of dev.
+
+    `classes` (M, 1000) are its class probabilities, `tags` (M, V) the 0/1 tags of the V `words`.
+    Only words that name objects count: how likely is it that the user writes one that is seen? In
+    another language hardly ever. None where dev has too few of them to tell.
+    """
+    named = [row for row, word in enumerate(words) if word in object_words().row_of]
+    scores = object_words().scores_in([words[row] for row in named], classes)
+    carried = sparse.csr_array(tags[:, named])
+    return None if carried.nnz < MIN_PAIRS else fit_calibration(scores, carried)
 
 
 def best_threshold(probabilities: FloatArray, carried: BoolArray) -> float:

@@ -16,11 +16,13 @@ from mmcgan.errors import DataError
 from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model import Model, write_model
 from mmcgan.inference.network import Standardizer
+from mmcgan.inference.photos.views import stored_classes
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.ranking import Ranking, count_distinct
+from mmcgan.inference.words.rules import Rules
 from mmcgan.inference.words.vocabulary import Vocabulary, transform_words
 from mmcgan.training.bias import with_fitted_bias
-from mmcgan.training.calibrate import MAX_SCORES, fit_calibration
+from mmcgan.training.calibrate import MAX_SCORES, fit_calibration, fit_objects
 from mmcgan.training.config import TagSource, TrainConfig
 from mmcgan.training.loop import Best, Validation, fit
 from mmcgan.training.memory import require_memory
@@ -146,7 +148,14 @@ class Setup:
             model = with_fitted_bias(model, *self.dev)
         model = fit_noise_scale(model, self.config.run.seed, *self.dev)
         calibration = None if self.config.run.refit else self._calibration(model)
-        return replace(model, calibration=calibration, synonyms=self._synonyms())
+        model = replace(model, calibration=calibration, rules=Rules(self._synonyms()))
+        return replace(model, objects=self._objects() if calibration else None)
+
+    def _objects(self) -> Calibration | None:
+        """Return what makes probabilities of the classes that dev's features hold, if they do."""
+        features, tags = self.dev
+        classes = stored_classes(self.dataset.backbone, features)
+        return None if classes is None else fit_objects(self.vocabulary.words, classes, tags)
 
     def _calibration(self, model: Model) -> Calibration | None:
         """Return what makes probabilities of the scores on dev; None if they are cosines."""

@@ -39,9 +39,10 @@ class NotHereError(MmcganError):
 
 @dataclass(frozen=True)
 class HeldPhoto:
-    """A received photo: its raw features (1, D), and the keywords that it carries."""
+    """A received photo: what `Tagger.look` sees in it, and the keywords that it carries."""
 
     features: FloatArray
+    classes: FloatArray | None
     carried: tuple[str, ...]
 
 
@@ -65,7 +66,7 @@ class TaggingService:
             data = upload.read()
             with open_header(data) as header:
                 check_size(header, "the photo", MAX_PIXELS)
-            photo = HeldPhoto(self.tagger.features(data), _carried_keywords(data))
+            photo = HeldPhoto(*self.tagger.look(data), _carried_keywords(data))
             key = secrets.token_urlsafe(16)
             self._held[key] = photo
             if len(self._held) > N_HELD:
@@ -74,7 +75,8 @@ class TaggingService:
 
     def tags(self, key: str, k: int, threshold: float) -> list[Tag]:
         """Return the best tags of a photo: at most k, with a score of at least `threshold`."""
-        tags = self.tagger.tag_features(self._photo(key).features, k)[0]
+        photo = self._photo(key)
+        tags = self.tagger.tag_features(photo.features, k, photo.classes)[0]
         return [tag for tag in tags if tag.score >= threshold]
 
     def draws(self, key: str, seed: int, k: int) -> list[Tag]:

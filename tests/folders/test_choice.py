@@ -21,7 +21,7 @@ def tagger(trained) -> Tagger:
 
 def given(tagger, **options) -> int:
     choice = Choice.of(TagConfig(**options), tagger)
-    tags = choice.among(RANKED[: choice.depth])
+    tags = choice.among(RANKED)
     assert tags == RANKED[: len(tags)]
     return len(tags)
 
@@ -58,32 +58,3 @@ def test_at_least_one_is_given_where_none_reaches_the_threshold():
     choice = Choice(10, 0.99, at_least=1)
     assert choice.among(RANKED) == RANKED[:1]
     assert choice.among([]) == []
-
-
-def test_synonyms_are_folded_into_the_word_in_their_place_with_the_best_of_their_scores():
-    synonyms = {"ocean": "sea", "mar": "sea", "flowers": "flower"}
-    ranked = [
-        Tag("mar", 0.8),
-        Tag("sky", 0.7),
-        Tag("sea", 0.6),
-        Tag("flowers", 0.5),
-        Tag("ocean", 0.4),
-        Tag("sun", 0.3),
-    ]
-    expected = [Tag("sea", 0.8), Tag("sky", 0.7), Tag("flower", 0.5), Tag("sun", 0.3)]
-    assert Choice(10, synonyms=synonyms).among(ranked) == expected
-    assert Choice(2, synonyms=synonyms).among(ranked) == expected[:2]
-    assert Choice(10, threshold=0.6, synonyms=synonyms).among(ranked) == expected[:2]
-
-
-def test_k_tags_are_left_after_folding(tagger):
-    synonyms = {"w01": "w00", "w02": "w00", "w04": "w03"}
-    tagger = replace(tagger, model=replace(tagger.model, synonyms=synonyms))
-    choice = Choice.of(TagConfig(k=5, write="sidecar"), tagger)
-    words = [tag.word for tag in choice.among(RANKED[: choice.depth])]
-    assert words == ["w00", "w03", "w05", "w06", "w07"]
-    # Without folding, and to look at alone, they are those of `mmcgan.tag`.
-    for config in (TagConfig(k=5, write="sidecar", no_fold=True), TagConfig(k=5)):
-        choice = Choice.of(config, tagger)
-        assert choice.depth == 5
-        assert choice.among(RANKED[:5]) == RANKED[:5]

@@ -10,6 +10,8 @@ import numpy as np
 from mmcgan.inference.model import Model, write_model
 from mmcgan.inference.model_dir import ModelDir
 from mmcgan.inference.network import NetworkRecord, Standardizer, build_network, weight_shapes
+from mmcgan.inference.photos.backbone import Backbone
+from mmcgan.inference.words.objects import ObjectWords
 from mmcgan.inference.words.vocabulary import Vocabulary, unit_rows
 
 WORDS = ("beach", "café", "cat", "city", "flower", "night", "rose", "sea", "sunset", "日本")
@@ -58,3 +60,34 @@ def save(model: Model, path: Path) -> ModelDir:
     folder = ModelDir(path)
     write_model(folder, model)
     return folder
+
+
+SEEING: dict[str, Any] = {
+    "name": "seeing",
+    "feature_size": D,
+    "image_size": 4,
+    "mean": [0.5, 0.5, 0.5],
+    "pooling": {"classes": 3, "parts": [D]},
+}
+
+
+def seeing_backbone() -> Backbone:
+    """A backbone of three classes, red, green and blue, by the mean colour of what it sees.
+
+    Its features are the mean colour, and the square roots of each colour's share.
+    """
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        mean = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
+        shares = mean / np.maximum(mean.sum(axis=1, keepdims=True), 1e-6)
+        features = np.hstack([mean, np.sqrt(shares)])
+        return features.astype(np.float16).astype(np.float32)
+
+    return Backbone(SEEING, run)
+
+
+def three_colours() -> ObjectWords:
+    """The words for what the seeing backbone sees."""
+    words = ("beach", "café", "colour", "tomato")
+    covered = np.array([[0, 0, 1], [0, 1, 0], [1, 1, 1], [1, 0, 0]], np.float32)
+    return ObjectWords(words, covered)

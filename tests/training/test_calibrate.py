@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.special import expit, logit
 
 from mmcgan.inference.calibration import Calibration
-from mmcgan.training.calibrate import best_threshold, fit_calibration
+from mmcgan.training.calibrate import best_threshold, fit_calibration, fit_objects
 
 
 def drawn(scale: float, shift: float) -> tuple[np.ndarray, sparse.csr_array]:
@@ -84,3 +84,42 @@ def test_best_threshold_looks_at_ten_tags_a_photo():
     probabilities = np.linspace(0.9, 0.1, 12, dtype=np.float32)[None]
     carried = np.ones((1, 12), bool)
     assert best_threshold(probabilities, carried) == pytest.approx(probabilities[0, 9])
+
+
+def seen_objects(words: tuple[str, ...], likely: float) -> tuple[np.ndarray, sparse.csr_array]:
+    """Class probabilities of 300 photos, each of a cat or a dog, and what their user wrote.
+
+    The user writes the name of what is seen with the probability `likely`, or else nothing.
+    """
+    random = np.random.default_rng(3)
+    classes = np.zeros((300, 1000), np.float32)
+    is_cat, share = random.random(300) < 0.5, random.uniform(0.3, 0.99, 300).astype(np.float32)
+    tabby, beagle = 281, 162
+    classes[np.arange(300), np.where(is_cat, tabby, beagle)] = share
+    classes[np.arange(300), np.where(is_cat, beagle, tabby)] = 1 - share
+    writes = random.random(300) < likely * share
+    tags = np.zeros((300, len(words)))
+    tags[writes, np.where(is_cat, words.index("cat"), words.index("dog"))[writes]] = 1
+    return classes, sparse.csr_array(tags)
+
+
+def test_objects_are_as_likely_as_the_user_writes_them():
+    words = ("birthday", "cat", "dog", "sea")
+    often, seldom = (fit_objects(words, *seen_objects(words, p)) for p in (0.9, 0.2))
+    surest = np.array([[0.95]], np.float32)
+    assert often(surest)[0, 0] > 0.7 > 0.4 > seldom(surest)[0, 0]
+    assert often(surest)[0, 0] > often(surest / 2)[0, 0]
+
+
+def test_with_too_few_words_for_objects_on_dev_there_are_none():
+    words = ("cat", "dog")
+    classes, tags = seen_objects(words, 0.9)
+    assert fit_objects(words, classes, tags) is not None
+    assert fit_objects(words, classes[:10], tags[:10]) is None
+    assert fit_objects(("katze", "hund"), classes, tags) is None
+
+
+def test_objects_that_are_seen_where_they_are_not_written_are_none():
+    words = ("cat", "dog")
+    classes, tags = seen_objects(words, 0.9)
+    assert fit_objects(words, classes, sparse.csr_array(tags.toarray()[:, ::-1])) is None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
 
 from mmcgan.errors import RunError
-from mmcgan.files import read_json, write_json
+from mmcgan.files import read_json
 from mmcgan.inference.model import read_model
 from mmcgan.inference.words.vocabulary import Vocabulary, normalize_tag, unit_rows
 from mmcgan.training.runs import RunDir
@@ -180,17 +178,5 @@ def test_no_chain_of_synonyms_leads_to_a_word_that_is_no_synonym():
 def test_a_run_keeps_the_synonyms_of_its_library(fixture, request):
     stored = read_json(request.getfixturevalue(fixture)[1] / "model.json", RunError)
     model = read_model(RunDir(request.getfixturevalue(fixture)[1]))
-    assert model.synonyms == stored["synonyms"]
-    assert model.synonyms == {"animal": "animals", "katze": "cat", "mar": "sea"}
-
-
-def test_synonyms_of_words_that_a_model_does_not_have_are_refused(trained, tmp_path):
-    (tmp_path / "model.safetensors").write_bytes((trained[1] / "model.safetensors").read_bytes())
-    description = read_json(trained[1] / "model.json", RunError)
-    write_json(tmp_path / "model.json", description | {"synonyms": {"sea": "gone"}})
-    with pytest.raises(RunError, match="synonyms of words that it does not have"):
-        read_model(RunDir(tmp_path))
-    del description["synonyms"]
-    write_json(tmp_path / "model.json", description)
-    assert read_model(RunDir(tmp_path)).synonyms == {}
-    assert replace(read_model(RunDir(tmp_path)), synonyms={"mar": "sea"}).synonyms
+    assert model.rules.becomes == stored["rules"]["becomes"]
+    assert model.rules.becomes == {"animal": "animals", "katze": "cat", "mar": "sea"}

@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from mmcgan.arrays import FloatArray, Pixels
-from mmcgan.inference.photos.backbone import Backbone
 from mmcgan.inference.photos.images import Source, is_cut_short, open_photo, open_stream
 
 if TYPE_CHECKING:
@@ -27,55 +27,62 @@ Item = TypeVar("Item")
 Decoded = TypeVar("Decoded")
 
 
+class Network(Protocol):
+    """What makes features of photos: a `Backbone`, or the `TwoViews` of one."""
+
+    @property
+    def feature_size(self) -> int:
+        """The size D of a feature vector."""
+
+    @property
+    def image_size(self) -> int:
+        """The side of the square that it sees, in pixels."""
+
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """Return the pixels (…, H, W, 3) of a photo as it takes them."""
+
+    def features_of_pixels(self, pixels: Pixels) -> FloatArray:
+        """Return the features (B, D) of preprocessed pixels (B, …, H, W, 3)."""
+
+
 @dataclass(frozen=True)
 class Seen:
-    """A photo before the backbone: its `pixels` (H, W, 3), or its `features` (D,) from the cache.
+    """A photo before the backbone: its `pixels`, or its `features` (D,) from the cache.
 
-    `key` is its key in the cache, empty if it should not be kept there. `whole` (H, W, 3) are the
-    pixels of all of it, where they were asked for (`Backbone.preprocess_whole`).
+    The pixels are (H, W, 3), or more of them where the network takes several views. `key` is its
+    key in the cache, empty if it should not be kept there.
     """
 
     pixels: Pixels | None = None
     features: FloatArray | None = None
     key: bytes = b""
-    whole: Pixels | None = None
 
 
 def look_at(
-    photo: bytes | Path,
-    backbone: Backbone,
-    cache: FeatureCache | None,
-    name: str | None = None,
-    whole: bool = False,
+    photo: bytes | Path, backbone: Network, cache: FeatureCache | None, name: str | None = None
 ) -> Seen:
-    """Decode a photo unless its features are in the cache and are all that is wanted.
-
-    Raises `PhotoError` if it is broken.
-    """
+    """Decode a photo unless its features are in the cache; raise `PhotoError` if it is broken."""
+    if cache is None:
+        return Seen(decode_pixels(photo, backbone, name))
     name = name or (str(photo) if isinstance(photo, Path) else None)
     with open_stream(photo, name) as stream:  # the same file for its key and for its pixels
-        key = b"" if cache is None else cache.key(stream, name)
-        features = None if cache is None else cache.get(key)
-        if features is not None and not whole:
-            return Seen(features=features, key=key)
+        key = cache.key(stream, name)
+        features = cache.get(key)
+        if features is not None:
+            return Seen(features=features)
         with open_photo(stream, name, at_least=backbone.image_size) as image:
-            return Seen(
-                backbone.preprocess(image) if features is None else None,
-                features,
-                # What is not kept is decoded, and warned of, each time.
-                b"" if is_cut_short(image) else key,
-                backbone.preprocess_whole(image) if whole else None,
-            )
+            # What is not kept is decoded, and warned of, each time.
+            return Seen(backbone.preprocess(image), key=b"" if is_cut_short(image) else key)
 
 
-def decode_pixels(photo: Source, backbone: Backbone, name: str | None = None) -> Pixels:
-    """Return the pixels (H, W, 3) of a photo as the backbone takes them; raise `PhotoError`."""
+def decode_pixels(photo: Source, backbone: Network, name: str | None = None) -> Pixels:
+    """Return the pixels (…, H, W, 3) of a photo as the backbone takes them; raise `PhotoError`."""
     with open_photo(photo, name, at_least=backbone.image_size) as image:
         return backbone.preprocess(image)
 
 
 def compute_features(
-    photos: Sequence[Seen], backbone: Backbone, cache: FeatureCache | None
+    photos: Sequence[Seen], backbone: Network, cache: FeatureCache | None
 ) -> FloatArray:
     """Return the features (B, D) of photos, and put the new ones into the cache."""
     features = np.empty((len(photos), backbone.feature_size), np.float32)

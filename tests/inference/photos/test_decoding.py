@@ -96,30 +96,6 @@ def test_a_photo_that_the_cache_knows_is_not_decoded(tmp_path):
         look_at(tmp_path / "gone", BACKBONE, cache, "mine")
 
 
-def test_square_and_whole_are_of_one_decoding(tmp_path, monkeypatch):
-    noise = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
-    path = tmp_path / "a.png"
-    Image.fromarray(noise).save(path)
-    backbone = Backbone({"image_size": 8, "mean": [0.5] * 3}, lambda pixels: pixels)
-    cache, n_opened = Cache(), []
-    monkeypatch.setattr(
-        "mmcgan.inference.photos.decoding.open_photo",
-        lambda *photo, **options: n_opened.append(1) or images.open_photo(*photo, **options),
-    )
-    for kept in (None, cache):
-        seen = look_at(path, backbone, kept, whole=True)
-        assert np.array_equal(seen.pixels, backbone.preprocess(Image.fromarray(noise)))
-        assert np.array_equal(seen.whole, backbone.preprocess_whole(Image.fromarray(noise)))
-    assert look_at(path, backbone, cache).whole is None
-    assert len(n_opened) == 3
-    cache[seen.key] = np.ones(3)  # what it knows of the square says nothing of the whole
-    known = look_at(path, backbone, cache, whole=True)
-    assert known.pixels is None
-    assert known.features.tolist() == [1, 1, 1]
-    assert np.array_equal(known.whole, seen.whole)
-    assert known.key == seen.key
-
-
 def test_a_photo_that_is_cut_short_is_warned_of_each_time(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
     path = tmp_path / "a.jpg"
