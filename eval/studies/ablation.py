@@ -64,7 +64,7 @@ STEPS: tuple[tuple[str, Terms, str], ...] = (
         (SMOOTH,),
         "generator members noise_units image_units draws input_dropout d_image_units maxout_units",
     ),
-    ("retrieval term, words learnt with it", (SCALED, RETRIEVAL), ""),
+    ("retrieval term, words learnt with it, mixup", (SCALED, RETRIEVAL), "mixup"),
     ("ranked by the mean draw", (SCALED, RETRIEVAL), "ranking"),
     ("untagged photos, with the tags of similar ones", (SCALED, RETRIEVAL), "untagged"),
     ("likelihood of single draws, D moves the spread: modern", MODERN, ""),
