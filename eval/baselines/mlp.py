@@ -77,11 +77,13 @@ def fit_mlp(
     settings: MlpSettings,
     seed: int,
     dev_precision: Callable[[Score], float],
+    precision: str = "float32",
 ) -> FittedMlp:
     """Train on `features` (N, D) and 0/1 `tags` (N, V); keep the weights that are best on dev.
 
     The loss is binary cross-entropy over all V words, the optimiser AdamW; evaluated is a running
-    average of the weights. The same seed gives the same weights on one machine.
+    average of the weights. `precision` is that of the matrix products. The same seed gives the same
+    weights on one machine.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -94,7 +96,8 @@ def fit_mlp(
             for batch in islice(batches, ROUND):
                 seen = torch.from_numpy(np.asarray(features[batch]))
                 targets = torch.from_numpy(tags[batch].toarray())
-                _update(network, optimizer, *_mixed(seen, targets, settings.mixup))
+                mixed = _mixed(seen, targets, settings.mixup)
+                _update(network, optimizer, *mixed, precision)
                 average.update_parameters(network)
             value = dev_precision(_score_of(average))
             if value > best_value:
@@ -133,12 +136,16 @@ def _mixed(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, 
 
 
 def _update(
-    network: Mlp, optimizer: torch.optim.Optimizer, features: Tensor, targets: Tensor
+    network: Mlp,
+    optimizer: torch.optim.Optimizer,
+    features: Tensor,
+    targets: Tensor,
+    precision: str,
 ) -> None:
     network.train()
-    loss = nn.functional.binary_cross_entropy_with_logits(
-        network(features), targets, reduction="sum"
-    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        logits = network(features).float()
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
     optimizer.zero_grad()
     (loss / len(features)).backward()  # type: ignore[no-untyped-call]
     optimizer.step()

@@ -114,7 +114,8 @@ def _joined(members: Sequence[FittedMlp]) -> Score:
 def fit_member(data: FitData, settings: MlpSettings, number: int = 0) -> FittedMlp:
     """Fit a perceptron, and then the biases of its words on dev, as those of the GAN are."""
     seed = data.seed + SEED_STEP * number
-    fitted = fit_mlp(data.train_features, data.train_tags, settings, seed, data.dev_precision)
+    learnt = data.train_features, data.train_tags
+    fitted = fit_mlp(*learnt, settings, seed, data.dev_precision, data.precision)
     few = some_rows(len(data.dev_features), max(MAX_SCORES // len(data.word_vectors), 1))
     change = fit_bias(fitted.score(data.dev_features[few]), sparse.csr_array(data.dev_tags[few]))
     return replace(fitted, score=lambda features: fitted.score(features) + change)

@@ -29,7 +29,8 @@ class FitData:
 
     Features (N, D) and (M, D) are standardised float32, those of train perhaps on disk; tags are
     0/1 csr float32 (N, V) and (M, V) of what the run learnt; `word_vectors` (V, E) are unit rows.
-    `n_members` is the number of generators of the run, and of perceptrons in an ensemble.
+    `n_members` is the number of generators of the run, and of perceptrons in an ensemble;
+    `precision` is that of the matrix products when it was trained.
     """
 
     train_features: Features
@@ -39,6 +40,7 @@ class FitData:
     word_vectors: FloatArray
     seed: int
     n_members: int = 1
+    precision: str = "float32"
 
     @cached_property
     def frequency(self) -> FloatArray:

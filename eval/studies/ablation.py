@@ -90,6 +90,9 @@ class AblationConfig(Config):
     tags: TagSource = option("user", "The tags to learn and to measure by.")
     split: Literal["dev", "val", "test"] = option("dev", "The split to measure.")
     seeds: int = option(1, "Runs of each row.", at_least=1)
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "Of the matrix products in training, those of the rivals included."
+    )
     rows: tuple[str, ...] = option(
         (), "Only the rows whose name holds this text; may be repeated. All if not given."
     )
@@ -116,10 +119,8 @@ def main(**options: Any) -> None:
     setting = comparison.setting_of(read_dataset(data_dir), config.split, tags)
     wanted = wanted_rows(config)
     say(f"data: {data_dir}, split: {config.split}, {len(wanted)} rows → {config.out}")
-    rows = {
-        name: TrainConfig.from_options(**row | {"data": data_dir, "tags": tags})
-        for name, row in wanted.items()
-    }
+    common = {"data": data_dir, "tags": tags, "precision": config.precision}
+    rows = {name: TrainConfig.from_options(**row | common) for name, row in wanted.items()}
     path_of = partial(comparison.run_path, config.out, tags)
     measured = comparison.measure_rows(rows, [setting] * config.seeds, path_of, measure_run)
     table = comparison.summarize(measured, MEASURES, RIVAL_RATIOS)

@@ -120,6 +120,7 @@ class Setup:
             "best_update": best.update,
             "best_dev_P@10": best.score,
             "refitted_on_dev": self.config.run.refit,
+            "precision": self.config.optimiser.precision,
         }
         write_model(run, self.finished_model(learners, facts))
         run.finish()
