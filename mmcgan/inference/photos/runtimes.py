@@ -41,13 +41,14 @@ class PixelNetwork(nn.Module):
     def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32).view(3, 1, 1))
-        self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
+        self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the features (B, D) of pixels (B, H, W, 3) uint8."""
-        images = pixels.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
-        return self.network((images - self.mean) / self.std)
+        # OpenVINO reads colours last, so that to turn the axes costs nothing just before it.
+        images = (pixels.float() - self.mean) / self.std
+        return self.network(images.permute(0, 3, 1, 2))  # of (B, 3, H, W)
 
 
 def build_runtime(

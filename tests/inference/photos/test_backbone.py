@@ -116,11 +116,11 @@ def test_load_backbone_describes_itself(lite0):
             "weights_sha256": "",
             "feature_size": features,
             "pooling": {
-                "how": {
-                    "last_map": "square root of the mean",
-                    "stages": "mean, standard deviation",
-                    "classes": "square root of the probability",
-                },
+                "how": [
+                    "mean and standard deviation of each stage",
+                    "square root of the mean of the last map",
+                    "square root of the probability of each class",
+                ],
                 "parts": [features],
                 "classes": 1000,
             },

@@ -81,7 +81,7 @@ def test_a_kept_network_is_restored_without_the_library_it_is_from(keep):
 
 
 def test_a_kept_network_of_all_levels_is_restored_with_what_its_record_says(keep):
-    source = keep(pooling={"how": {"all": "in some way"}, "parts": [3], "classes": 2})
+    source = keep(pooling={"how": ["in some way"], "parts": [3], "classes": 2})
     record = record_of(source)
     restored = restore_backbone(json.loads(json.dumps(record)))
     assert restored.record == record | {"runtime": "openvino"}
@@ -91,7 +91,7 @@ def test_a_kept_network_of_all_levels_is_restored_with_what_its_record_says(keep
 
 
 def test_a_network_pooled_in_another_way_is_not_taken_for_it(keep):
-    source = keep(pooling={"how": {"all": "in some way"}, "parts": [3], "classes": 2})
+    source = keep(pooling={"how": ["in some way"], "parts": [3], "classes": 2})
     assert read_kept_runtime(source.facts, "float32") is not None
     for other in ({"parts": [3], "classes": 1}, {}):
         assert read_kept_runtime({**source.facts, "pooling": other}, "float32") is None
