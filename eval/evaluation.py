@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from eval.answers import Answers, Compared, GalleryPhoto, Scores
-from eval.baselines.fitting import Baseline, FitData, fit_baselines, left_out
+from eval.baselines.fitting import fit_baselines, left_out
 from eval.baselines.nearest import near_duplicates
+from eval.baselines.tuning import Baseline, FitData
 from eval.config import EvaluateConfig
 from eval.figures.distribution import Photos
 from eval.findings import Findings
@@ -97,7 +98,8 @@ def answer(
     tags = tagger.model.facts["tags"]
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     numbers = tagger.model.standardizer  # all that the baselines take of the run
-    learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed)
+    n_members = tagger.model.network.record.generators
+    learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed, n_members)
     features = Standardizer(numbers.mean, numbers.scale)(dataset.features_of(setting.rows))
     write_store(out_dir, _answers(tagger, learnt, features, setting, log, facts))
 
@@ -120,10 +122,13 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
         )
 
 
-def fit_data(setting: Setting, mean: FloatArray, scale: FloatArray, seed: int) -> FitData:
+def fit_data(
+    setting: Setting, mean: FloatArray, scale: FloatArray, seed: int, n_members: int = 1
+) -> FitData:
     """Return what the baselines learn from: the features and tags that a run learnt from.
 
-    `mean` and `scale` (D,) standardise the features as the run does.
+    `mean` and `scale` (D,) standardise the features as the run does; `n_members` is the number of
+    its generators, and so of perceptrons in an ensemble.
     """
     dataset, vocabulary = setting.dataset, setting.vocabulary
     standardizer = Standardizer(mean, scale)
@@ -136,6 +141,7 @@ def fit_data(setting: Setting, mean: FloatArray, scale: FloatArray, seed: int) -
         tags[dev],
         vocabulary.vectors,
         seed,
+        n_members,
     )
 
 

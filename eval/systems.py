@@ -9,8 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from eval.answers import Drawn
-from eval.baselines.fitting import Baseline
 from eval.baselines.scoring import score_in_parts
+from eval.baselines.tuning import Baseline
 from eval.figures.metrics import CUT, MIAP_DEPTH
 from eval.predictions import Role, SystemPredictions
 from mmcgan.arrays import FloatArray, IntArray

@@ -93,7 +93,9 @@ def tag(photos: tuple[str, ...], config: TagConfig, summary: Summary) -> None:
     # With --json, stdout holds the objects and nothing else.
     say(taken, err=config.json)
     tagger = Tagger.load(run, config.seed, objects=not config.no_objects)
-    tagger = replace(tagger, folds=not config.no_fold, cache=FeatureCache(tagger.seen_record))
+    limit = None if config.cache_size is None else round(config.cache_size * 2**30)
+    cache = FeatureCache(tagger.seen_record, limit=limit)
+    tagger = replace(tagger, folds=not config.no_fold, cache=cache)
     outputs = build_outputs(config, run, _maker(config), summary)
     choice = Choice.of(config, tagger)
     tagged: list[tuple[str | Path, list[Tag]]] = []

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from eval import systems
-from eval.baselines.fitting import Baseline
+from eval.baselines.perceptrons import ENSEMBLE
+from eval.baselines.tuning import Baseline
 from eval.systems import VOTE, generate
 from mmcgan.cli import run_command
 from mmcgan.evaluate import main
@@ -76,12 +77,12 @@ def test_of_very_many_photos_some_are_measured_and_the_report_says_so(
 ):
     data, run = trained
     monkeypatch.setattr("mmcgan.training.prepared.dataset.MAX_MEASURED", 7)
-    monkeypatch.setattr("eval.baselines.fitting.MAX_WEIGHTS", 17 * 6)  # those of the ridge
+    monkeypatch.setattr("eval.baselines.tuning.MAX_WEIGHTS", 17 * 6)  # those of the ridge
     report = json.loads((reported((data, run), tmp_path) / "report.json").read_text())
     assert report["n_images"] == 7
     assert report["n_left_out"] == len(read_dataset(data).rows("val")) - 7
     assert list(report["systems"]) == ["cgan", *RIVALS[:-1]]
-    assert list(report["rivals_left_out"]) == ["mlp"]
+    assert list(report["rivals_left_out"]) == ["mlp", "mlp_ensemble"]
     assert "distribution" not in report
     assert "The baseline mlp was left out" in (tmp_path / "report.md").read_text()
 
@@ -102,7 +103,8 @@ def test_report_has_the_controls_of_the_generator(report):
 def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, trained_modern):
     report = json.loads((modern_dir / "report.json").read_text())
     roles = {name: system["role"] for name, system in report["systems"].items()}
-    assert roles == {"cgan": "cgan", VOTE: "variant", **dict.fromkeys(RIVALS, "rival")}
+    rivals = dict.fromkeys([*RIVALS, ENSEMBLE], "rival")
+    assert roles == {"cgan": "cgan", VOTE: "variant", **rivals}
     assert report["cgan_checks"]["adversarial_gradient_share"] == pytest.approx(0.3)
     data, run = trained_modern
     dataset, tagger = read_dataset(data), replace(Tagger.load(run), folds=False)
@@ -118,6 +120,21 @@ def test_modern_report_has_the_vote_of_its_draws_beside_the_ranking(modern_dir, 
         assert mine.score.to_numpy() == pytest.approx(ranking.scores[i])
 
 
+def test_modern_report_has_an_ensemble_of_as_many_perceptrons_as_generators(modern_dir):
+    report = json.loads((modern_dir / "report.json").read_text())
+    assert ENSEMBLE in report["ratios"]["user+annotations"]
+    assert report["tuning"][ENSEMBLE]["n_members"] == 2
+    assert report["rivals_left_out"] == {}
+    title = "6 tried, each with 2 of 2 members, not refitted on train + dev"
+    assert title in (modern_dir / "report.md").read_text()
+
+
+def test_run_with_one_generator_has_no_ensemble_and_the_report_says_why(report_dir, report):
+    assert list(report["rivals_left_out"]) == [ENSEMBLE]
+    said = r"The baseline mlp\_ensemble was left out: the run has one generator"
+    assert said in (report_dir / "report.md").read_text()
+
+
 def test_modern_run_names_the_topics_of_photos_that_it_has_not_seen(modern_dir):
     report = json.loads((modern_dir / "report.json").read_text())
     frequency, cgan = (
@@ -129,7 +146,7 @@ def test_modern_run_names_the_topics_of_photos_that_it_has_not_seen(modern_dir):
 
 @pytest.mark.parametrize(
     ("fixtures", "variants"),
-    [(("report_dir", "trained"), []), (("modern_dir", "trained_modern"), [VOTE])],
+    [(("report_dir", "trained"), []), (("modern_dir", "trained_modern"), [VOTE, ENSEMBLE])],
     ids=["paper", "modern"],
 )
 def test_stored_predictions_are_what_tagging_says(fixtures, variants, request):

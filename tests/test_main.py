@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from mmcgan.__main__ import COMMANDS, run
 from mmcgan.cli import run_command
 from mmcgan.errors import PhotoError, RunError
 from mmcgan.inference import model_dir
+from mmcgan.inference.photos import feature_cache
 from mmcgan.inference.tagger import Tagger
 from mmcgan.tagging import main
 
@@ -35,6 +37,21 @@ def test_tagging_prints_the_run_then_each_photo_and_its_tags(tag, photos, traine
     assert [lines[1], lines[5]] == [photos[0], photos[2]]
     assert len(lines) == 9
     assert all(0 <= float(line.split()[0]) <= 1 for line in (*lines[2:5], *lines[6:]))
+
+
+def test_cache_size_is_in_gib_and_holds_for_later_calls(tag, photos):
+    limits = []
+    for options in (["--cache-size", 0.5], [], ["--cache-size", 2]):
+        assert tag(photos[0], *options) == 0
+        with sqlite3.connect(feature_cache.cache_path()) as database:
+            limits += database.execute("SELECT value FROM settings").fetchall()
+    assert limits == [(2**29,), (2**29,), (2**31,)]
+
+
+@pytest.mark.parametrize("size", ["-1", "nan", "1e30"])
+def test_cache_size_out_of_range_is_a_wrong_option(tag, photos, size, capsys):
+    assert tag(photos[0], "--cache-size", size) == 2
+    assert "--cache-size" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("stand_in", "packaged")

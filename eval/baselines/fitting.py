@@ -10,33 +10,30 @@ word are left out where so many words would not fit into memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from scipy import sparse
-from tqdm import tqdm
 
-from eval.baselines.mlp import FittedMlp, MlpSettings, fit_mlp
 from eval.baselines.nearest import Nearest, find_nearest
+from eval.baselines.perceptrons import (
+    ENSEMBLE,
+    Fit,
+    fit_member,
+    mlp_tries,
+    tune_ensemble,
+    why_no_ensemble,
+    why_no_mlp,
+)
 from eval.baselines.ridge import NormalEquations
-from eval.baselines.scoring import Score, TwoSteps, score_in_parts
-from eval.figures.metrics import CUT, mean_precision
+from eval.baselines.scoring import Score, TwoSteps
+from eval.baselines.tuning import Baseline, FitData, Params, Try, choose, too_many_weights
 from mmcgan.arrays import FloatArray
-from mmcgan.errors import DataError
-from mmcgan.inference.words.ranking import Ranking, rank_scores
 from mmcgan.inference.words.vocabulary import transform_words, unit_rows
-from mmcgan.training.bias import MAX_SCORES, fit_bias
-from mmcgan.training.prepared.feature_rows import Features, some_rows
-
-Params = dict[str, Any]
-
-N_TRIES = 6
-MAX_WEIGHTS = 2**27  # of all words together; the perceptron is six times that in memory
+from mmcgan.training.prepared.feature_rows import Features
 
 KNN_TEMPERATURE = 0.1  # of the weights exp(cosine / temperature)
 KNN_TRIES: tuple[Params, ...] = (
@@ -66,102 +63,35 @@ REGRESSION_TRIES: tuple[Params, ...] = (
     {"penalty": 4.0, "words": "whitened"},
 )
 
-MLP_TRIES = (
-    MlpSettings(),
-    MlpSettings(unit_norm=True),
-    MlpSettings(learning_rate=1e-3),
-    MlpSettings(dropout=0.5),
-    MlpSettings(input_dropout=0.3),
-    MlpSettings(hidden_units=2048),
-)
-
-
-@dataclass(frozen=True)
-class FitData:
-    """What baselines learn from: N train and M dev images.
-
-    Features (N, D) and (M, D) are standardised float32, those of train perhaps on disk; tags are
-    0/1 csr float32 (N, V) and (M, V) of what the run learnt; `word_vectors` (V, E) are unit rows.
-    """
-
-    train_features: Features
-    train_tags: sparse.csr_array
-    dev_features: FloatArray
-    dev_tags: sparse.csr_array
-    word_vectors: FloatArray
-    seed: int
-
-    @cached_property
-    def frequency(self) -> FloatArray:
-        """(V,): the share of the training images that carry each word."""
-        return np.asarray(self.train_tags.mean(axis=0), np.float32)
-
-    def dev_precision(self, score: Score) -> float:
-        """Return P@10 on dev."""
-        parts = score_in_parts(score, self.dev_features, len(self.word_vectors))
-        ranking = Ranking.join([rank_scores(scores, CUT) for scores in parts])
-        return mean_precision(ranking, self.dev_tags)
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A fitted baseline: `score` maps standardised features (N, D) to scores (N, V).
-
-    `tuning` lists every try with its P@10 on dev, and the one that was chosen.
-    """
-
-    name: str
-    tuning: dict[str, Any]
-    score: Score
-
-
-@dataclass(frozen=True)
-class Try:
-    """One fitted candidate."""
-
-    params: Params
-    score: Score
-
 
 def fit_baselines(data: FitData) -> list[Baseline]:
-    """Fit and tune frequency, knn, regression, ridge and mlp, in this order, but for `left_out`.
+    """Fit and tune the baselines, in the order of a report, but for those `left_out`.
 
-    The same data and seed give the same baselines on one machine.
+    These are frequency, knn, regression, ridge, mlp and mlp_ensemble. The same data and seed give
+    the same baselines on one machine.
     """
-    tries = {
-        "knn": knn_tries,
-        "regression": regression_tries,
-        "ridge": ridge_tries,
-        "mlp": mlp_tries,
+    fit: Fit = partial(fit_member, data)
+    if ENSEMBLE not in left_out(data):
+        fit = cache(fit)  # it shares members with the mlp
+    tune: dict[str, Callable[[], Baseline]] = {
+        "frequency": lambda: frequency(data),
+        "knn": lambda: choose("knn", knn_tries(data), data),
+        "regression": lambda: choose("regression", regression_tries(data), data),
+        "ridge": lambda: choose("ridge", ridge_tries(data), data),
+        "mlp": lambda: choose("mlp", mlp_tries(data, fit), data),
+        ENSEMBLE: lambda: tune_ensemble(data, fit),
     }
-    kept = [name for name in tries if name not in left_out(data)]
-    return [frequency(data), *(choose(name, tries[name](data), data) for name in kept)]
+    return [tuned() for name, tuned in tune.items() if name not in left_out(data)]
 
 
 def left_out(data: FitData) -> dict[str, str]:
-    """Return the baselines that would have too many weights for the words, and how many."""
-    n_words = len(data.word_vectors)
-    weights_of_word = {
-        "ridge": data.train_features.shape[1],
-        "mlp": max(settings.hidden_units for settings in MLP_TRIES),
+    """Return the baselines that are left out, and why."""
+    reasons = {
+        "ridge": too_many_weights(data.train_features.shape[1], data),
+        "mlp": why_no_mlp(data),
+        ENSEMBLE: why_no_ensemble(data),
     }
-    return {
-        name: f"{n * n_words:,} weights for {n_words:,} words, more than {MAX_WEIGHTS:,}"
-        for name, n in weights_of_word.items()
-        if n * n_words > MAX_WEIGHTS
-    }
-
-
-def choose(name: str, tries: Iterator[Try], data: FitData) -> Baseline:
-    """Return the try with the best P@10 on dev, the first of equal ones."""
-    tried, best, best_value = [], None, -1.0
-    for candidate in tqdm(tries, total=N_TRIES, desc=f"tuning {name}", unit="try", disable=None):
-        value = data.dev_precision(candidate.score)
-        tried.append({"params": candidate.params, "P@10": value})
-        if value > best_value:
-            best, best_value = candidate, value
-    assert best is not None  # every baseline has N_TRIES
-    return Baseline(name, {"tried": tried, "chosen": best.params, "refitted": False}, best.score)
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def frequency(data: FitData) -> Baseline:
@@ -251,23 +181,3 @@ def ridge_tries(data: FitData) -> Iterator[Try]:
         )
         for params in tries:
             yield Try(params, equations.solve(params["penalty"]))
-
-
-def mlp_tries(data: FitData) -> Iterator[Try]:
-    """A multi-label perceptron (`eval.baselines.mlp`), stopped early on dev.
-
-    Raises `DataError` where it would be left out.
-    """
-    if reason := left_out(data).get("mlp"):
-        raise DataError(f"the MLP would have {reason}; prepare with a higher --min-photos")
-    for settings in MLP_TRIES:
-        fitted = fit_biased_mlp(data, settings)
-        yield Try(asdict(settings) | {"n_updates": fitted.n_updates}, fitted.score)
-
-
-def fit_biased_mlp(data: FitData, settings: MlpSettings) -> FittedMlp:
-    """Fit the perceptron, and then the biases of its words on dev, as those of the GAN are."""
-    fitted = fit_mlp(data.train_features, data.train_tags, settings, data.seed, data.dev_precision)
-    few = some_rows(len(data.dev_features), max(MAX_SCORES // len(data.word_vectors), 1))
-    change = fit_bias(fitted.score(data.dev_features[few]), sparse.csr_array(data.dev_tags[few]))
-    return replace(fitted, score=lambda features: fitted.score(features) + change)

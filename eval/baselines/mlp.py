@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from eval.baselines.scoring import Score
 from mmcgan.arrays import FloatArray, IntArray
+from mmcgan.training.mixup import Mixup
 from mmcgan.training.prepared.feature_rows import Features
 
 MAX_BATCH_SIZE = 256
@@ -34,6 +35,7 @@ class MlpSettings:
     dropout: float = 0.7
     learning_rate: float = 5e-4
     unit_norm: bool = False
+    mixup: float = 0.0  # strength, as that of the GAN
 
 
 class Mlp(nn.Module):
@@ -91,7 +93,8 @@ def fit_mlp(
         for number in range(1, MAX_ROUNDS + 1):
             for batch in islice(batches, ROUND):
                 seen = torch.from_numpy(np.asarray(features[batch]))
-                _update(network, optimizer, seen, tags[batch])
+                targets = torch.from_numpy(tags[batch].toarray())
+                _update(network, optimizer, *_mixed(seen, targets, settings.mixup))
                 average.update_parameters(network)
             value = dev_precision(_score_of(average))
             if value > best_value:
@@ -120,12 +123,21 @@ def _batches(n_images: int) -> Iterator[IntArray]:
             yield batch.numpy()
 
 
+def _mixed(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Mix photos (B, D) and their tags (B, V) in pairs, where `strength` is not 0."""
+    if not strength:
+        return features, targets
+    mixup = Mixup.draw(len(features), 0, strength, torch.default_generator)
+    others = mixup.partners
+    return mixup.mix(features, features[others]), mixup.mix(targets, targets[others])
+
+
 def _update(
-    network: Mlp, optimizer: torch.optim.Optimizer, features: Tensor, tags: sparse.csr_array
+    network: Mlp, optimizer: torch.optim.Optimizer, features: Tensor, targets: Tensor
 ) -> None:
     network.train()
     loss = nn.functional.binary_cross_entropy_with_logits(
-        network(features), torch.from_numpy(tags.toarray()), reduction="sum"
+        network(features), targets, reduction="sum"
     )
     optimizer.zero_grad()
     (loss / len(features)).backward()  # type: ignore[no-untyped-call]

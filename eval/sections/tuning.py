@@ -44,4 +44,12 @@ def _table(name: str, tuning: Mapping[str, Any]) -> Table:
         rows.append(Row(parameters(trial["params"]), (score,)))
     refitted = tuning.get("refitted")
     fitted = "" if refitted is None else f", {'' if refitted else 'not '}refitted on train + dev"
-    return Table(f"{name}: {len(rows)} tried{fitted}", ("setting", "P@10 on dev"), tuple(rows))
+    caption = f"{name}: {len(rows)} tried{_members(tuning)}{fitted}"
+    return Table(caption, ("setting", "P@10 on dev"), tuple(rows))
+
+
+def _members(tuning: Mapping[str, Any]) -> str:
+    """Say how many members of an ensemble judged a setting; "" of what is none."""
+    if "n_members" not in tuning:
+        return ""
+    return f", each with {tuning['n_tried_members']} of {tuning['n_members']} members"

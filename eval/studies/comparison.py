@@ -1,13 +1,15 @@
 """A comparison of settings: runs are trained once and kept, measured, and put into a table.
 
-A study compares rows, each a few seeds of one set of values, and the MLP beside them. Its runs lie
-under OUT/runs, and a call that was cut short goes on with the next of them when it is made again.
+A study compares rows, each a few seeds of one set of values, and beside them the MLP and an
+ensemble of MLPs. Its runs lie under OUT/runs, and a call that was cut short goes on with the next
+of them when it is made again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,18 @@ import numpy as np
 from scipy import sparse
 from tqdm import tqdm
 
-from eval.baselines.fitting import Baseline, FitData, choose, fit_biased_mlp, mlp_tries
 from eval.baselines.mlp import MlpSettings
+from eval.baselines.perceptrons import (
+    Fit,
+    fit_member,
+    join_members,
+    mlp_tries,
+    settings_of,
+    tune_ensemble,
+    why_no_ensemble,
+)
+from eval.baselines.scoring import Score
+from eval.baselines.tuning import Baseline, FitData, choose
 from eval.evaluation import fit_data
 from eval.figures.bootstrap import ratio_figure
 from eval.figures.metrics import CUT, METRICS, expected_map
@@ -34,7 +46,8 @@ from mmcgan.training.prepared.dataset import Dataset
 from mmcgan.training.runs import RunDir, frozen_config, require_same
 from mmcgan.training.setup import build_setup
 
-MLP = "the MLP"
+MLP, ENSEMBLE = "the MLP", "the MLP ensemble"
+RIVAL_RATIOS = {"P@10 against the MLP": MLP, "P@10 against the ensemble": ENSEMBLE}
 DATA_HELP = "Folder of the prepared data; the newest under data/ if not given."
 
 
@@ -58,10 +71,11 @@ def measure_rows(
     path_of: Callable[[str, int], Path],
     measure: Callable[[RunDir, Setting], Measured],
 ) -> dict[str, list[Measured]]:
-    """Train the runs of each row, one for each of `settings`, and measure them and the MLP.
+    """Train the runs of each row, one for each of `settings`; measure them, MLP and ensemble.
 
-    The place of a setting is the seed of its run, `path_of` gives the folder for row and seed. The
-    MLP learns from the features as the runs of the last row have them.
+    The place of a setting is the seed of its run, `path_of` gives the folder for row and seed. MLP
+    and ensemble learn from the features as the runs of the last row have them, and the ensemble has
+    as many members as the largest mixture of generators.
     """
     measured = {}
     for name, config in rows.items():
@@ -69,7 +83,8 @@ def measure_rows(
         for seed, (run, setting) in enumerate(places):
             train_run(setting.dataset, config.with_options(seed=seed), run)
         measured[name] = [measure(*place) for place in places]
-    return measured | {MLP: fit_mlps(places)}
+    n_members = max(config.generator.n_generators for config in rows.values())
+    return measured | fit_rivals(places, n_members)
 
 
 def setting_of(dataset: Dataset, split: str, tags: TagSource) -> Setting:
@@ -123,30 +138,45 @@ def measure_answers(answered: SystemPredictions, setting: Setting) -> Measured:
     return Measured(np.nan_to_num(precision), measures)
 
 
-def fit_mlps(places: Sequence[tuple[RunDir, Setting]]) -> list[Measured]:
-    """Tune the MLP on dev as a report does, and measure it with as many seeds as a row.
+def fit_rivals(
+    places: Sequence[tuple[RunDir, Setting]], n_members: int
+) -> dict[str, list[Measured]]:
+    """Tune MLP and ensemble on dev as a report does, and measure both with as many seeds as a row.
 
-    `places` says for each seed where it learns and is measured: any run there, which says how
-    features are standardised, and the setting. It is tuned in the first of them.
+    `places` says for each seed where they learn and are measured: any run there, which says how
+    features are standardised, and the setting. They are tuned in the first of them. The ensemble,
+    of `n_members`, is left out where a report would do so.
     """
     taggers = [(Tagger.load(run.path), setting) for run, setting in places]
-    first = learnt_by(*taggers[0], 0)
-    chosen = choose("mlp", mlp_tries(first), first).tuning["chosen"]
-    settings = MlpSettings(**{f.name: chosen[f.name] for f in fields(MlpSettings)})
-    bar = tqdm(taggers, desc="mlp seeds", unit="fit", disable=None)
-    return [measure_mlp(*place, settings, seed) for seed, place in enumerate(bar)]
+    learnt = [learnt_by(*place, seed, n_members) for seed, place in enumerate(taggers)]
+    fits: list[Fit] = [cache(partial(fit_member, data)) for data in learnt]
+    chosen = tune_rivals(learnt[0], fits[0])
+    measured: dict[str, list[Measured]] = {name: [] for name in chosen}
+    bar = tqdm(zip(taggers, fits, strict=True), "rivals", len(fits), unit="seed", disable=None)
+    for place, fit in bar:
+        for name, (settings, size) in chosen.items():
+            measured[name].append(measure_score(join_members(fit, settings, size), *place))
+    return measured
 
 
-def learnt_by(tagger: Tagger, setting: Setting, seed: int) -> FitData:
+def tune_rivals(learnt: FitData, fit: Fit) -> dict[str, tuple[MlpSettings, int]]:
+    """Choose on dev the settings of MLP and ensemble; return them with the numbers of members."""
+    tuned = {MLP: (choose("mlp", mlp_tries(learnt, fit), learnt), 1)}
+    if not why_no_ensemble(learnt):
+        tuned[ENSEMBLE] = (tune_ensemble(learnt, fit), learnt.n_members)
+    return {name: (settings_of(one.tuning["chosen"]), size) for name, (one, size) in tuned.items()}
+
+
+def learnt_by(tagger: Tagger, setting: Setting, seed: int, n_members: int = 1) -> FitData:
     """Return what `tagger` learnt from, for baselines."""
     standardizer = tagger.model.standardizer
-    return fit_data(setting, standardizer.mean, standardizer.scale, seed)
+    return fit_data(setting, standardizer.mean, standardizer.scale, seed, n_members)
 
 
-def measure_mlp(tagger: Tagger, setting: Setting, settings: MlpSettings, seed: int) -> Measured:
-    """Fit the MLP where `tagger` learnt, and measure it on the images of `setting`."""
-    baseline = Baseline("mlp", {}, fit_biased_mlp(learnt_by(tagger, setting, seed), settings).score)
+def measure_score(score: Score, tagger: Tagger, setting: Setting) -> Measured:
+    """Measure a baseline that was fitted where `tagger` learnt, on the images of `setting`."""
     features = tagger.model.standardizer(setting.dataset.features_of(setting.rows))
+    baseline = Baseline("rival", {}, score)
     answered = ask_baseline(baseline, features, setting.concept_rows, len(setting.vocabulary))
     return measure_answers(answered, setting)
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from eval.setting import Setting
 from eval.studies import comparison
-from eval.studies.comparison import DATA_HELP, MLP, Measured
+from eval.studies.comparison import DATA_HELP, RIVAL_RATIOS, Measured
 from eval.systems import generate
 from mmcgan.arrays import IntArray
 from mmcgan.cli import config_options, given, run_command, say
@@ -35,7 +35,7 @@ from mmcgan.training.runs import RunDir
 MEASURES = ("P@1", "P@10", "MAP", "coverage")
 WITHOUT = "modern without untagged photos"
 ROWS: dict[str, dict[str, Any]] = {"modern": {}, WITHOUT: {"untagged": 0}}
-RATIOS = {"P@10 against the MLP": MLP, "P@10 against no untagged photos": WITHOUT}
+RATIOS = RIVAL_RATIOS | {"P@10 against no untagged photos": WITHOUT}
 NOTE = (
     "The vocabulary and its word vectors are made of all tags of train and dev, also of those that "
     "are taken away here. dev keeps its tags."

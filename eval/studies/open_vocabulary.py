@@ -21,8 +21,10 @@ from scipy import sparse
 from scipy.special import expit
 from tqdm import tqdm
 
-from eval.baselines.fitting import Baseline, FitData, Try, choose, mlp_tries, regression_tries
+from eval.baselines.fitting import regression_tries
+from eval.baselines.perceptrons import mlp_tries
 from eval.baselines.scoring import Score
+from eval.baselines.tuning import Baseline, FitData, Try, choose
 from eval.evaluation import check_same_data
 from eval.figures.bootstrap import resample_counts
 from eval.figures.metrics import MIAP_DEPTH

@@ -56,13 +56,22 @@ class TagConfig(ModelConfig):
     prefix: str | None = option(None, "With --write: what stands before each keyword: auto|.")
     remove: bool = option(False, "Take all keywords that mmcgan wrote out again.")
     dry_run: bool = option(False, "With --write or --remove: show the changes, and make none.")
+    cache_size: float | None = option(
+        None,
+        "GiB that the features of photos seen before may take in your cache folder, from now on "
+        "and for other commands too; 1 until it was given.",
+        at_least=0,
+        at_most=1_000_000,
+    )
     summary: Path | None = option(None, "JSON file that says at the end what was done.")
 
     def __post_init__(self) -> None:
         """Raise `OptionError` for a value out of range, or options that exclude each other."""
         super().__post_init__()
         if self.remove:
-            self._refuse("k threshold json report csv write prefix", "--remove tags nothing")
+            self._refuse(
+                "k threshold json report csv write prefix cache_size", "--remove tags nothing"
+            )
         if self.write is None:
             self._refuse("prefix", "it needs --write sidecar or --write embedded")
         if self.dry_run and self.write is None and not self.remove:

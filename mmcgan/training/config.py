@@ -32,7 +32,8 @@ PRESETS: Presets = {
         "draws": 16,
         "d_image_units": 256,
         "maxout_units": 240,
-        "input_dropout": 0.5,
+        "input_dropout": 0.75,
+        "mixup": 0.2,
         "generator_init": None,
         "discriminator_init": None,
         "loss": "non-saturating",
@@ -147,6 +148,13 @@ class TagObjectiveOptions(ObjectiveOptions):
         0,
         "Untagged photos of train beside a mini-batch; their target is the tags of similar photos.",
         at_least=0,
+    )
+    mixup: float = option(
+        0.0,
+        "Photos and tags are mixed in pairs, with shares from Beta(a, a); 0: they are not. Those "
+        "that the discriminator looks at never are.",
+        at_least=0,
+        at_most=10,
     )
     likelihood: float = option(
         0.0, "Weight of the likelihood of a photo's tags under single draws.", at_least=0

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mmcgan.training.config import TrainConfig
+from mmcgan.training.mixup import Mixup
 from mmcgan.training.neighbours import Neighbours
 from mmcgan.training.prepared.feature_rows import Rows
 
@@ -94,6 +95,7 @@ class MiniBatch:
     `owners` (P,) are places in the mini-batch, `words` (P,) rows of the vocabulary; `untagged`
     (U,) are the rows of the untagged photos beside them. The discriminator looks at the first
     `n_discriminated` examples. `random` chooses the words that are scored, once they are asked for.
+    `mixup` says how the others are mixed, if they are.
     """
 
     examples: Examples
@@ -103,6 +105,7 @@ class MiniBatch:
     untagged: Tensor
     n_discriminated: int
     random: torch.Generator
+    mixup: Mixup | None = None
 
     def __len__(self) -> int:
         """How many photos it has, untagged ones included."""
@@ -110,21 +113,32 @@ class MiniBatch:
 
     def part(self, first: int = 0, step: int = 1) -> Batch:
         """Return the photos `first`, `first` + `step`, … with their features; all if not given."""
-        rows = torch.cat([self.rows, self.untagged])[first::step]
         own = (self.owners < self.n_discriminated) & (self.owners % step == first)
         return Batch(
-            self.examples.image_features[rows],
+            self._images(torch.arange(first, len(self), step)),
             len(range(first, self.n_discriminated, step)),
             self.owners[own] // step,
             self.words[own],
             (self, first, step),
         )
 
+    def _images(self, places: Tensor) -> Tensor:
+        """Return the features of the photos at `places` (N,), mixed where they are: (N, D)."""
+        rows, features = torch.cat([self.rows, self.untagged]), self.examples.image_features
+        own = features[rows[places.to(rows.device)]]
+        if self.mixup is None:
+            return own
+        mixup = self.mixup.part(places).to(rows.device)
+        return mixup.mix(own, features[rows[mixup.partners]])
+
     @cached_property
     def scored(self) -> Scored:
         """What is scored for the whole mini-batch."""
         columns, weights = self._choose_words()
         targets = self._targets(columns)
+        if self.mixup is not None:
+            mixup = self.mixup.to(targets.device)
+            targets = mixup.mix(targets, targets[mixup.partners])
         return Scored(columns, weights, targets, targets.sum())
 
     def _choose_words(self) -> tuple[Tensor, Tensor]:
@@ -209,6 +223,7 @@ class Sampler:
         self.n_discriminated = min(self.most_discriminated, self.batch_size, self.n_examples)
         has_untagged = len(examples.image_features) > examples.n_tagged
         self.n_untagged = config.objective.untagged if has_untagged else 0
+        self.mixup = config.objective.mixup
 
     def batch(self, chosen: Tensor, random: torch.Generator) -> MiniBatch:
         """Return the examples `chosen` (B,), and a random choice of untagged photos beside them."""
@@ -220,7 +235,11 @@ class Sampler:
         first, end = self.examples.n_tagged, len(self.examples.image_features)
         untagged = torch.randint(first, max(end, first + 1), (self.n_untagged,), generator=random)
         n = min(self.most_discriminated, len(rows))
-        return MiniBatch(self.examples, rows, owners, words, untagged.to(rows.device), n, random)
+        mixup = None
+        if self.mixup:
+            mixup = Mixup.draw(len(rows) + len(untagged), n, self.mixup, random)
+        untagged = untagged.to(rows.device)
+        return MiniBatch(self.examples, rows, owners, words, untagged, n, random, mixup)
 
 
 def tag_matrix(

@@ -215,6 +215,7 @@ def test_an_interrupted_call_keeps_what_is_done_and_goes_on(
         (["--remove", "--threshold", "0"], "--threshold"),
         (["--remove", "--csv", "x.csv"], "--csv"),
         (["--remove", "--json"], "--json"),
+        (["--remove", "--cache-size", "0"], "--cache-size"),
         (["--prefix", "auto|"], "--prefix"),
         (["--dry-run"], "--dry-run"),
         (["--dry-run", "--write", "sidecar", "--json"], "--json"),

@@ -25,6 +25,7 @@ def made_report() -> dict:
     random = np.random.default_rng(5)
     levels = {"cgan": (0.031, 0.26), "frequency": (0.038, 0.291), "knn": (0.099, 0.386)}
     levels |= {"regression": (0.061, 0.31), "ridge": (0.105, 0.392), "mlp": (0.108, 0.400)}
+    levels |= {"mlp_ensemble": (0.1075, 0.399)}
     levels |= {"cgan+prior": (0.052, 0.30), "cgan shuffled": (0.022, 0.19)}
     return {
         "format": "mmcgan-report",
@@ -72,6 +73,7 @@ def made_report() -> dict:
             "knn": _tuning("k", (10, 30, 100, 300)),
             "ridge": _tuning("alpha", (1.0, 10.0, 100.0, 1e4)),
             "mlp": _tuning("units", (256, 512, 1024, 2048)),
+            "mlp_ensemble": _tuning("units", (256, 512)) | {"n_members": 8, "n_tried_members": 2},
         },
         "truth": {
             "total_variation": 0.31,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from eval.baselines import fitting, mlp
+from eval.baselines import mlp, perceptrons
 
 SMALL = {
     "noise_units": 4,
@@ -29,7 +29,7 @@ def small_baselines() -> Iterator[None]:
     torch.set_num_threads(1)
     settings = (mlp.MlpSettings(8, 0.1, 0.2, 1e-2), mlp.MlpSettings(16, 0.1, 0.2, 1e-2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "MLP_TRIES", settings)
+        patch.setattr(perceptrons, "MLP_TRIES", settings)
         patch.setattr(mlp, "ROUND", 10)
         patch.setattr(mlp, "MAX_ROUNDS", 5)
         yield

@@ -49,6 +49,7 @@ def modern(**settings: Any) -> TrainConfig:
         "batch_size": 4,
         "judged_examples": None,
         "untagged": 0,
+        "mixup": 0.0,
         "evaluate_every": 5,
         "epochs": 20,
     }

@@ -229,3 +229,49 @@ def test_columns_of_the_scored_words_do_not_change_what_is_a_tag():
     columns = torch.tensor([4, 1, 3])
     matrix = tag_matrix(torch.tensor([0, 0, 1]), torch.tensor([1, 2, 4]), columns, 5)
     assert matrix.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+# Photos that are mixed.
+
+
+def test_mixed_photos_have_the_mean_of_features_and_targets_in_their_shares():
+    task = make_task(modern(untagged=3, judged_examples=2, mixup=0.5), with_untagged(4))
+    whole = whole_batch(task, 2, 4, 0, 1, 3)
+    plain = replace(whole, mixup=None)
+    images, targets = plain.part().images, plain.scored.targets
+    mixup = whole.mixup
+    assert mixup is not None
+    shares, partners = mixup.shares, mixup.partners
+    assert torch.equal(partners[:2], torch.tensor([0, 1]))
+    assert (shares[:2] == 1).all()
+    assert sorted(partners[2:].tolist()) == [2, 3, 4, 5, 6, 7]
+    assert ((shares >= 0.5) & (shares <= 1)).all()
+    assert (shares[2:] < 1).any()
+    mixed = shares * images + (1 - shares) * images[partners]
+    torch.testing.assert_close(whole.part().images, mixed)
+    expected = shares * targets + (1 - shares) * targets[partners]
+    torch.testing.assert_close(whole.scored.targets, expected)
+    assert float(whole.scored.n_tags) == pytest.approx(float(expected.sum()))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_parts_of_mixed_photos_are_those_of_the_whole(first):
+    task = make_task(modern(untagged=3, judged_examples=4, mixup=1.0), with_untagged(4))
+    whole = whole_batch(task, 2, 4, 0, 1, 3)
+    part = whole.part(first, 2)
+    torch.testing.assert_close(part.images, whole.part().images[first::2])
+    torch.testing.assert_close(part.scored.targets, whole.scored.targets[first::2])
+
+
+def test_photos_that_the_discriminator_looks_at_are_never_mixed():
+    task = make_task(modern(judged_examples=5, mixup=1.0), make_photos())
+    whole = whole_batch(task, 2, 4, 0, 1, 3)
+    assert torch.equal(whole.part().images, task.examples.image_features[whole.rows])
+
+
+def test_mixing_asks_the_random_generator_that_is_given():
+    task = make_task(modern(judged_examples=1, mixup=0.2), make_photos())
+    chosen = torch.arange(5)
+    first, again, other = (task.batch(chosen, random_of(seed)).part().images for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -11,17 +12,19 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from eval.baselines import fitting as baselines
-from eval.baselines import mlp
-from eval.baselines.fitting import Baseline, FitData, Try, choose, fit_baselines, frequency
+from eval.baselines import mlp, perceptrons, tuning
+from eval.baselines.fitting import fit_baselines, frequency
 from eval.baselines.nearest import find_nearest
 from eval.baselines.ridge import NormalEquations
+from eval.baselines.tuning import N_TRIES, Baseline, FitData, Try, choose
 from mmcgan.errors import DataError
 from mmcgan.inference.network import Standardizer
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.feature_rows import StandardizedRows
 
-MLP_TRIES = baselines.MLP_TRIES  # the real ones, before the fixture makes them small
-TUNED = ["knn", "regression", "ridge", "mlp"]
+MLP_TRIES = perceptrons.MLP_TRIES  # the real ones, before the fixture makes them small
+TUNED = ["knn", "regression", "ridge", "mlp", "mlp_ensemble"]
+N_MEMBERS = 3
 N_KINDS, N_WORDS = 4, 12
 
 
@@ -32,7 +35,7 @@ def _small_networks():
     torch.set_num_threads(1)
     settings = [mlp.MlpSettings(32, 0.1, 0.2, 1e-2, unit) for unit in (False, True)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "MLP_TRIES", settings * 3)
+        patch.setattr(perceptrons, "MLP_TRIES", settings * 3)
         patch.setattr(mlp, "ROUND", 20)
         patch.setattr(mlp, "MAX_ROUNDS", 10)
         yield
@@ -51,7 +54,7 @@ def drawn(n_images, seed):
 
 def fit_data(n_train=200, n_dev=60, seed=0):
     vectors = np.random.default_rng(9).normal(size=(N_WORDS, 5))
-    return FitData(*drawn(n_train, 1), *drawn(n_dev, 2), unit_rows(vectors), seed)
+    return FitData(*drawn(n_train, 1), *drawn(n_dev, 2), unit_rows(vectors), seed, N_MEMBERS)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def test_rival_names_the_words_of_the_kind_of_image(rivals, name):
 def test_rival_gets_the_stated_number_of_tries_and_takes_the_best(rivals, name):
     tuning = rivals[name].tuning
     values = [trial["P@10"] for trial in tuning["tried"]]
-    assert len(values) == baselines.N_TRIES
+    assert len(values) == N_TRIES
     assert tuning["chosen"] == tuning["tried"][int(np.argmax(values))]["params"]
     assert tuning["refitted"] is False
 
@@ -90,7 +93,7 @@ def test_rival_gets_the_stated_number_of_tries_and_takes_the_best(rivals, name):
 def test_grids_hold_the_stated_number_of_different_tries():
     grids = (baselines.KNN_TRIES, baselines.RIDGE_TRIES, baselines.REGRESSION_TRIES)
     for grid in (*grids, MLP_TRIES):
-        assert len({str(params) for params in grid}) == baselines.N_TRIES
+        assert len({str(params) for params in grid}) == N_TRIES
 
 
 @pytest.mark.parametrize("name", ["frequency", *TUNED])
@@ -195,6 +198,7 @@ def tiny_data():
         sparse.csr_array(dev_tags),
         np.eye(2, dtype=np.float32),
         0,
+        n_members=2,
     )
 
 
@@ -217,15 +221,20 @@ def test_rivals_fit_more_features_than_images():
 def test_rivals_with_too_many_weights_for_the_words_are_left_out(monkeypatch):
     data = tiny_data()
     assert baselines.left_out(data) == {}
-    monkeypatch.setattr(baselines, "MAX_WEIGHTS", 3 * 2)
-    assert list(baselines.left_out(data)) == ["mlp"]
-    monkeypatch.setattr(baselines, "MAX_WEIGHTS", 5)
+    monkeypatch.setattr(tuning, "MAX_WEIGHTS", 32 * 2)
+    assert baselines.left_out(data) == {
+        "mlp_ensemble": "128 weights for 2 words, more than 64"  # of two members
+    }
+    assert [rival.name for rival in fit_baselines(data)] == ["frequency", *TUNED[:-1]]
+    monkeypatch.setattr(tuning, "MAX_WEIGHTS", 3 * 2)
+    assert list(baselines.left_out(data)) == ["mlp", "mlp_ensemble"]
+    monkeypatch.setattr(tuning, "MAX_WEIGHTS", 5)
     found = baselines.left_out(data)
     assert found["ridge"] == "6 weights for 2 words, more than 5"
     assert found["mlp"].startswith("64 weights")
     assert [rival.name for rival in fit_baselines(data)] == ["frequency", "knn", "regression"]
     with pytest.raises(DataError, match=r"64 weights for 2 words.*--min-photos"):
-        next(baselines.mlp_tries(data))
+        next(perceptrons.mlp_tries(data))
 
 
 @pytest.mark.parametrize("name", TUNED)
@@ -235,13 +244,17 @@ def test_training_photos_in_parts_from_disk_give_the_same_rival(rivals, name, mo
     rows = StandardizedRows(data.train_features, np.arange(200), same, torch.device("cpu"))
     monkeypatch.setattr("mmcgan.training.prepared.feature_rows.CHUNK_BYTES", 7 * 6 * 4)
     monkeypatch.setattr("eval.baselines.scoring.MAX_SCORES", 11 * N_WORDS)
+    parts = replace(data, train_features=rows)
     tries = {
         "knn": baselines.knn_tries,
         "regression": baselines.regression_tries,
         "ridge": baselines.ridge_tries,
-        "mlp": baselines.mlp_tries,
+        "mlp": perceptrons.mlp_tries,
     }
-    found = choose(name, tries[name](replace(data, train_features=rows)), data)
+    if name == "mlp_ensemble":
+        found = perceptrons.tune_ensemble(parts, cache(partial(perceptrons.fit_member, parts)))
+    else:
+        found = choose(name, tries[name](parts), data)
     assert found.tuning == rivals[name].tuning
     features = drawn(9, 5)[0]
     assert found.score(features) == pytest.approx(rivals[name].score(features), abs=2e-5)

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.studies import SMALL
+from helpers.studies import SMALL, small_baselines
 
+from eval.baselines import perceptrons
 from eval.predictions import SystemPredictions
 from eval.setting import Setting
+from eval.studies import comparison
 from eval.studies.comparison import (
+    ENSEMBLE,
     MLP,
     Measured,
     as_markdown,
+    fit_rivals,
     measure_answers,
     run_path,
     setting_of,
@@ -140,6 +144,38 @@ def test_train_run_takes_a_run_that_is_older_than_a_setting(make_dataset, tmp_pa
     train_run(make_dataset(), CONFIG.with_options(data=tmp_path), run)
     with pytest.raises(OptionError, match=r"--untagged: .*started with 0, this call says 8"):
         train_run(make_dataset(), CONFIG.with_options(untagged=8), run)
+
+
+def test_rivals_are_fitted_once_for_each_seed_and_measured(make_dataset, tmp_path, monkeypatch):
+    data, fitted = make_dataset(n_images=200), []
+    setting = setting_of(data, "val", "user")
+    run = RunDir(tmp_path / "run")
+    train_run(data, CONFIG, run)
+
+    def fit(learnt, settings, number):
+        fitted.append((learnt.seed, settings, number))
+        return perceptrons.fit_member(learnt, settings, number)
+
+    monkeypatch.setattr(comparison, "fit_member", fit)
+    with small_baselines():
+        found = fit_rivals([(run, setting)] * 2, n_members=3)
+    assert list(found) == [MLP, ENSEMBLE]
+    assert [len(measured) for measured in found.values()] == [2, 2]
+    assert len(set(fitted)) == len(fitted)
+    # Two tries of two members and the third of the best one; then, of another seed, only that one
+    # and the MLP's, which may be a member of it.
+    assert sorted({number for _, _, number in fitted}) == [0, 1, 2]
+    assert [seed for seed, _, _ in fitted].count(0) == 5
+    assert [seed for seed, _, _ in fitted].count(1) in (3, 4)
+
+
+def test_an_ensemble_of_one_is_not_fitted(make_dataset, tmp_path):
+    data = make_dataset(n_images=200)
+    run = RunDir(tmp_path / "run")
+    train_run(data, CONFIG, run)
+    with small_baselines():
+        found = fit_rivals([(run, setting_of(data, "val", "user"))], n_members=1)
+    assert list(found) == [MLP]
 
 
 def measured(*precisions: float, **measures: float) -> Measured:

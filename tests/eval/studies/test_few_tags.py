@@ -78,12 +78,12 @@ def call(data: Path, out: Path, *options: str) -> int:
         return run_command(main, ["--data", str(data), "--out", str(out), *options])
 
 
-def test_call_measures_both_rows_and_the_mlp(study):
+def test_call_measures_both_rows_the_mlp_and_the_ensemble(study):
     results = read_json(study[1] / "few-tags-user-val-0.2.json", RunError)
     assert (results["share"], results["n_tagged"], results["n_untagged"]) == (0.2, 24, 96)
     assert (results["split"], results["tags"], results["n_images"]) == ("val", "user", 20)
     rows = results["rows"]
-    assert list(rows) == ["modern", WITHOUT, "the MLP"]
+    assert list(rows) == ["modern", WITHOUT, "the MLP", "the MLP ensemble"]
     for row in rows.values():
         assert row["measures"].keys() == {"P@1", "P@10", "MAP", "coverage"}
         assert row["n_seeds"] == 2
@@ -99,8 +99,11 @@ def test_call_writes_what_was_measured_as_markdown(study):
     first, _, *table = (study[1] / "few-tags-user-val-0.2.md").read_text().splitlines()
     assert first.startswith("24 photos of train with tags, 96 without; measured on 20 of val (user")
     assert "word vectors are made of all tags" in first
-    assert table[0].endswith("| P@10 against the MLP | P@10 against no untagged photos |")
-    assert [line.split(" | ")[0] for line in table[2:]] == ["| modern", f"| {WITHOUT}", "| the MLP"]
+    columns = table[0].split(" | ")[-3:]
+    assert columns[:2] == ["P@10 against the MLP", "P@10 against the ensemble"]
+    assert columns[2] == "P@10 against no untagged photos |"
+    names = [line.removeprefix("| ").split(" | ")[0] for line in table[2:]]
+    assert names == ["modern", WITHOUT, "the MLP", "the MLP ensemble"]
 
 
 def test_runs_learn_from_the_photos_of_their_seed(study):

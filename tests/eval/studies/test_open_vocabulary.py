@@ -12,7 +12,7 @@ from helpers.studies import SMALL, small_baselines
 from scipy import sparse
 from scipy.special import logit
 
-from eval.baselines.fitting import FitData, Try
+from eval.baselines.tuning import FitData, Try
 from eval.studies.comparison import train_run
 from eval.studies.open_vocabulary import (
     Words,

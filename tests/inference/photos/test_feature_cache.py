@@ -24,13 +24,19 @@ from mmcgan.inference.tagger import Tagger
 from mmcgan.metadata import plan_embedded
 
 RECORD = {"name": "tiny", "feature_size": 3, "detail": None}
-ROW = np.array([0.5, -1.25, 3e-8], np.float32)
+ROW = np.array([0.5, -1.25, 2.0**-24], np.float32)  # as they are in half precision
 KEY = b"k" * 32
 
 
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "cache" / "features.sqlite"
+
+
+def ask(path: Path, statement: str, *values: object) -> list[tuple]:
+    """Run a statement on the file of a cache."""
+    with sqlite3.connect(path) as database:
+        return database.execute(statement, values).fetchall()
 
 
 def encode(format: str, colour: str = "red", **options: object) -> bytes:
@@ -114,19 +120,28 @@ def test_a_file_has_the_key_of_its_bytes_however_little_of_it_is_read_at_once(
         assert cache.key(file) == whole
 
 
-def test_features_that_are_not_finite_are_not_kept(path):
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e5])  # half precision ends at 65,504
+def test_features_that_are_not_finite_are_not_kept(path, value):
     cache = FeatureCache(RECORD, path)
-    cache.put({KEY: np.array([0, np.nan, 1], np.float32), b"b": ROW})
+    cache.put({KEY: np.array([0, value, 1], np.float32), b"b": ROW})
     assert cache.get(KEY) is None
     assert cache.get(b"b") is not None
+
+
+def test_features_are_kept_in_half_precision(path):
+    row = np.array([0.1, 1234.567, -1e-6], np.float32)
+    cache = FeatureCache(RECORD, path)
+    cache.put({KEY: row})
+    assert cache.get(KEY).tolist() == row.astype(np.float16).astype(np.float32).tolist()
+    ((n_bytes,),) = ask(path, "SELECT LENGTH(value) FROM features")
+    assert n_bytes == 4 + 3 * 2
 
 
 @pytest.mark.parametrize("value", [b"", b"short", bytes(16)[:-1] + b"\1", None, "text"])
 def test_a_broken_value_is_none(path, value):
     cache = FeatureCache(RECORD, path)
     cache.put({KEY: ROW})
-    with sqlite3.connect(path) as database:
-        database.execute("UPDATE features SET value = ?", (value,))
+    ask(path, "UPDATE features SET value = ?", value)
     assert cache.get(KEY) is None
     cache.put({KEY: ROW})
     assert np.array_equal(cache.get(KEY), ROW)
@@ -157,16 +172,145 @@ def test_without_a_folder_that_can_be_written_nothing_is_kept(tmp_path):
     assert cache.get(KEY) is None
 
 
-def test_the_oldest_go_where_it_grows_too_large(path, monkeypatch):
-    monkeypatch.setattr(feature_cache, "MAX_BYTES", 200_000)
-    record = RECORD | {"feature_size": 500}
-    cache = FeatureCache(record, path)
-    for i in range(300):
-        cache.put({i.to_bytes(32, "big"): np.full(500, i, np.float32)})
-    kept = [i for i in range(300) if cache.get(i.to_bytes(32, "big")) is not None]
-    assert kept == list(range(kept[0], 300))
-    assert 30 < len(kept) < 120
+LARGE = RECORD | {"feature_size": 1000}
+REPLACED = LARGE | {"pooling": {"classes": 10}}
+
+
+def fill(record: dict, path: Path, first: int, n: int, limit: int | None = None) -> None:
+    """Put a row of 2 KB for each of n numbers into the cache, one after the other."""
+    cache = FeatureCache(record, path, limit)
+    for i in range(first, first + n):
+        cache.put({i.to_bytes(32, "big"): np.full(1000, i, np.float32)})
+
+
+def kept(path: Path) -> list[int]:
+    """Return the numbers of the rows that the cache has, the oldest first."""
+    return [int.from_bytes(key, "big") for (key,) in ask(path, "SELECT key FROM features")]
+
+
+def test_the_oldest_go_where_it_grows_too_large(path):
+    fill(LARGE, path, 0, 300, limit=200_000)
+    numbers = sorted(kept(path))
+    assert numbers == list(range(numbers[0], 300))
+    assert 30 < len(numbers) < 100
     assert path.stat().st_size < 300_000
+
+
+def test_a_limit_holds_for_later_calls(path):
+    FeatureCache(RECORD | {"name": "other"}, path, limit=200_000)
+    fill(LARGE, path, 0, 300)
+    assert 30 < len(kept(path)) < 100
+    fill(LARGE, path, 300, 300, limit=feature_cache.DEFAULT_BYTES)
+    assert len(kept(path)) > 300
+
+
+def test_a_lower_limit_gives_room_back_at_once(path):
+    fill(LARGE, path, 0, 100)
+    before = path.stat().st_size
+    fill(LARGE, path, 0, 0, limit=100_000)
+    assert path.stat().st_size < before / 2
+    assert sorted(kept(path))[-1] == 99
+
+
+def test_with_a_limit_of_nothing_nothing_is_kept(path):
+    fill(LARGE, path, 0, 3, limit=0)
+    assert kept(path) == []
+
+
+@pytest.mark.parametrize("other", [REPLACED, LARGE | {"weights_sha256": "other"}])
+def test_features_of_a_replaced_pooling_or_network_go_before_older_ones(path, other):
+    fill(LARGE | {"name": "another"}, path, 0, 20)
+    fill(other, path, 100, 20)
+    fill(LARGE, path, 200, 20)
+    assert len(kept(path)) == 60  # there is room for all
+    fill(LARGE, path, 300, 1, limit=path.stat().st_size * 5 // 6)
+    assert sorted(kept(path)) == [*range(20), *range(200, 220), 300]
+
+
+def test_another_detail_of_the_same_network_replaces_nothing(path):
+    fill(LARGE | {"detail": 128}, path, 100, 20)
+    fill(LARGE, path, 200, 40)
+    fill(LARGE, path, 300, 1, limit=path.stat().st_size * 5 // 6)
+    assert set(range(200, 240)) < set(kept(path))
+    assert 119 in kept(path)
+
+
+def test_features_of_a_backbone_that_nobody_uses_go(path):
+    for record, number in ((LARGE, 1), (REPLACED, 2)):
+        fill(record, path, number, 1)
+    unused = "UPDATE backbones SET used_at = used_at - ? * 86400"
+    ask(path, unused, feature_cache.UNUSED_DAYS - 1)
+    fill(LARGE, path, 3, 0)
+    assert sorted(kept(path)) == [1, 2]
+    ask(path, unused, 2)
+    fill(LARGE, path, 3, 0)
+    assert kept(path) == [1]
+    assert len(ask(path, "SELECT * FROM backbones")) == 1
+
+
+OLD_TABLE = (
+    "CREATE TABLE features (place INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE, value BLOB)"
+)
+
+
+def test_what_an_older_version_kept_goes_at_once(path):
+    path.parent.mkdir()
+    ask(path, OLD_TABLE)
+    with sqlite3.connect(path) as database:
+        rows = [(bytes([i]), bytes(4000)) for i in range(100)]
+        database.executemany("INSERT INTO features (key, value) VALUES (?, ?)", rows)
+    assert path.stat().st_size > 400_000
+    fill(LARGE, path, 7, 1)
+    assert kept(path) == [7]
+    assert path.stat().st_size < 100_000
+
+
+def test_another_version_forgets_no_limit(path, monkeypatch):
+    fill(LARGE, path, 0, 1, limit=200_000)
+    monkeypatch.setattr(feature_cache, "_BEGIN_ANEW", (*feature_cache._BEGIN_ANEW[:-1],))
+    ask(path, "PRAGMA user_version = 1")
+    fill(LARGE, path, 0, 300)
+    assert 30 < len(kept(path)) < 100
+
+
+def test_rows_of_an_older_version_that_still_runs_go_first(path):
+    fill(LARGE, path, 0, 20)
+    ask(path, "INSERT INTO features (key, value) VALUES (?, ?)", b"old", bytes(40_000))
+    fill(LARGE, path, 20, 1, limit=path.stat().st_size - 10_000)
+    assert sorted(kept(path)) == list(range(21))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE settings",
+        "DROP TABLE backbones",
+        "DROP TABLE features",
+        "UPDATE settings SET value = 'much'",
+        "UPDATE backbones SET used_at = 'long ago', name = NULL",
+    ],
+)
+def test_tables_that_are_not_as_they_should_be_hurt_nobody(path, statement):
+    fill(LARGE, path, 0, 3, limit=200_000)
+    ask(path, statement)
+    cache = FeatureCache(LARGE, path)
+    cache.put({KEY: np.zeros(1000, np.float32)})
+    found = cache.get(KEY)
+    assert found is None or not found.any()
+
+
+def test_a_file_that_cannot_be_written_is_still_read(path):
+    FeatureCache(RECORD, path).put({KEY: ROW})
+    real = sqlite3.connect
+    address = f"file:{path}?mode=ro"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sqlite3, "connect", lambda _, *args, **named: real(address, *args, uri=True, **named)
+        )
+        cache = FeatureCache(RECORD, path, limit=10)
+        cache.put({b"b": ROW})
+        assert np.array_equal(cache.get(KEY), ROW)
+        assert cache.get(b"b") is None
 
 
 def test_threads_share_it(path):
