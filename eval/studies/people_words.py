@@ -1,62 +1,147 @@
-"""python -m eval.studies.people_words --run RUN: give a run our rules of words, and objects.
+"""python -m eval.studies.people_words: make of a run on Flickr's photos the model that ships.
 
-This makes of a run on Flickr's photos the model that ships: its words become words for people, by
-`mmcgan/inference/words/rules.csv`, and what stands in the picture joins them. The calibration of
-objects is the one that was fitted on judged photographs, in place of what dev says.
+Its words become words for people, by `mmcgan/inference/words/rules.csv`, and what stands in the
+picture joins them. What people write and what is right on a photo are two things: the scores of
+words and of objects are made probabilities that a tag is right, by half A of the photographs that
+were judged by eye (docs/judging). `candidates` gives these the tags to judge, `fit` takes what was
+said of them.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+import pandas as pd
 
-from mmcgan.cli import config_options, given, run_command, say
-from mmcgan.errors import RunError
+from eval.studies.judgement import DEPTH, JUDGES
+from eval.studies.judging import (
+    TAGS,
+    TablesConfig,
+    read_photos,
+    read_table,
+    read_tags,
+    read_verdicts,
+    write_table,
+)
+from mmcgan.cli import PATH, config_options, given, run_command, say
+from mmcgan.errors import DataError, RunError
 from mmcgan.files import read_json, write_json
-from mmcgan.inference.calibration import Calibration
+from mmcgan.inference.calibration import Calibration, logit
 from mmcgan.inference.model import read_model
 from mmcgan.inference.model_dir import ModelDir, named_model
+from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.objects import object_words
+from mmcgan.inference.words.ranking import rank_scores
 from mmcgan.inference.words.rules import RuleTable
-from mmcgan.options import Config, option
+from mmcgan.inference.words.vocabulary import printed
+from mmcgan.options import option
+
+WORDS, OBJECTS = "candidates: words", "candidates: objects"  # as systems of the tables
+SURE = 0.75  # share of right tags from which on a score is sure
+WEAK = 10.0  # inverse strength of the prior that keeps the scale finite
+AS_IT_IS = Calibration(1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class PeopleWordsConfig(Config):
-    """A run, and the calibration of objects: p = sigmoid(scale · logit(probability) + shift)."""
+class PeopleWordsConfig(TablesConfig):
+    """A run, and the tables of what was judged."""
 
     run: Path | None = option(None, "Run folder whose model is changed; the newest finished one.")
-    scale: float = option(1.0, "Scale of the calibration of objects.", at_least=0.001)
-    shift: float = option(0.0, "Its shift.")
-    threshold: float = option(
-        0.2, "The least calibrated probability of an object that is named.", at_least=0, at_most=1
-    )
 
 
-@click.command("eval.studies.people_words")
+@click.group("eval.studies.people_words")
+def main() -> None:
+    """Give the model of a run words for people, and scores that say how sure a tag is."""
+
+
+@main.command("candidates")
+@click.argument("photos", type=PATH)
 @config_options(PeopleWordsConfig)
-def main(**options: Any) -> None:
-    """Give the model of a run our rules of words, and a calibration of objects."""
+def candidates(photos: Path, **options: Any) -> None:
+    """Put the best words and objects of the photographs in PHOTOS into tags.csv, to be judged."""
     config = PeopleWordsConfig(**given(options))
+    folder = ModelDir(named_model(config.run))
+    give_words(folder, AS_IT_IS, AS_IT_IS)
+    found = pd.DataFrame(find_candidates(Tagger.load(folder.path), photos), columns=TAGS)
+    half = read_photos(config.tables).query("half == 'A'")["id"]
+    found = found[found["photo"].isin(half)]
+    tags = read_table(config.tables / "tags.csv", TAGS, missing_is_empty=True)
+    others = tags[~tags["system"].isin([WORDS, OBJECTS])]
+    write_table(config.tables / "tags.csv", pd.concat([others, found]))
+    say(f"{len(found)} candidates: {config.tables / 'tags.csv'}")
+
+
+def find_candidates(tagger: Tagger, photos: Path) -> Iterator[tuple[str, str, int, str, float]]:
+    """Yield photo, system, rank, word and score of the best words and of the best objects."""
+    names = object_words().words
+    no_objects = Tagger(tagger.model, objects=False)
+    for path in sorted(photos.iterdir()):
+        features, classes = tagger.look(path)
+        if classes is None:
+            raise DataError("the backbone of this run has no classes")
+        words = [(tag.word, tag.score) for tag in no_objects.tag_features(features, DEPTH)[0]]
+        best = rank_scores(object_words().scores(classes), DEPTH)
+        objects = [(names[i], float(s)) for i, s in zip(best.rows[0], best.scores[0], strict=True)]
+        for system, tags in ((WORDS, words), (OBJECTS, objects)):
+            for rank, (word, score) in enumerate(tags, 1):
+                yield path.stem, system, rank, printed(word), score
+
+
+@main.command("fit")
+@config_options(PeopleWordsConfig)
+def fit(**options: Any) -> None:
+    """Fit the scores of words and objects to what was judged of half A."""
+    config = PeopleWordsConfig(**given(options))
+    judged = read_tags(config.tables).merge(read_verdicts(config.tables), on=["photo", "word"])
+    words, objects = (fit_scores(judged[judged["system"] == name]) for name in (WORDS, OBJECTS))
     run = named_model(config.run)
-    give_words(ModelDir(run), Calibration(config.scale, config.shift, config.threshold))
-    say(f"rules of words and objects: {run}")
+    give_words(ModelDir(run), words, objects)
+    say(f"words: {words}\nobjects: {objects}\nrun: {run}")
 
 
-def give_words(folder: ModelDir, objects: Calibration) -> None:
-    """Put our rules for its words, and for objects, into a model's file; its weights stay.
+def fit_scores(judged: pd.DataFrame) -> Calibration:
+    """Return what makes of `score` the probability that a tag is right, as `JUDGES` say.
 
-    Raises `RunError` if there is no such model.
+    The threshold is the least probability from which on `SURE` of the tags are right. Raises
+    `DataError` where higher scores are not righter.
     """
-    words = read_model(folder).vocabulary.words
-    rules = RuleTable.read().rules([*words, *object_words().words])
+    from sklearn.linear_model import LogisticRegression
+
+    scores = judged["score"].astype(float).to_numpy(np.float32)
+    right = judged[JUDGES].to_numpy(int)
+    logits = np.repeat(logit(scores)[:, None], len(JUDGES), axis=0)
+    fitted = LogisticRegression(C=WEAK).fit(logits, right.ravel())
+    scale, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if scale <= 0:
+        raise DataError("tags with a higher score are not judged right more often")
+    probabilities = Calibration(scale, shift, 0.0)(scores)
+    return Calibration(scale, shift, least_sure(probabilities, right.mean(axis=1)))
+
+
+def least_sure(probabilities: np.ndarray, right: np.ndarray) -> float:
+    """Return the least probability from which on `SURE` of the tags are right; 1 if none is."""
+    order = np.argsort(-probabilities, kind="stable")
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    sure = np.flatnonzero(share >= SURE)
+    return float(probabilities[order][sure[-1]]) if len(sure) else 1.0
+
+
+def give_words(folder: ModelDir, words: Calibration, objects: Calibration) -> None:
+    """Put rules for its words, and how sure words and objects are, into a model's file.
+
+    The weights stay. Raises `RunError` if there is no such model.
+    """
+    vocabulary = read_model(folder).vocabulary.words
+    rules = RuleTable.read().rules([*vocabulary, *object_words().words])
     description = read_json(folder.model_path, RunError)
     description.pop("synonyms", None)
-    changes = {"rules": asdict(rules), "objects": asdict(objects)}
+    changes = {"rules": asdict(rules), "objects": asdict(objects), "calibration": asdict(words)}
     write_json(folder.model_path, description | changes)
 
 

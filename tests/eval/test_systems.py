@@ -36,7 +36,8 @@ def test_words_that_are_objects_have_the_larger_of_two_probabilities(features):
         np.take_along_axis(r.scores, np.argsort(r.rows, axis=1), axis=1)
         for r in (objects.ranking, own.ranking)
     )
-    seen = dict(zip(("beach", "café"), (features[:, 5] ** 2, features[:, 4] ** 2), strict=True))
+    shares = features[:, 5] ** 2, features[:, 4] ** 2
+    seen = dict(zip(("beach", "café"), ((s - 0.001) / 0.999 for s in shares), strict=True))
     for row, word in enumerate(WORDS):
         expected = np.maximum(plain[:, row], seen.get(word, 0))
         assert found[:, row] == pytest.approx(expected, abs=1e-5)

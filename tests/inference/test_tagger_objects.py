@@ -48,13 +48,13 @@ def scores(tagger: Tagger, classes: list[list[float]] | None = None, k: int = 10
 
 def test_an_object_that_is_no_word_of_the_model_is_a_word_of_its_own(tagger, plain):
     assert scores(tagger, RED) == (
-        {**scores(plain), "tomato": pytest.approx(0.9), "colour": pytest.approx(1)}
+        {**scores(plain), "tomato": pytest.approx(0.9, abs=2e-4), "colour": pytest.approx(1)}
     )
 
 
 def test_an_object_that_is_a_word_of_the_model_has_the_larger_of_both_scores(tagger, plain):
     own = scores(plain)["beach"]
-    assert scores(tagger, BLUE)["beach"] == pytest.approx(max(own, 0.98))
+    assert scores(tagger, BLUE)["beach"] == pytest.approx(max(own, 0.98), abs=2e-4)
     surer = replace(tagger.model, calibration=Calibration(1.0, 30.0, 0.5))
     assert scores(replace(tagger, model=surer), BLUE)["beach"] > 0.98
 
@@ -77,7 +77,7 @@ def test_features_alone_name_the_classes_that_they_hold(tagger, plain):
     features = make_features(1)
     features[0, 3:] = np.sqrt([0.9, 0.1, 0.0])
     (tags,) = tagger.tag_features(features, 100)
-    assert dict(tags)["tomato"] == pytest.approx(0.9)
+    assert dict(tags)["tomato"] == pytest.approx(0.9, abs=2e-4)
     assert "tomato" not in dict(plain.tag_features(features, 100)[0])
 
 
@@ -102,7 +102,7 @@ def test_rules_hold_for_words_and_objects_together(tagger, plain):
     ruled = replace(tagger, model=replace(tagger.model, rules=rules))
     found, own = scores(ruled, BLUE), scores(plain)
     assert set(found) == set(WORDS) - {"beach", "rose", "日本", "city"} | {"tomato"}
-    assert found["sea"] == pytest.approx(max(own["sea"], own["beach"], 0.98))
+    assert found["sea"] == pytest.approx(max(own["sea"], own["beach"], 0.98), abs=2e-4)
     assert found["flower"] == max(own["flower"], own["rose"])
     unfolded = scores(replace(ruled, folds=False), BLUE)
     assert set(unfolded) == {*WORDS, "colour"}

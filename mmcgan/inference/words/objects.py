@@ -38,11 +38,15 @@ class ObjectWords:
         return {word: row for row, word in enumerate(self.words)}
 
     def scores(self, probabilities: FloatArray) -> FloatArray:
-        """Return the probability (N, W) that a photo shows each word, given (N, 1000) of classes.
+        """Return how likely a photo shows each word, (N, W) in [0, 1], given (N, 1000) of classes.
 
-        A photo is of one class only, so that those of all classes of a word add up.
+        A photo is of one class only, so that those of all classes of a word add up. Two in five
+        classes are animals, and a head that knows nothing would say "animal" with .4: what is above
+        chance counts, (p - chance) / (1 - chance), as in Cohen's kappa (1960).
         """
-        return np.minimum(probabilities @ self.covered.T, 1, dtype=np.float32)
+        chance = self.covered.sum(axis=1) / N_CLASSES
+        above = (probabilities @ self.covered.T - chance) / (1 - chance)
+        return np.asarray(above.clip(0, 1), np.float32)
 
     def scores_in(self, words: Sequence[str], probabilities: FloatArray) -> FloatArray:
         """Return `scores` (N, V) for the words of a vocabulary, 0 for those that are no objects."""
