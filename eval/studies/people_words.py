@@ -19,7 +19,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from eval.studies.judgement import DEPTH, JUDGES
+from eval.studies.judgement import ANNOTATORS_WORDS, DEPTH, FREQUENT, JUDGES
 from eval.studies.judging import (
     TAGS,
     TablesConfig,
@@ -38,12 +38,14 @@ from mmcgan.inference.model_dir import ModelDir, named_model
 from mmcgan.inference.tagger import Tagger
 from mmcgan.inference.words.objects import object_words
 from mmcgan.inference.words.ranking import rank_scores
-from mmcgan.inference.words.rules import RuleTable
-from mmcgan.inference.words.vocabulary import printed
+from mmcgan.inference.words.rules import TABLE, RuleTable
+from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.options import option
 
 WORDS, OBJECTS = "candidates: words", "candidates: objects"  # as systems of the tables
 SURE = 0.75  # share of right tags from which on a score is sure
+GIVEN = 0.3  # least score of a word that is often among the best
+ENOUGH_PHOTOS = 4  # that have a word, to say how often it is wrong
 WEAK = 10.0  # inverse strength of the prior that keeps the scale finite
 AS_IT_IS = Calibration(1.0, 0.0, 0.0)
 
@@ -53,6 +55,7 @@ class PeopleWordsConfig(TablesConfig):
     """A run, and the tables of what was judged."""
 
     run: Path | None = option(None, "Run folder whose model is changed; the newest finished one.")
+    rules: Path = option(TABLE, "Table of the rules of words; `fit` writes thresholds into it.")
 
 
 @click.group("eval.studies.people_words")
@@ -67,7 +70,7 @@ def candidates(photos: Path, **options: Any) -> None:
     """Put the best words and objects of the photographs in PHOTOS into tags.csv, to be judged."""
     config = PeopleWordsConfig(**given(options))
     folder = ModelDir(named_model(config.run))
-    give_words(folder, AS_IT_IS, AS_IT_IS)
+    give_words(folder, RuleTable.read(config.rules), AS_IT_IS, AS_IT_IS)
     found = pd.DataFrame(find_candidates(Tagger.load(folder.path), photos), columns=TAGS)
     half = read_photos(config.tables).query("half == 'A'")["id"]
     found = found[found["photo"].isin(half)]
@@ -96,13 +99,24 @@ def find_candidates(tagger: Tagger, photos: Path) -> Iterator[tuple[str, str, in
 @main.command("fit")
 @config_options(PeopleWordsConfig)
 def fit(**options: Any) -> None:
-    """Fit the scores of words and objects to what was judged of half A."""
+    """Fit scores and thresholds to what was judged of half A; the latter go into rules.csv too."""
     config = PeopleWordsConfig(**given(options))
     judged = read_tags(config.tables).merge(read_verdicts(config.tables), on=["photo", "word"])
-    words, objects = (fit_scores(judged[judged["system"] == name]) for name in (WORDS, OBJECTS))
+    judged["right"] = judged[JUDGES].mean(axis=1)
+    parts = {name: judged[judged["system"] == name] for name in (WORDS, OBJECTS)}
+    words, objects = (fit_scores(part) for part in parts.values())
+    scored = pd.concat(
+        part.assign(score=calibration(part["score"].astype(float).to_numpy(np.float32)))
+        for part, calibration in zip(parts.values(), (words, objects), strict=True)
+    )
+    best = scored.sort_values("score").groupby(["photo", "word"], as_index=False).last()
+    thresholds = fit_thresholds(best)
+    fitted = {str(normalize_tag(word)): least for word, least in thresholds.items()}
+    table = RuleTable.read(config.rules).with_thresholds(fitted)
+    table.write(config.rules)
     run = named_model(config.run)
-    give_words(ModelDir(run), words, objects)
-    say(f"words: {words}\nobjects: {objects}\nrun: {run}")
+    give_words(ModelDir(run), table, words, objects)
+    say(f"words: {words}\nobjects: {objects}\nthresholds: {thresholds}\nrun: {run}")
 
 
 def fit_scores(judged: pd.DataFrame) -> Calibration:
@@ -132,13 +146,41 @@ def least_sure(probabilities: np.ndarray, right: np.ndarray) -> float:
     return float(probabilities[order][sure[-1]]) if len(sure) else 1.0
 
 
-def give_words(folder: ModelDir, words: Calibration, objects: Calibration) -> None:
-    """Put rules for its words, and how sure words and objects are, into a model's file.
+def fit_thresholds(judged: pd.DataFrame) -> dict[str, float]:
+    """Return the least score at which a word is given, for those that need one.
+
+    `judged` has photo, word, score, right. A word that is wrong on over a quarter of the photos, of
+    at least `ENOUGH_PHOTOS`, must be as likely as makes the rest right. The annotators' words are
+    on so many photos that they say little: each is kept for the tenth that it suits best.
+    """
+    most = round(FREQUENT * judged["photo"].nunique())
+    thresholds = {}
+    for word, own in judged.groupby("word"):
+        best = own.sort_values("score", ascending=False)
+        if word in {*ANNOTATORS_WORDS, *ANNOTATORS_WORDS.values()} and len(best) > most:
+            thresholds[str(word)] = round_up(best["score"].iloc[most])
+            best = best.iloc[:most]
+        given = best[best["score"] >= GIVEN]
+        if len(given) >= ENOUGH_PHOTOS and given["right"].mean() < SURE:
+            least = least_sure(given["score"].to_numpy(), given["right"].to_numpy())
+            thresholds[str(word)] = max(thresholds.get(str(word), 0.0), round_up(least))
+    return thresholds
+
+
+def round_up(score: float) -> float:
+    """Return the next larger of scores as the table of rules writes them."""
+    return float(np.ceil(score * 1000) / 1000)
+
+
+def give_words(
+    folder: ModelDir, table: RuleTable, words: Calibration, objects: Calibration
+) -> None:
+    """Put a table's rules for its words, and how sure words and objects are, into a model's file.
 
     The weights stay. Raises `RunError` if there is no such model.
     """
     vocabulary = read_model(folder).vocabulary.words
-    rules = RuleTable.read().rules([*vocabulary, *object_words().words])
+    rules = table.rules([*vocabulary, *object_words().words])
     description = read_json(folder.model_path, RunError)
     description.pop("synonyms", None)
     changes = {"rules": asdict(rules), "objects": asdict(objects), "calibration": asdict(words)}
