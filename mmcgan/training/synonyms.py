@@ -66,13 +66,13 @@ def _may_be_synonyms(words: Iterable[str]) -> set[tuple[int, int]]:
     """Return the pairs of rows, the lower first, that are spelled alike or listed together."""
     groups: defaultdict[str | int, list[int]] = defaultdict(list)  # by spelling or line
     for row, word in enumerate(words):
-        spellings = {_singular(spelled) for spelled in _spellings(word)}
-        for group in [*spellings, *_listed().get(word, ())]:
+        plain = {singular(spelled) for spelled in spellings(word)}
+        for group in [*plain, *_listed().get(word, ())]:
             groups[group].append(row)
     return {pair for rows in groups.values() for pair in combinations(rows, 2)}
 
 
-def _spellings(word: str) -> Iterator[str]:
+def spellings(word: str) -> Iterator[str]:
     """Yield a word as it is, and without accents, spaces and punctuation; a path only as it is."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
     yield word
@@ -80,7 +80,7 @@ def _spellings(word: str) -> Iterator[str]:
         yield _NOT_LETTERS.sub("", plain) or word
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     """Return a word without its English plural ending, if it has one of the regular kind."""
     if len(word) < 4 or not word.isalpha():
         return word
