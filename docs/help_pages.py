@@ -27,6 +27,7 @@ COMMANDS = {
     "python -m eval.digits.ring": "eval.digits.ring:main",
     "python -m eval.studies.ablation": "eval.studies.ablation:main",
     "python -m eval.studies.few_tags": "eval.studies.few_tags:main",
+    "python -m eval.studies.judging": "eval.studies.judging:main",
     "python -m eval.studies.open_vocabulary": "eval.studies.open_vocabulary:main",
 }
 
@@ -38,8 +39,19 @@ def load_command(typed: str) -> click.Command:
 
 
 def help_text(typed: str) -> str:
-    """Return what a command prints with --help in a terminal of WIDTH columns."""
+    """Return what a command prints with --help, and then each part of a group of commands.
+
+    The commands of `mmcgan` have pages of their own.
+    """
     command = load_command(typed)
+    texts = [_help_of(typed, command)]
+    if isinstance(command, click.Group) and typed != "mmcgan":
+        texts += [_help_of(f"{typed} {name}", part) for name, part in command.commands.items()]
+    return "\n\n\n".join(texts)
+
+
+def _help_of(typed: str, command: click.Command) -> str:
+    """Return what one command prints with --help in a terminal of WIDTH columns."""
     context = click.Context(command, info_name=typed, terminal_width=WIDTH, max_content_width=WIDTH)
     lines = command.get_help(context).splitlines()
     return "\n".join(line.rstrip() for line in lines)

@@ -30,7 +30,7 @@ from eval.studies.judgement import (
     measure,
     names_of,
 )
-from mmcgan.cli import FILE, config_options, given, run_command, say
+from mmcgan.cli import FILE, PATH, config_options, given, run_command, say
 from mmcgan.errors import DataError
 from mmcgan.files import atomic_path, is_file
 from mmcgan.inference.words.vocabulary import printed
@@ -68,8 +68,8 @@ def main() -> None:
 
 
 @main.command("find")
-@click.argument("packages", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("packages", type=PATH)
+@click.argument("out", type=PATH)
 @config_options(TablesConfig)
 def find(packages: Path, out: Path, **options: Any) -> None:
     """Copy the photographs from a folder of unpacked packages to OUT, each named by its id."""
@@ -106,7 +106,7 @@ def find_photos(folder: Path, photos: pd.DataFrame) -> dict[str, Path]:
 def take_tags(system: str, answers: Path, **options: Any) -> None:
     """Put the tags of a system into tags.csv, in place of those it had.
 
-    ANSWERS is what `mmcgan tag --json` printed for the photographs.
+    ANSWERS is what `mmcgan tag --k 10 --json` printed for the photographs that `find` gathered.
     """
     folder = TablesConfig(**given(options)).tables
     photos = read_photos(folder)
@@ -136,7 +136,7 @@ def read_answers(path: Path) -> Iterator[tuple[str, int, str, float]]:
 
 
 @main.command("sheet")
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("out", type=PATH)
 @config_options(SheetConfig)
 def sheet(out: Path, **options: Any) -> None:
     """Write OUT/sheet.csv for the judges, and OUT/key.csv, which they must not see.
@@ -216,6 +216,9 @@ def collect(key: Path, judged: tuple[Path, Path], **options: Any) -> None:
     """
     folder = TablesConfig(**given(options)).tables
     pairs = read_table(key, [*SHEET, "decoy"])
+    known = read_verdicts(folder)
+    if len(pairs.merge(known, on=["photo", "word"])):
+        raise DataError(f"{folder / 'verdicts.csv'} has verdicts on pairs of {key} already")
     answers = [read_judged(path, pairs) for path in judged]
     done = read_table(folder / "judgings.csv", JUDGINGS, missing_is_empty=True)
     name = len(done) // len(JUDGES) + 1
@@ -227,7 +230,7 @@ def collect(key: Path, judged: tuple[Path, Path], **options: Any) -> None:
             raise DataError(f"{path} accepts {n_accepted} of {n_decoys} decoys, so it is void")
         new.append((name, judge, len(pairs) - n_decoys, n_decoys, n_accepted))
         pairs[judge] = right
-    verdicts = pd.concat([read_verdicts(folder), pairs.loc[~is_decoy, VERDICTS]])
+    verdicts = pd.concat([known, pairs.loc[~is_decoy, VERDICTS]])
     write_table(folder / "verdicts.csv", verdicts.sort_values(["photo", "word"]))
     write_table(folder / "judgings.csv", pd.concat([done, pd.DataFrame(new, columns=JUDGINGS)]))
     say(f"{len(verdicts)} verdicts: {folder / 'verdicts.csv'}")

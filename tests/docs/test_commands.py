@@ -84,6 +84,8 @@ def check_module(module: str, words: list[str]) -> None:
 def check_arguments(typed: str, words: list[str]) -> None:
     """Raise click's error or `OptionError` for arguments that the command does not take."""
     command = HELP.load_command(typed)
+    if isinstance(command, click.Group) and words[:1] and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
     try:
         context = command.make_context(typed, list(words))
     except click.exceptions.Exit:  # --help and its like

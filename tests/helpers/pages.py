@@ -18,6 +18,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "mmcgan" / "pretrained" / "MODEL_CARD.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "docs" / "judging" / "README.md",
 ]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
