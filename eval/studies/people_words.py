@@ -139,11 +139,14 @@ def fit_scores(judged: pd.DataFrame) -> Calibration:
 
 
 def least_sure(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """Return the least probability from which on `SURE` of the tags are right; 1 if none is."""
+    """Return the least probability from which on `SURE` of the tags are right.
+
+    If there is none, it is just above all of them.
+    """
     order = np.argsort(-probabilities, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     sure = np.flatnonzero(share >= SURE)
-    return float(probabilities[order][sure[-1]]) if len(sure) else 1.0
+    return float(probabilities[order[sure[-1]]] if len(sure) else probabilities.max() + 0.001)
 
 
 def fit_thresholds(judged: pd.DataFrame) -> dict[str, float]:

@@ -186,7 +186,7 @@ def _rules(description: dict[str, Any], vocabulary: Vocabulary) -> Rules:
     """Return the rules of the words; raise `RunError` if they are those of other words."""
     older = {"becomes": description.get("synonyms", {}), "thresholds": {}}
     stored = description.get("rules", older)
-    rules = Rules(dict(stored["becomes"]), dict(stored["thresholds"]))
+    rules = Rules(dict(stored["becomes"]), dict(stored["thresholds"]), stored.get("broader", {}))
     if not rules.becomes.keys() <= vocabulary.row_of.keys():
         raise RunError("rules of words that it does not have")
     return rules

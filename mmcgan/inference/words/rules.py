@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -32,11 +32,12 @@ class Rules:
     """What becomes of the words of a model.
 
     `becomes` has the word that takes a word's place, or `NEVER`; `thresholds` the least score at
-    which a word is given.
+    which a word is given; `broader` all words that hold wherever a word does.
     """
 
     becomes: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    broader: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if a word that takes a place has none itself."""
@@ -55,12 +56,14 @@ class Rules:
         """Return the words to give and their scores, best first, of equal ones the first.
 
         Words that become the same word say the same thing, and each is evidence for it. They are
-        seldom written together, so that their scores may not be added up: the best one counts.
+        seldom written together, so that their scores may not be added up: the best one counts. A
+        broader word is as likely as the likeliest that it is broader than, or more.
         """
         scores: dict[str, float] = {}
         for word, score in scored:
             word = self.becomes.get(word, word)
-            scores[word] = max(scores.get(word, score), score)
+            for name in (word, *self.broader.get(word, ())):
+                scores[name] = max(scores.get(name, score), score)
         scores.pop(NEVER, None)
         least = self.thresholds
         given = [(w, score) for w, score in scores.items() if w not in least or score >= least[w]]
@@ -117,7 +120,8 @@ class RuleTable:
             for word in sorted(taken & self.rows.keys())
             if (row := self.rows[word]).threshold is not None and not row.becomes
         }
-        return Rules(becomes, thresholds)
+        broader = {word: tuple(sorted(self.broader(word))) for word in sorted(taken)}
+        return Rules(becomes, thresholds, {word: by for word, by in broader.items() if by})
 
     def broader(self, word: str) -> set[str]:
         """Return all words that hold wherever `word` does, without itself."""
