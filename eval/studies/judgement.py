@@ -66,19 +66,18 @@ def names_of(photos: pd.DataFrame) -> dict[str, set[str]]:
 def measure(
     photos: pd.DataFrame, tags: pd.DataFrame, verdicts: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
-    """Return the results of each system in each half: `results[half][system]`.
+    """Return the results of each system in each half that it has tags in: `results[half][system]`.
 
     A system some of whose ten best tags are not judged has only their number, as "not judged".
     """
     best = tags[tags["rank"] <= DEPTH].merge(verdicts, on=["photo", "word"], how="left")
+    halves = {str(half): part for half, part in photos.groupby("half")}
     return {
-        str(half): {
-            str(system): measure_system(
-                part, best[(best["system"] == system) & best["photo"].isin(part["id"])]
-            )
-            for system in sorted(best["system"].unique())
+        half: {
+            str(system): measure_system(part, given)
+            for system, given in best[best["photo"].isin(part["id"])].groupby("system")
         }
-        for half, part in photos.groupby("half")
+        for half, part in halves.items()
     }
 
 

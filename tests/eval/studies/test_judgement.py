@@ -113,6 +113,15 @@ def test_a_system_with_tags_to_judge_has_no_figures():
     assert "figures" in found["A"]["new"]
 
 
+def test_a_system_is_measured_only_in_a_half_that_it_has_tags_in():
+    tags = pd.concat([tags_of(GIVEN), tags_of({"3": ["cat"]}, "of B alone")])
+    found = measure(PHOTOS, tags, verdicts_of(GIVEN))
+    assert {half: list(systems) for half, systems in found.items()} == {
+        "A": ["new"],
+        "B": ["new", "of B alone"],
+    }
+
+
 def test_a_photo_without_tags_has_nothing_right_and_no_subject():
     given = {"1": {"ladybird": "11", "macro": "11", "red": "11"}}
     figures = measure(PHOTOS, tags_of(given), verdicts_of(given))["A"]["new"]["figures"]
