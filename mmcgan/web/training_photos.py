@@ -10,10 +10,9 @@ from mmcgan.arrays import FloatArray
 from mmcgan.errors import DataError
 from mmcgan.inference.model import Model
 from mmcgan.inference.network import Standardizer
+from mmcgan.inference.photos.backbone import network_facts
 from mmcgan.inference.words.vocabulary import unit_rows
 from mmcgan.training.prepared.dataset import SPLITS, Dataset
-
-_SAME = ("name", "weights_sha256", "feature_size")  # in two backbones with comparable features
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,7 @@ class TrainingPhotos:
 
         Raises `DataError` if the features were made by another backbone than the model's.
         """
-        for key in _SAME:
-            if dataset.backbone.get(key) != model.backbone.get(key):
-                raise DataError(
-                    f"the data {dataset.name} was prepared with another backbone than the model's "
-                    f"({key}: {dataset.backbone.get(key)}, not {model.backbone.get(key)}); name "
-                    "the data that the run learnt from with --data"
-                )
+        _check_same_network(dataset, model)
         train = SPLITS.index("train")
         rows = [row for row in dataset.thumbnails if dataset.split[row] == train]
         features = dataset.features_of(rows)
@@ -53,6 +46,18 @@ class TrainingPhotos:
         cosines = self.features @ unit_rows(self.standardizer(features))[0]
         ordered = np.argsort(-cosines, kind="stable").tolist()
         return [place for place in ordered if word in self.tags[place]][:n_photos]
+
+
+def _check_same_network(dataset: Dataset, model: Model) -> None:
+    """Raise `DataError` unless one network made the features of `dataset` and the model's."""
+    found, wanted = (network_facts(record) for record in (dataset.backbone, model.backbone))
+    other = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
+    if other:
+        raise DataError(
+            f"the data {dataset.name} was prepared with another backbone than the model's "
+            f"({found['name']}, not {wanted['name']}; they differ in {', '.join(other)}); name "
+            "the data that the run learnt from with --data"
+        )
 
 
 def _tags_of(dataset: Dataset, row: int) -> tuple[str, ...]:

@@ -49,7 +49,29 @@ def test_data_without_thumbnails_has_no_training_photos(dataset, model):
     assert photos.similar(dataset.features[:1], "sea", 3) == []
 
 
-def test_training_photos_of_another_backbone_are_refused(dataset, model):
-    other = replace(dataset, backbone=dataset.backbone | {"name": "torchvision:alexnet"})
-    with pytest.raises(DataError, match=r"another backbone .*alexnet, not efficientnet-lite0"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "torchvision:alexnet"}, "alexnet, not efficientnet-lite0; they differ in name"),
+        ({"weights_sha256": "0"}, "differ in weights_sha256"),
+        ({"image_size": 128}, "differ in image_size"),
+    ],
+)
+def test_training_photos_of_another_backbone_are_refused(dataset, model, change, said):
+    other = replace(dataset, backbone=dataset.backbone | change)
+    with pytest.raises(DataError, match=rf"another backbone .*{said}\)"):
         TrainingPhotos.of(other, model)
+
+
+def test_training_photos_that_are_pooled_in_another_way_are_refused(dataset, model):
+    record = dataset.backbone | {"pooling": {"how": ["a way"], "parts": [1280], "classes": 1000}}
+    of_last_map = {key: value for key, value in record.items() if key != "pooling"}
+    for made, wanted in ((record, of_last_map), (of_last_map, record)):
+        data, taught = replace(dataset, backbone=made), replace(model, backbone=wanted)
+        with pytest.raises(DataError, match=r"differ in pooling\)"):
+            TrainingPhotos.of(data, taught)
+
+
+def test_training_photos_of_the_same_network_on_another_runtime_are_shown(dataset, model):
+    other = dataset.backbone | {"runtime": "torch", "precision": "bfloat16"}
+    assert TrainingPhotos.of(replace(dataset, backbone=other), model).jpegs

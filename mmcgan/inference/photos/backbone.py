@@ -158,7 +158,15 @@ def restore_network(record: dict[str, Any]) -> PixelNetwork:
     """
     from mmcgan.inference.photos.sources import restore_source
 
-    return restore_source(_read_record(record)[0]).on_pixels()
+    return restore_source(network_facts(record)).on_pixels()
+
+
+def network_facts(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a backbone's record identifies its network (`Source.facts`), as plain JSON.
+
+    Raises `RunError` if the record is broken.
+    """
+    return _read_record(record)[0]
 
 
 def _read_record(record: dict[str, Any]) -> tuple[dict[str, Any], str, int | None]:

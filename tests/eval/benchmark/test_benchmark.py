@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from helpers.models import MIXTURE, SEEING, make_model, three_colours
 from helpers.photos import decoded
 from helpers.tasks import SMALL
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,7 +24,9 @@ from eval.benchmark.plain_gan import PlainGan, plain_batches
 from eval.benchmark.rows import Row, as_markdown
 from mmcgan.cli import run_command
 from mmcgan.files import user_cache
-from mmcgan.inference.photos.backbone import load_backbone, restore_network
+from mmcgan.inference import tagger
+from mmcgan.inference.calibration import Calibration
+from mmcgan.inference.photos.backbone import Backbone, load_backbone, restore_network
 from mmcgan.inference.words import clusters
 from mmcgan.inference.words.index import WordIndex
 from mmcgan.inference.words.vocabulary import unit_rows
@@ -99,6 +102,41 @@ def test_command_tags_every_photo_in_its_order(tmp_path):
     kept.write_bytes(b"of the call before")
     tagging.tag_by_command(paths, tmp_path / "tags.jsonl")
     assert kept.read_bytes() != b"of the call before"
+
+
+def test_photo_with_objects_is_set_beside_both_its_views(tmp_path, monkeypatch):
+    (path,) = write_photos(tmp_path, 1)
+    seen: list[int] = []
+
+    def count(pixels: np.ndarray) -> np.ndarray:
+        seen.append(len(pixels))
+        return np.zeros((len(pixels), SEEING["feature_size"]), np.float32)
+
+    monkeypatch.setattr(tagger, "restore_backbone", lambda record: Backbone(record, count))
+    monkeypatch.setattr(tagger, "object_words", three_colours)
+    model = make_model(MIXTURE, backbone=SEEING, objects=Calibration(1.0, 0.0, 0.2))
+    monkeypatch.setattr(tagger, "read_model", lambda folder: model)
+
+    def count_passes(tasks, repeats):
+        passes = {}
+        for name, task in tasks.items():
+            seen.clear()
+            task()
+            passes[name] = float(sum(seen))
+        return passes
+
+    monkeypatch.setattr(tagging, "median_seconds", count_passes)
+    found = list(tagging._one_photo_rows(path, 1))
+    assert [(row.what, row.ours, row.rival) for row in found] == [
+        ("tag_one", 2000, 3000),
+        ("tag_one_no_objects", 1000, 1500),
+        ("tag_one_objects", 2000, 2000),
+    ]
+    assert [row.against for row in found] == [
+        "1.5 × the backbone's latency, square and whole photo",
+        "1.5 × the backbone's latency, one square",
+        "2 × `tag_one_no_objects`",
+    ]
 
 
 def test_plain_features_are_ours(tmp_path):
@@ -220,7 +258,8 @@ def test_call_writes_the_rows(tmp_path, capsys, monkeypatch):
     targets = {"features_plain": 8, "features_bare": 0.9, "features_levels": 0.97, "corpus": 0.9}
     targets |= {"train_plain": 4, "train_peak": 0.5, "exact_one": 0.95, "exact_batch": 0.95}
     targets |= {"search_speed": 10, "search_agreement": 0.99}
-    targets |= {"import": 1, "first_tag": 1, "tag_one": 1, "tag_1000": 0.8}
+    targets |= {"import": 1, "first_tag": 1, "tag_one": 1, "tag_one_no_objects": 1}
+    targets |= {"tag_one_objects": 1, "tag_1000": 0.8}
     assert [(row["what"], row["target"]) for row in written] == list(targets.items())
     for row in written:
         assert row.keys() - {"why"} == FAST.as_json().keys()
