@@ -80,15 +80,26 @@ def test_rules_are_those_of_the_words_that_a_model_may_give():
         }
     )
     assert table.rules(["mar", "beagle", "unheard of"]) == (
-        Rules({"mar": "sea"}, {"beagle": 0.6, "sea": 0.5})
+        Rules(
+            {"mar": "sea"},
+            {"beagle": 0.6, "sea": 0.5},
+            {"beagle": ("dog",), "sea": ("water",)},
+        )
     )
     assert table.rules([]) == Rules()
+
+
+def test_broader_word_is_at_least_as_likely_as_what_it_is_broader_than():
+    rules = Rules({"mar": "sea"}, broader={"sea": ("water",), "sun": ("sky",)})
+    assert dict(rules.apply([("mar", 0.8), ("sky", 0.7), ("sun", 0.3)])) == (
+        {"sea": 0.8, "water": 0.8, "sky": 0.7, "sun": 0.3}
+    )
 
 
 def test_broader_words_are_transitive():
     assert TABLE.broader("golden_retriever") == {"dog", "animal"}
     assert TABLE.broader("ladybug") == {"insect", "animal"}
-    assert TABLE.broader("volcano") == {"mountain", "landscape"}
+    assert TABLE.broader("volcano") == {"mountain", "landscape", "nature"}
     assert TABLE.broader("no such word") == set()
 
 
