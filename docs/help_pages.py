@@ -29,6 +29,7 @@ COMMANDS = {
     "python -m eval.studies.few_tags": "eval.studies.few_tags:main",
     "python -m eval.studies.judging": "eval.studies.judging:main",
     "python -m eval.studies.open_vocabulary": "eval.studies.open_vocabulary:main",
+    "python -m eval.studies.people_words": "eval.studies.people_words:main",
 }
 
 

@@ -55,7 +55,14 @@ class PeopleWordsConfig(TablesConfig):
     """A run, and the tables of what was judged."""
 
     run: Path | None = option(None, "Run folder whose model is changed; the newest finished one.")
-    rules: Path = option(TABLE, "Table of the rules of words; `fit` writes thresholds into it.")
+    rules: Path | None = option(
+        None, "Table of the rules of words; mmcgan's own if not given. `fit` puts thresholds there."
+    )
+
+    @property
+    def table(self) -> Path:
+        """The table of the rules of words."""
+        return self.rules or TABLE
 
 
 @click.group("eval.studies.people_words")
@@ -70,7 +77,7 @@ def candidates(photos: Path, **options: Any) -> None:
     """Put the best words and objects of the photographs in PHOTOS into tags.csv, to be judged."""
     config = PeopleWordsConfig(**given(options))
     folder = ModelDir(named_model(config.run))
-    give_words(folder, RuleTable.read(config.rules), AS_IT_IS, AS_IT_IS)
+    give_words(folder, RuleTable.read(config.table), AS_IT_IS, AS_IT_IS)
     found = pd.DataFrame(find_candidates(Tagger.load(folder.path), photos), columns=TAGS)
     half = read_photos(config.tables).query("half == 'A'")["id"]
     found = found[found["photo"].isin(half)]
@@ -112,8 +119,8 @@ def fit(**options: Any) -> None:
     best = scored.sort_values("score").groupby(["photo", "word"], as_index=False).last()
     thresholds = fit_thresholds(best)
     fitted = {str(normalize_tag(word)): least for word, least in thresholds.items()}
-    table = RuleTable.read(config.rules).with_thresholds(fitted)
-    table.write(config.rules)
+    table = RuleTable.read(config.table).with_thresholds(fitted)
+    table.write(config.table)
     run = named_model(config.run)
     give_words(ModelDir(run), table, words, objects)
     say(f"words: {words}\nobjects: {objects}\nthresholds: {thresholds}\nrun: {run}")
