@@ -66,9 +66,14 @@ def shell_commands(page: Path) -> Iterator[list[str]]:
 
 def load_help_pages() -> ModuleType:
     """The script that writes the help pages."""
-    spec = util.spec_from_file_location("help_pages", ROOT / "docs" / "help_pages.py")
+    return load_script("help_pages")
+
+
+def load_script(name: str) -> ModuleType:
+    """A script of docs, as a module."""
+    spec = util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = util.module_from_spec(spec)
-    sys.modules["help_pages"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
