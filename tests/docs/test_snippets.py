@@ -27,7 +27,7 @@ def photo_folder(tmp_path, monkeypatch):
 
 def test_readmes_snippet_runs(photo_folder):
     (snippet,) = blocks(ROOT / "README.md", "python")
-    names = {"features": np.zeros((2, 1280), np.float32)}
+    names = {"features": np.zeros((2, 3992), np.float32)}
     exec(compile(snippet, "README.md", "exec"), names)
     assert len(names["tagger"].tag_features(names["features"])) == 2
 
