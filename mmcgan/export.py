@@ -5,7 +5,8 @@ OUT/generator.onnx  features (B, D) → vectors (B, S, E), with the noise of the
 OUT/words.onnx      vectors (B, S, E) → scores (B, V) and tie_breaks (B, V) of the words
 OUT/tagger.json     how a photo becomes pixels, the V words, and how they are ranked
 
-All in float32. The tags are those of `mmcgan.tag`.
+All in float32. The tags are the model's own words, each by itself: what becomes of them by its
+rules, and what stands in the picture, are not in the files.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -27,7 +28,8 @@ def photo_folder(tmp_path, monkeypatch):
 
 def test_readmes_snippet_runs(photo_folder):
     (snippet,) = blocks(ROOT / "README.md", "python")
-    names = {"features": np.zeros((2, 3992), np.float32)}
+    feature_size = json.loads((PRETRAINED / "model.json").read_text())["backbone"]["feature_size"]
+    names = {"features": np.zeros((2, feature_size), np.float32)}
     exec(compile(snippet, "README.md", "exec"), names)
     assert len(names["tagger"].tag_features(names["features"])) == 2
 

@@ -96,7 +96,7 @@ def test_command_tags_every_photo_in_its_order(tmp_path):
     tagging.tag_by_command(paths, tmp_path / "tags.jsonl")
     found = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
     assert [entry["path"] for entry in found] == [str(path) for path in paths]
-    assert all(len(entry["tags"]) == 10 for entry in found)
+    assert all(1 <= len(entry["tags"]) <= 10 for entry in found)
     # What was kept of them is thrown away before they are tagged again.
     (kept,) = tmp_path.rglob("features.sqlite")
     kept.write_bytes(b"of the call before")
