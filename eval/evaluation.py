@@ -29,7 +29,6 @@ from eval.store import read_store, write_store
 from eval.systems import ask_baseline, draw_many, generate
 from mmcgan.arrays import FloatArray, IntArray
 from mmcgan.errors import RunError
-from mmcgan.inference.model import Model
 from mmcgan.inference.network import Standardizer
 from mmcgan.inference.tagger import Tagger
 from mmcgan.training.prepared.dataset import Dataset
@@ -99,7 +98,9 @@ def answer(
     tags = tagger.model.facts["tags"]
     setting = Setting(dataset, config.split, tags, dataset.vocabularies[tags])
     numbers = tagger.model.standardizer  # all that the baselines take of the run
-    learnt = fit_data(setting, tagger.model, config.seed)
+    n_members = tagger.model.network.record.generators
+    precision = tagger.model.facts.get("precision", "float32")
+    learnt = fit_data(setting, numbers.mean, numbers.scale, config.seed, n_members, precision)
     features = Standardizer(numbers.mean, numbers.scale)(dataset.features_of(setting.rows))
     write_store(out_dir, _answers(tagger, learnt, features, setting, log, facts))
 
@@ -122,14 +123,21 @@ def check_same_data(tagger: Tagger, dataset: Dataset) -> None:
         )
 
 
-def fit_data(setting: Setting, model: Model, seed: int) -> FitData:
+def fit_data(
+    setting: Setting,
+    mean: FloatArray,
+    scale: FloatArray,
+    seed: int,
+    n_members: int = 1,
+    precision: str = "float32",
+) -> FitData:
     """Return what the baselines learn from: the features and tags that a run learnt from.
 
-    Of the run's `model` they take how it standardises features, how many generators it has, and so
-    perceptrons an ensemble, and in which precision it was trained.
+    `mean` and `scale` (D,) standardise the features as the run does; `n_members` is the number of
+    its generators, and so of perceptrons in an ensemble; `precision` is that of its training.
     """
     dataset, vocabulary = setting.dataset, setting.vocabulary
-    standardizer = Standardizer(model.standardizer.mean, model.standardizer.scale)
+    standardizer = Standardizer(mean, scale)
     tags = dataset.tag_matrix(setting.tags, vocabulary.words)
     train, dev = dataset.rows("train"), setting.measured_rows("dev")
     return FitData(
@@ -139,8 +147,8 @@ def fit_data(setting: Setting, model: Model, seed: int) -> FitData:
         tags[dev],
         vocabulary.vectors,
         seed,
-        model.network.record.generators,
-        model.facts.get("precision", "float32"),
+        n_members,
+        precision,
     )
 
 

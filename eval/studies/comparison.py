@@ -8,7 +8,7 @@ of them when it is made again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -148,10 +148,7 @@ def fit_rivals(
     of `n_members`, is left out where a report would do so.
     """
     taggers = [(Tagger.load(run.path), setting) for run, setting in places]
-    learnt = [
-        replace(fit_data(setting, tagger.model, seed), n_members=n_members)
-        for seed, (tagger, setting) in enumerate(taggers)
-    ]
+    learnt = [learnt_by(*place, seed, n_members) for seed, place in enumerate(taggers)]
     fits: list[Fit] = [cache(partial(fit_member, data)) for data in learnt]
     chosen = tune_rivals(learnt[0], fits[0])
     measured: dict[str, list[Measured]] = {name: [] for name in chosen}
@@ -168,6 +165,13 @@ def tune_rivals(learnt: FitData, fit: Fit) -> dict[str, tuple[MlpSettings, int]]
     if not why_no_ensemble(learnt):
         tuned[ENSEMBLE] = (tune_ensemble(learnt, fit), learnt.n_members)
     return {name: (settings_of(one.tuning["chosen"]), size) for name, (one, size) in tuned.items()}
+
+
+def learnt_by(tagger: Tagger, setting: Setting, seed: int, n_members: int = 1) -> FitData:
+    """Return what `tagger` learnt from, for baselines."""
+    standardizer, facts = tagger.model.standardizer, tagger.model.facts
+    precision = facts.get("precision", "float32")
+    return fit_data(setting, standardizer.mean, standardizer.scale, seed, n_members, precision)
 
 
 def measure_score(score: Score, tagger: Tagger, setting: Setting) -> Measured:

@@ -25,11 +25,11 @@ from eval.baselines.fitting import regression_tries
 from eval.baselines.perceptrons import mlp_tries
 from eval.baselines.scoring import Score
 from eval.baselines.tuning import Baseline, FitData, Try, choose
-from eval.evaluation import check_same_data, fit_data
+from eval.evaluation import check_same_data
 from eval.figures.bootstrap import resample_counts
 from eval.figures.metrics import MIAP_DEPTH
 from eval.setting import Setting
-from eval.studies.comparison import DATA_HELP, interval, markdown_table, write_results
+from eval.studies.comparison import DATA_HELP, interval, learnt_by, markdown_table, write_results
 from eval.studies.unseen import MEASURES, Answers, chance_values, figures_of, values_of
 from eval.studies.word_map import WordMap, fit_word_map
 from mmcgan.arrays import FloatArray, IntArray
@@ -111,7 +111,7 @@ def measure(tagger: Tagger, dataset: Dataset, split: str) -> dict[str, Any]:
     words = check_inputs(tagger, dataset, split)
     rows, relevant = photos_of(dataset, split, words)
     setting = Setting(dataset, split, "user", words.seen)
-    learnt = fit_data(setting, tagger.model, SEED)
+    learnt = learnt_by(tagger, setting, SEED)
     word_map = map_words(tagger, dataset.features_of(setting.measured_rows("dev")), words)
     baselines, tuning = fit_baselines(learnt, words)
     raw, n_seen = dataset.features_of(rows), len(words.seen)

@@ -24,7 +24,7 @@ from eval.baselines.perceptrons import (
 from eval.baselines.tuning import FitData
 
 N_IMAGES, N_WORDS = 12, 15
-GOOD = MlpSettings(hidden_units=2048)  # the last of the tries
+GOOD = MLP_TRIES[-1]
 
 
 def small_data(n_members: int) -> FitData:
@@ -81,7 +81,7 @@ def test_an_ensemble_of_one_is_the_member_itself():
 def test_members_differ_by_seeds_that_neighbouring_ensembles_do_not_share(monkeypatch):
     seeds = []
 
-    def fit(features, tags, settings, seed, dev_precision):
+    def fit(features, tags, settings, seed, dev_precision, precision):
         seeds.append(seed)
         return FittedMlp(lambda features: np.zeros((len(features), N_WORDS), np.float32), 50)
 
