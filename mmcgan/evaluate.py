@@ -79,7 +79,7 @@ def summarize(report: dict[str, Any]) -> str:
     for name, system in report["systems"].items():
         precision = system[report["tags"]]["P@10"]
         interval = f"[{precision['low']:.4f}, {precision['high']:.4f}]"
-        lines.append(f"  {name:<12}{precision['value']:.4f}  {interval}")
+        lines.append(f"  {name:<14}{precision['value']:.4f}  {interval}")
     failed = [check for check in report["checks"] if not check["passed"]]
     lines += [
         f"check failed: {c['name']} is {c['value']:.4g}, wanted {c['target']}" for c in failed

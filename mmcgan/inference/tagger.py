@@ -47,7 +47,8 @@ Scored = Iterable[tuple[str, float]]  # words with their scores
 class Tag(NamedTuple):
     """A word and its score: the probability that the user would write it.
 
-    Of a run without a calibration, the score of its ranking (`mmcgan.inference.words.ranking`).
+    Of the model that ships, that a person who looks at the photo calls the tag right. Of a run
+    without a calibration, the score of its ranking (`mmcgan.inference.words.ranking`).
     """
 
     word: str
