@@ -32,7 +32,7 @@ from eval.studies.judging import (
 from mmcgan.cli import PATH, config_options, given, run_command, say
 from mmcgan.errors import DataError, RunError
 from mmcgan.files import read_json, write_json
-from mmcgan.inference.calibration import Calibration, logit
+from mmcgan.inference.calibration import Calibration
 from mmcgan.inference.model import read_model
 from mmcgan.inference.model_dir import ModelDir, named_model
 from mmcgan.inference.tagger import Tagger
@@ -41,6 +41,7 @@ from mmcgan.inference.words.ranking import rank_scores
 from mmcgan.inference.words.rules import TABLE, RuleTable
 from mmcgan.inference.words.vocabulary import normalize_tag, printed
 from mmcgan.options import option
+from mmcgan.training.calibrate import fit_platt
 
 WORDS, OBJECTS = "candidates: words", "candidates: objects"  # as systems of the tables
 SURE = 0.75  # share of right tags from which on a score is sure
@@ -132,15 +133,12 @@ def fit_scores(judged: pd.DataFrame) -> Calibration:
     The threshold is the least probability from which on `SURE` of the tags are right. Raises
     `DataError` where higher scores are not righter.
     """
-    from sklearn.linear_model import LogisticRegression
-
     scores = judged["score"].astype(float).to_numpy(np.float32)
     right = judged[JUDGES].to_numpy(int)
-    logits = np.repeat(logit(scores)[:, None], len(JUDGES), axis=0)
-    fitted = LogisticRegression(C=WEAK).fit(logits, right.ravel())
-    scale, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    if scale <= 0:
+    fitted = fit_platt(np.repeat(scores, len(JUDGES)), right.ravel(), WEAK)
+    if fitted is None:
         raise DataError("tags with a higher score are not judged right more often")
+    scale, shift = fitted
     probabilities = Calibration(scale, shift, 0.0)(scores)
     return Calibration(scale, shift, least_sure(probabilities, right.mean(axis=1)))
 

@@ -10,8 +10,10 @@ has a number more and was not better.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from mmcgan.arrays import BoolArray, FloatArray
@@ -29,17 +31,13 @@ def fit_calibration(scores: FloatArray, tags: sparse.csr_array) -> Calibration |
 
     `scores` (M, V) are in [0, 1], `tags` (M, V) 0/1. None where higher scores are not likelier.
     """
-    from sklearn.linear_model import LogisticRegression  # slow to import, and tagging needs none
-
     carried = tags.toarray() > 0
     told = scores > 0
     if not 0 < carried[told].sum() < told.sum():
         return None
-    logits = logit(scores[told])
-    fitted = LogisticRegression(C=WEAK).fit(logits[:, None], carried[told])
-    scale, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    if scale <= 0:
+    if (fitted := fit_platt(scores[told], carried[told], WEAK)) is None:
         return None
+    scale, shift = fitted
     threshold = best_threshold(Calibration(scale, shift, 0.0)(scores), carried)
     return Calibration(scale, shift, threshold)
 
@@ -57,6 +55,21 @@ def fit_objects(
     scores = object_words().scores_in([words[row] for row in named], classes)
     carried = sparse.csr_array(tags[:, named])
     return None if carried.nnz < MIN_PAIRS else fit_calibration(scores, carried)
+
+
+def fit_platt(
+    scores: FloatArray, right: npt.NDArray[Any], weak: float
+) -> tuple[float, float] | None:
+    """Return scale and shift (Platt 1999) under which what is `right`, 0/1 (N,), is the likeliest.
+
+    `scores` (N,) are in [0, 1]; `weak` is the inverse strength of the prior on the scale. None
+    where higher scores are not right more often.
+    """
+    from sklearn.linear_model import LogisticRegression  # slow to import, and tagging needs none
+
+    fitted = LogisticRegression(C=weak).fit(logit(scores)[:, None], right)
+    scale, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    return (scale, shift) if scale > 0 else None
 
 
 def best_threshold(probabilities: FloatArray, carried: BoolArray) -> float:
