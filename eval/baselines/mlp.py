@@ -34,20 +34,15 @@ class MlpSettings:
     input_dropout: float = 0.5
     dropout: float = 0.7
     learning_rate: float = 5e-4
-    unit_norm: bool = False
     mixup: float = 0.0  # strength, as that of the GAN
 
 
 class Mlp(nn.Module):
-    """Features (N, D) → dropout, linear, ReLU, dropout, linear → logits (N, V).
-
-    With `unit_norm` all features are first scaled to the norm √D, theirs on average.
-    """
+    """Features (N, D) → dropout, linear, ReLU, dropout, linear → logits (N, V)."""
 
     def __init__(self, feature_size: int, frequency: Tensor, settings: MlpSettings):
         """Draw the weights; the output bias is the logit of each word's `frequency` (V,)."""
         super().__init__()
-        self.unit_norm = settings.unit_norm
         self.input_dropout = nn.Dropout(settings.input_dropout)
         self.hidden = nn.Linear(feature_size, settings.hidden_units)
         self.dropout = nn.Dropout(settings.dropout)
@@ -57,8 +52,6 @@ class Mlp(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (N, V)."""
-        if self.unit_norm:
-            features = nn.functional.normalize(features) * features.shape[1] ** 0.5
         hidden = torch.relu(self.hidden(self.input_dropout(features)))
         return self.output(self.dropout(hidden))
 

@@ -35,14 +35,14 @@ SEED_STEP = 1000  # between members, so that ensembles of neighbouring seeds sha
 # The settings and the number of a member → the fitted member.
 Fit = Callable[[MlpSettings, int], FittedMlp]
 
-# The second is what `modern` has, too.
+# Dropout of the features and mixup as in `modern`, whose generators have from little to much of it.
 MLP_TRIES = (
     MlpSettings(),
     MlpSettings(input_dropout=0.75, dropout=0.5, learning_rate=1e-3, mixup=0.2),
     MlpSettings(input_dropout=0.75, mixup=0.2),
     MlpSettings(input_dropout=0.75, dropout=0.5, learning_rate=1e-3),
     MlpSettings(input_dropout=0.75, hidden_units=2048, mixup=0.2),
-    MlpSettings(unit_norm=True),
+    MlpSettings(mixup=0.2),
 )
 
 

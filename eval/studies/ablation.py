@@ -62,7 +62,8 @@ STEPS: tuple[tuple[str, Terms, str], ...] = (
     (
         "a mixture of generators",
         (SMOOTH,),
-        "generator members noise_units image_units draws input_dropout d_image_units maxout_units",
+        "generator members noise_units image_units draws input_dropout "
+        "input_dropout_spread d_image_units maxout_units",
     ),
     ("retrieval term, words learnt with it, mixup", (SCALED, RETRIEVAL), "mixup"),
     ("ranked by the mean draw", (SCALED, RETRIEVAL), "ranking"),

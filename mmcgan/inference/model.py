@@ -108,7 +108,7 @@ def write_model(folder: ModelDir, model: Model) -> None:
         "n_photos": vocabulary.n_photos.tolist(),
         "backbone": model.backbone,
         "facts": model.facts,
-        "rules": asdict(model.rules),
+        "rules": asdict(model.rules) | {"general": sorted(model.rules.general)},
     }
     if model.calibration:
         description["calibration"] = asdict(model.calibration)
@@ -186,7 +186,9 @@ def _rules(description: dict[str, Any], vocabulary: Vocabulary) -> Rules:
     """Return the rules of the words; raise `RunError` if they are those of other words."""
     older = {"becomes": description.get("synonyms", {}), "thresholds": {}}
     stored = description.get("rules", older)
-    rules = Rules(dict(stored["becomes"]), dict(stored["thresholds"]), stored.get("broader", {}))
+    becomes, thresholds = dict(stored["becomes"]), dict(stored["thresholds"])
+    general = frozenset(stored.get("general", ()))
+    rules = Rules(becomes, thresholds, stored.get("broader", {}), general)
     if not rules.becomes.keys() <= vocabulary.row_of.keys():
         raise RunError("rules of words that it does not have")
     return rules

@@ -32,7 +32,8 @@ PRESETS: Presets = {
         "draws": 16,
         "d_image_units": 256,
         "maxout_units": 240,
-        "input_dropout": 0.75,
+        "input_dropout": 0.8,
+        "input_dropout_spread": 0.35,
         "mixup": 0.2,
         "generator_init": None,
         "discriminator_init": None,
@@ -86,6 +87,13 @@ class GeneratorOptions(Config):
     )
     input_dropout: float = option(
         0.0, "Dropout of the features, mixture.", at_least=0, at_most=0.99
+    )
+    input_dropout_spread: float = option(
+        0.0,
+        "How much less of it the first generator has; it rises evenly to the last one, which has "
+        "all of it.",
+        at_least=0,
+        at_most=0.99,
     )
     dropout: float = option(0.5, "Dropout in the generator.", at_least=0, at_most=0.99)
     init: float | None = option(

@@ -8,50 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mmcgan.arrays import FloatArray
 from mmcgan.inference.network import Network, NetworkRecord, build_network, weight_shapes
 from mmcgan.training.config import GeneratorOptions, TrainConfig
-
-
-class Dropout(nn.Dropout):
-    """torch's dropout; on a CPU its masks are drawn in less than half the time.
-
-    `bernoulli_` calls the random generator for one number after the other, and compares a uniform
-    double. Drawing these together gives the same mask (but where torch takes MKL's generator).
-    """
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the inputs, while training some of them 0 and the others the larger for it."""
-        if not self.training or not self.p or inputs.device.type != "cpu":
-            return super().forward(inputs)
-        keep = 1 - self.p
-        mask = torch.rand(inputs.shape, dtype=torch.float64) < keep
-        return inputs * mask.to(inputs.dtype).div_(keep)
-
-
-class Maxout(nn.Module):
-    """The largest of several linear maps, unit by unit (Goodfellow et al. 2013, equation 3)."""
-
-    def __init__(self, in_features: int, n_units: int, n_pieces: int):
-        super().__init__()
-        self.linear = nn.Linear(in_features, n_units * n_pieces)
-        self.shape = (n_units, n_pieces)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (…, in_features) to (…, n_units)."""
-        return self.linear(inputs).unflatten(-1, self.shape).amax(-1)
-
-
-def units(in_features: int, n_units: int, pieces: int = 1) -> nn.Module:
-    """Return a hidden layer (…, in_features) → (…, n_units): maxout, or ReLU of one piece."""
-    if pieces > 1:
-        return Maxout(in_features, n_units, pieces)
-    return nn.Sequential(nn.Linear(in_features, n_units), nn.ReLU())
+from mmcgan.training.layers import Dropout, Maxout, units
 
 
 class Generator(nn.Module):
@@ -141,7 +108,8 @@ class MixtureGenerator(nn.Module):
         self.noise_size, self.n_generators = options.noise_size, options.n_generators
         # The names of these modules are those of the stored tensors.
         self.members: Any = nn.ModuleList(
-            ImageGenerator(feature_size, vector_size, options) for _ in range(options.n_generators)
+            ImageGenerator(feature_size, vector_size, replace(options, input_dropout=dropout))
+            for dropout in input_dropouts(options)
         )
         self.noise_layer = nn.Linear(options.noise_size, options.noise_units, bias=False)
         self.reach = nn.Linear(options.noise_units, options.units, bias=False)
@@ -178,6 +146,16 @@ class MixtureGenerator(nn.Module):
         half = torch.randn(shape, generator=random)
         rest = torch.zeros(n_images, self.n_generators, n_each % 2, self.noise_size)
         return torch.cat([half, -half, rest], dim=2).flatten(1, 2)
+
+
+def input_dropouts(options: GeneratorOptions) -> list[float]:
+    """Return the dropout of the features of each generator of a mixture, from little to much.
+
+    Where photos have many tags, little is better, where they have few, much: a mixture with both
+    does well on either.
+    """
+    least = max(options.input_dropout - options.input_dropout_spread, 0.0)
+    return np.linspace(options.input_dropout, least, options.n_generators)[::-1].tolist()
 
 
 class ImageGenerator(nn.Module):

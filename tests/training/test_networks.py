@@ -5,9 +5,7 @@ import torch
 
 from mmcgan.training.config import GeneratorOptions, TrainConfig
 from mmcgan.training.networks import (
-    Dropout,
     Generator,
-    Maxout,
     MixtureGenerator,
     build_generator,
     build_networks,
@@ -57,27 +55,6 @@ def make_mixture(seed=0, **settings):
     return generator.eval().requires_grad_(False)
 
 
-def test_dropout_drops_its_share_and_makes_the_others_larger():
-    inputs = torch.full((200, 500), 3.0, requires_grad=True)
-    dropout = Dropout(0.2)
-    outputs = dropout(inputs)
-    assert set(outputs.unique().tolist()) == {0, 3.75}
-    assert float((outputs == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
-    outputs.sum().backward()
-    assert torch.equal(inputs.grad, outputs / 3)
-    assert not torch.equal(dropout(inputs), outputs)
-    torch.manual_seed(0)
-    assert torch.equal(dropout(inputs), outputs)
-
-
-def test_dropout_is_off_when_tagging_and_where_its_share_is_0():
-    inputs = torch.randn(5, 4)
-    before = torch.get_rng_state()
-    assert torch.equal(Dropout(0.5).eval()(inputs), inputs)
-    assert torch.equal(Dropout(0.0)(inputs), inputs)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 def n_parameters(network):
     return sum(p.numel() for p in network.parameters())
 
@@ -118,16 +95,6 @@ def test_discriminator_has_the_papers_size():
     word, image = 200 * 500 + 500, 4096 * 1200 + 1200
     maxout, output = 1700 * 3000 + 3000, 1000 + 1
     assert n_parameters(discriminator) == word + image + maxout + output
-
-
-def test_maxout_takes_the_largest_of_its_pieces():
-    layer = Maxout(in_features=1, n_units=2, n_pieces=3)
-    with torch.no_grad():
-        layer.linear.weight.copy_(torch.tensor([[1.0], [-1.0], [0.0], [2.0], [3.0], [-4.0]]))
-        layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 0.5, 0.0, -2.0, 0.0]))
-    # x = 1: unit 0 max(1, -1, .5), unit 1 max(2, 1, -4); x = -1: max(-1, 1, .5), max(-2, -5, 4)
-    assert layer(torch.tensor([[1.0], [-1.0]])).tolist() == [[1.0, 2.0], [1.0, 4.0]]
-    assert layer(torch.ones(5, 3, 1)).tolist() == [[[1.0, 2.0]] * 3] * 5
 
 
 def test_generator_sample_equals_forward_on_every_pair():
@@ -211,8 +178,20 @@ def test_networks_drop_out_half_while_training_only():
 def test_each_network_has_a_dropout_of_its_own():
     generator, _, discriminator = build(7, 5, TrainConfig.from_options(dropout=0.0, d_dropout=0.25))
     assert (generator.dropout.p, discriminator.dropout.p) == (0.0, 0.25)
-    mixture = make_mixture(input_dropout=0.1, dropout=0.2)
+    mixture = make_mixture(input_dropout=0.1, input_dropout_spread=0.0, dropout=0.2)
     assert [(m.input_dropout.p, m.dropout.p) for m in mixture.members] == [(0.1, 0.2)] * 3
+
+
+@pytest.mark.parametrize(
+    ("members", "most", "spread", "dropouts"),
+    [(3, 0.8, 0.4, [0.4, 0.6, 0.8]), (3, 0.25, 0.5, [0, 0.125, 0.25]), (1, 0.8, 0.4, [0.8])],
+)
+def test_dropout_of_the_features_rises_from_member_to_member(members, most, spread, dropouts):
+    options = MIXTURE.with_options(
+        members=members, input_dropout=most, input_dropout_spread=spread
+    ).generator
+    built = build_generator(7, 5, options)
+    assert [member.input_dropout.p for member in built.members] == pytest.approx(dropouts)
 
 
 def test_first_weights_come_from_the_seed_and_stay_in_their_range():

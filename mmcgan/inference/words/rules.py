@@ -21,10 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mmcgan.inference.words.vocabulary import normalize_tag, printed
+from mmcgan.inference.words.vocabulary import normalize_tag
 
 TABLE = Path(__file__).parent / "rules.csv"
 NEVER = "-"  # no word is spelled so
+ALL = 2**31 - 1  # words: a particular one may be far down
+N_FIRST = 2  # particular words before the general ones
+SURE = 0.6  # score from which on they are
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class Rules:
     """What becomes of the words of a model.
 
     `becomes` has the word that takes a word's place, or `NEVER`; `thresholds` the least score at
-    which a word is given; `broader` all words that hold wherever a word does.
+    which a word is given; `broader` all words that hold wherever a word does; `general` the words
+    that hold for so many photos that they say little of one. Without any, no word is particular.
     """
 
     becomes: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     broader: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    general: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if a word that takes a place has none itself."""
@@ -47,6 +52,8 @@ class Rules:
 
     def depth(self, k: int) -> int:
         """Return how many of a model's best words leave k to give."""
+        if self.general:
+            return ALL
         n_alike = Counter(self.becomes.values())
         n_dropped = n_alike.pop(NEVER, 0) + len(self.thresholds)
         n_folded = min(n_alike.total(), k * max(n_alike.values(), default=0))
@@ -54,6 +61,9 @@ class Rules:
 
     def apply(self, scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
         """Return the words to give and their scores, best first, of equal ones the first.
+
+        The best are by score, but that up to `N_FIRST` particular ones that are sure come first.
+        "Jellyfish" may be less sure than "blue" and "nature", and says more.
 
         Words that become the same word say the same thing, and each is evidence for it. They are
         seldom written together, so that their scores may not be added up: the best one counts. A
@@ -67,7 +77,17 @@ class Rules:
         scores.pop(NEVER, None)
         least = self.thresholds
         given = [(w, score) for w, score in scores.items() if w not in least or score >= least[w]]
-        return sorted(given, key=lambda pair: -pair[1])
+        ranked = sorted(given, key=lambda pair: -pair[1])
+        first = self._first(ranked)
+        return [*first, *(pair for pair in ranked if pair not in first)]
+
+    def _first(self, ranked: Sequence[tuple[str, float]]) -> Sequence[tuple[str, float]]:
+        """Return the first sure particular words, those that no other of them is narrower than."""
+        if not self.general:
+            return ()
+        sure = [pair for pair in ranked if pair[1] >= SURE and pair[0] not in self.general]
+        implied = {name for word, _ in sure for name in self.broader.get(word, ())}
+        return [pair for pair in sure if pair[0] not in implied][:N_FIRST]
 
 
 class Row(NamedTuple):
@@ -91,24 +111,6 @@ class RuleTable:
         with path.open(encoding="utf-8", newline="") as file:
             rows = [_row(cells) for cells in csv.DictReader(file)]
         return cls({row.word: row for row in rows})
-
-    def write(self, path: Path = TABLE) -> None:
-        """Write the table, its words in order."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Row._fields)
-            for row in sorted(self.rows.values(), key=lambda row: printed(row.word)):
-                broader = ";".join(map(printed, row.broader))
-                least = "" if row.threshold is None else f"{row.threshold:.4g}"
-                writer.writerow([printed(row.word), printed(row.becomes), broader, least])
-
-    def with_thresholds(self, thresholds: Mapping[str, float]) -> RuleTable:
-        """Return the table with other thresholds of some words, which may be new."""
-        added = {
-            word: self.rows.get(word, Row(word, "", (), None))._replace(threshold=threshold)
-            for word, threshold in thresholds.items()
-        }
-        return RuleTable({**self.rows, **added})
 
     def rules(self, words: Iterable[str]) -> Rules:
         """Return the rules for a model that may give `words`, or what becomes of them."""
