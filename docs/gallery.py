@@ -20,8 +20,8 @@ from mmcgan.folders.contact_sheet import thumbnail
 DOCS = Path(__file__).parent
 PAGE, PICTURES, TABLES = DOCS / "gallery.md", DOCS / "pictures" / "gallery", DOCS / "judging"
 SIZE = 320  # pixels of a copy's longer side
-SYSTEMS = ("mmcgan before", "mmcgan")
-MARKS = {(1, 1): "✓", (0, 0): "✗"}  # by what the two judges said; on these they agree
+SYSTEMS = ("model 1", "model 3")
+MARKS = {(1, 1): "✓", (0, 0): "✗", (1, 0): "◐", (0, 1): "◐"}  # by what the two judges said
 SHOWN = ["001", "002", "032", "040", "043", "047", "049", "056"]
 SHOWN += ["060", "062", "064", "075", "079", "082", "094"]
 CREDITS = {  # what a package says of an author beyond the name
@@ -34,12 +34,11 @@ CREDITS = {  # what a package says of an author beyond the name
 INTRODUCTION = """\
 # Photographs and their tags
 
-What the model before and the model that ships now give to {n} photographs: the five best tags of
-each, the best first. The photographs are some of those whose tags were
-[judged by eye](judging/README.md).
+What the first model and the model that ships now (models 1 and 3 of the tables) give to {n}
+photographs: the five best tags of each, the best first. The photographs are some of those whose
+tags were [judged by eye](judging/README.md).
 
-- ✓ is right and ✗ wrong. Two judges said so, who saw neither model nor score. On all tags here they
-  agree.
+- ✓ is right and ✗ wrong. Two judges said so, who saw neither model nor score; ◐ is where they differ.
 - **Bold** tags are the main subject, which stands under the photograph, or an accepted name of it.
 - The photographs are in the order of their numbers. Wrong tags are shown as they are: the five best
   are asked for, however sure the model is. `mmcgan` without `--k` leaves out those it is unsure of.
@@ -47,7 +46,7 @@ each, the best first. The photographs are some of those whose tags were
 **These {n} flatter the model that ships.** {shown_now:.0%} of its tags here are right, but
 {all_now:.0%} of its tags of all {n_all} photographs; of the tags before, {shown_before:.0%} here
 and {all_before:.0%} of all. The photographs were not drawn at random, and {n_a} of them are of half
-A, on which the scores and thresholds of the model that ships were fitted. What counts is
+A, to which the scores of the model that ships were fitted too. What counts is
 [what was found on half B](judging/README.md#what-was-found).
 
 | photograph | before | now |

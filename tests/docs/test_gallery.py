@@ -26,9 +26,9 @@ def tags_of(photo: str, system: str) -> list[str]:
     tags = table("tags.csv").merge(table("verdicts.csv"), on=["photo", "word"])
     own = tags[(tags["photo"] == photo) & (tags["system"] == system)].astype({"rank": int})
     best = own.sort_values("rank").head(5)
-    marks = {("1", "1"): "✓", ("0", "0"): "✗"}
-    said = zip(best["judge1"], best["judge2"], best["word"], strict=True)
-    return [f"{marks[first, second]} {word}" for first, second, word in said]
+    marks = {"11": "✓", "00": "✗", "10": "◐", "01": "◐"}
+    said = best["judge1"] + best["judge2"]
+    return [f"{marks[both]} {word}" for both, word in zip(said, best["word"], strict=True)]
 
 
 def test_page_is_what_the_script_writes():
@@ -45,8 +45,8 @@ def test_photographs_are_in_the_order_of_their_numbers():
 def test_tags_and_marks_are_those_of_the_tables(photo, subject, before, now):
     listed = table("photos.csv").set_index("id").loc[photo]
     assert subject == f"{photo}, half {listed['half']}: {listed['subject']}"
-    assert before.replace("*", "").split("<br>") == tags_of(photo, "mmcgan before")
-    assert now.replace("*", "").split("<br>") == tags_of(photo, "mmcgan")
+    assert before.replace("*", "").split("<br>") == tags_of(photo, "model 1")
+    assert now.replace("*", "").split("<br>") == tags_of(photo, "model 3")
 
 
 @pytest.mark.parametrize("photo", GALLERY.SHOWN)
