@@ -38,7 +38,8 @@ What the first model and the model that ships now (models 1 and 3 of the tables)
 photographs: the five best tags of each, the best first. The photographs are some of those whose
 tags were [judged by eye](judging/README.md).
 
-- ✓ is right and ✗ wrong. Two judges said so, who saw neither model nor score; ◐ is where they differ.
+- ✓ is right and ✗ wrong. Two judges said so, who saw neither model nor score; ◐ is where they
+  differ.
 - **Bold** tags are the main subject, which stands under the photograph, or an accepted name of it.
 - The photographs are in the order of their numbers. Wrong tags are shown as they are: the five best
   are asked for, however sure the model is. `mmcgan` without `--k` leaves out those it is unsure of.

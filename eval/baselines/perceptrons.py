@@ -35,7 +35,7 @@ SEED_STEP = 1000  # between members, so that ensembles of neighbouring seeds sha
 # The settings and the number of a member → the fitted member.
 Fit = Callable[[MlpSettings, int], FittedMlp]
 
-# Dropout of the features and mixup as in `modern`, whose generators have from little to much of it.
+# With much and with little dropout of the features, and with mixup, as the generators of `modern`.
 MLP_TRIES = (
     MlpSettings(),
     MlpSettings(input_dropout=0.75, dropout=0.5, learning_rate=1e-3, mixup=0.2),

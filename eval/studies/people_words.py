@@ -51,11 +51,12 @@ from mmcgan.training.prepared.dataset import read_dataset
 FLICKR = ["photo", "word", "decoy", *JUDGES]  # columns of flickr.csv; the second judge saw a part
 WORDS, OBJECTS = "candidates: words", "candidates: objects"  # as systems of the tables
 WORDS_DEPTH = 50  # words of a photo that a verdict may be on
-SURE = 0.75  # share of right tags from which on a score is sure
+SHARE_RIGHT = 0.75  # share of right tags from which on a score is sure
 WEAK = 10.0  # inverse strength of the prior that keeps the scale finite
 # Deviation of the words' shifts, in logits: of .1 to 3 the likeliest, by 5-fold cross-validation.
 PRIOR = 1.5
 GENERAL = 0.05  # share of the photos for which a word holds, from which on it is general
+FITTED = "fitted_to_judged_tags"  # the fact that says how many
 AS_IT_IS = Calibration(1.0, 0.0, 0.0)
 
 
@@ -130,10 +131,12 @@ def fit(**options: Any) -> None:
     calibration, shifts = fit_words(words)
     objects = fit_objects(judged[judged["system"] == OBJECTS])
     rules = RuleTable.read().rules([*model.vocabulary.words, *object_words().words])
+    facts = {**model.facts, FITTED: len(words)}
     fitted = replace(shifted(model, rules, shifts), calibration=calibration, objects=objects)
-    fitted = replace(fitted, rules=with_general(rules, word_scores(fitted, features)))
+    general = with_general(rules, word_scores(fitted, features))
+    fitted = replace(fitted, rules=general, facts=facts)
     write_model(ModelDir(config.out), fitted)
-    say(f"words: {calibration}")
+    say(f"words: {calibration}, by {len(words)} judged tags that the model can give")
     say(f"objects: {objects}")
     say(f"general words: {', '.join(sorted(fitted.rules.general))}")
     say(f"model: {config.out}")
@@ -150,9 +153,13 @@ def read_flickr(config: FitConfig, model: Model) -> tuple[pd.DataFrame, FloatArr
         raise DataError(f"the run has not learnt from {config.data}")
     if model.facts.get("refitted_on_dev"):
         raise DataError("the run was trained with --refit, so it knows the photos that were judged")
+    if model.bias is None or FITTED in model.facts:
+        raise DataError("the run has learnt no words, or is made of what was judged already")
     row_of = {str(image): row for row, image in enumerate(dataset.image_ids)}
-    rows = [row_of[photo] for photo in sorted(set(judged["photo"]))]
-    return judged, dataset.features_of(rows)
+    photos = sorted(set(judged["photo"]))
+    if unknown := [photo for photo in photos if photo not in row_of]:
+        raise DataError(f"{config.data} has no photo {unknown[0]}, which flickr.csv has")
+    return judged, dataset.features_of([row_of[photo] for photo in photos])
 
 
 def read_photographs(tables: Path) -> pd.DataFrame:
@@ -223,13 +230,13 @@ def fit_objects(judged: pd.DataFrame) -> Calibration:
 
 
 def least_sure(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """Return the least probability from which on `SURE` of the tags are right.
+    """Return the least probability from which on `SHARE_RIGHT` of the tags are right.
 
     If there is none, it is just above all of them.
     """
     order = np.argsort(-probabilities, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    sure = np.flatnonzero(share >= SURE)
+    sure = np.flatnonzero(share >= SHARE_RIGHT)
     return float(probabilities[order[sure[-1]]] if len(sure) else probabilities.max() + 0.001)
 
 

@@ -6,8 +6,9 @@ model.json
     ranking         "mean" or "vote": the rule that ranks the words (`words/ranking.py`)
     words           the V words; n_photos: how many photos learnt from carry each
     calibration     scale, shift and threshold of the scores, where they were fitted
-    rules           what becomes of the words, and how sure they must be (`words/rules.py`); older
-                    files have `synonyms` alone, the words whose place another one takes, with it
+    rules           what becomes of the words, how sure they must be, and which are general
+                    (`words/rules.py`); older files have `synonyms` alone, the words whose place
+                    another one takes, with it
     objects         scale, shift and threshold of the class probabilities of the backbone's own
                     head, where they name what stands in the picture (`words/objects.py`)
     backbone        the record of the backbone whose features the network takes
@@ -186,12 +187,18 @@ def _rules(description: dict[str, Any], vocabulary: Vocabulary) -> Rules:
     """Return the rules of the words; raise `RunError` if they are those of other words."""
     older = {"becomes": description.get("synonyms", {}), "thresholds": {}}
     stored = description.get("rules", older)
-    becomes, thresholds = dict(stored["becomes"]), dict(stored["thresholds"])
-    general = frozenset(stored.get("general", ()))
-    rules = Rules(becomes, thresholds, stored.get("broader", {}), general)
+    broader, general = dict(stored.get("broader", {})), stored.get("general", [])
+    if not all(map(_is_words, (*broader.values(), general))):
+        raise RunError("rules with words that are none")
+    thresholds = {word: float(least) for word, least in dict(stored["thresholds"]).items()}
+    rules = Rules(dict(stored["becomes"]), thresholds, broader, frozenset(general))
     if not rules.becomes.keys() <= vocabulary.row_of.keys():
         raise RunError("rules of words that it does not have")
     return rules
+
+
+def _is_words(stored: Any) -> bool:
+    return isinstance(stored, list) and all(isinstance(word, str) for word in stored)
 
 
 def _words(

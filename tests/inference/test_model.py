@@ -292,6 +292,11 @@ def test_missing_description_is_named(model, tmp_path):
         ),
         ({"rules": {"becomes": ["sea"], "thresholds": {}}}, []),
         ({"rules": {"becomes": {}}}, ["thresholds"]),
+        ({"rules": {"becomes": {}, "thresholds": {"sea": "x"}}}, []),
+        ({"rules": {"becomes": {}, "thresholds": {}, "broader": None}}, []),
+        ({"rules": {"becomes": {}, "thresholds": {}, "broader": {"sea": "water"}}}, ["are none"]),
+        ({"rules": {"becomes": {}, "thresholds": {}, "general": "sea"}}, ["are none"]),
+        ({"rules": {"becomes": {}, "thresholds": {}, "general": [1]}}, ["are none"]),
     ],
 )
 def test_description_that_does_not_fit_is_refused(model, tmp_path, changes, expected):

@@ -8,8 +8,8 @@ English, for the tags of Flickr and for what stands in a picture (`objects.py`);
     broader    the words that hold wherever it does, ; between them, and theirs in turn
     threshold  the least score at which it is given; empty where any score will do
 
-A model carries its own rules, so that another table changes no stored model. Those of a run that
-a person trains are its synonyms (`mmcgan.training.synonyms`).
+A model carries its own rules, so that another table changes no stored model, and which of its words
+are general. Those of a run that a person trains are its synonyms (`mmcgan.training.synonyms`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from mmcgan.inference.words.vocabulary import normalize_tag
 TABLE = Path(__file__).parent / "rules.csv"
 NEVER = "-"  # no word is spelled so
 ALL = 2**31 - 1  # words: a particular one may be far down
-N_FIRST = 2  # particular words before the general ones
-SURE = 0.6  # score from which on they are
+N_FIRST = 2  # particular words that come before the general ones
+LEAST_OF_FIRST = 0.6  # their least score
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Rules:
     def apply(self, scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
         """Return the words to give and their scores, best first, of equal ones the first.
 
-        The best are by score, but that up to `N_FIRST` particular ones that are sure come first.
-        "Jellyfish" may be less sure than "blue" and "nature", and says more.
+        The best are by score, but that up to `N_FIRST` particular words of `LEAST_OF_FIRST` or more
+        come first. "Jellyfish" may be less likely than "blue" and "nature", and says more.
 
         Words that become the same word say the same thing, and each is evidence for it. They are
         seldom written together, so that their scores may not be added up: the best one counts. A
@@ -82,12 +82,14 @@ class Rules:
         return [*first, *(pair for pair in ranked if pair not in first)]
 
     def _first(self, ranked: Sequence[tuple[str, float]]) -> Sequence[tuple[str, float]]:
-        """Return the first sure particular words, those that no other of them is narrower than."""
+        """Return the particular words that come first, none that another one is narrower than."""
         if not self.general:
             return ()
-        sure = [pair for pair in ranked if pair[1] >= SURE and pair[0] not in self.general]
-        implied = {name for word, _ in sure for name in self.broader.get(word, ())}
-        return [pair for pair in sure if pair[0] not in implied][:N_FIRST]
+        likely = [
+            pair for pair in ranked if pair[1] >= LEAST_OF_FIRST and pair[0] not in self.general
+        ]
+        implied = {name for word, _ in likely for name in self.broader.get(word, ())}
+        return [pair for pair in likely if pair[0] not in implied][:N_FIRST]
 
 
 class Row(NamedTuple):

@@ -15,12 +15,14 @@ from scipy.special import expit
 from eval.studies import people_words
 from eval.studies.judging import PHOTOS, TAGS, VERDICTS, read_table, write_table
 from eval.studies.people_words import (
+    FITTED,
     FLICKR,
     OBJECTS,
     fit_objects,
     fit_words,
     least_sure,
     main,
+    shifted,
     with_general,
     with_right,
 )
@@ -176,11 +178,16 @@ def test_a_model_is_made_of_what_was_judged(folder, tables, tmp_path):
     assert changed[words.index("london")] == 0  # which nobody was asked about
     assert changed[words.index("sea")] != 0
     assert np.array_equal(found.vocabulary.vectors, given.vocabulary.vectors)
+    assert found.facts[FITTED] > 2
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
-    [({"refitted_on_dev": True}, "--refit"), ({"dataset_id": "other"}, "has not learnt from")],
+    [
+        ({"refitted_on_dev": True}, "--refit"),
+        ({"dataset_id": "other"}, "has not learnt from"),
+        ({FITTED: 3}, "already"),
+    ],
 )
 def test_a_run_that_knows_the_judged_photos_is_refused(
     folder, tables, tmp_path, capsys, facts, words
@@ -191,3 +198,13 @@ def test_a_run_that_knows_the_judged_photos_is_refused(
     assert run("fit", known, tables, "--data", str(tmp_path / "data"), "--out", str(out)) == 1
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_all_words_that_become_one_are_shifted_like_it():
+    model = make_model(MIXTURE)
+    rules = Rules({"rose": "flower"})
+    found = shifted(model, rules, {"flower": 0.5, "unheard of": 3.0})
+    change = dict(zip(WORDS, found.bias - model.bias, strict=True))
+    assert change["rose"] == change["flower"] == pytest.approx(0.5)
+    assert change["sea"] == 0
+    assert found.rules == rules

@@ -46,7 +46,7 @@ def test_without_rules_words_stay_in_their_order_even_with_scores_below_zero():
     assert Rules().apply(scored) == scored
 
 
-def test_sure_particular_words_come_before_general_ones():
+def test_likely_particular_words_come_before_general_ones():
     scored = [("blue", 0.9), ("sea", 0.8), ("jellyfish", 0.7), ("coral", 0.65), ("fish", 0.62)]
     rules = Rules(general=frozenset({"blue", "sea"}))
     assert [word for word, _ in rules.apply(scored)] == (
@@ -58,7 +58,15 @@ def test_sure_particular_words_come_before_general_ones():
     assert rules.depth(1) >= 10**6  # a particular word may be far down
 
 
-def test_of_sure_particular_words_the_narrower_come_first():
+def test_the_best_k_words_are_the_first_of_more():
+    scored = [(word, 0.95 - 0.05 * place) for place, word in enumerate("abcdefgh")]
+    rules = Rules(general=frozenset("abc"))
+    ranked = rules.apply(scored)
+    assert sorted(word for word, _ in ranked) == list("abcdefgh")
+    assert [word for word, _ in ranked[:5]] == ["d", "e", "a", "b", "c"]
+
+
+def test_of_likely_particular_words_the_narrower_come_first():
     scored = [("blue", 0.9), ("bird", 0.8), ("owl", 0.7), ("branch", 0.65)]
     rules = Rules(broader={"owl": ("bird",)}, general=frozenset({"blue"}))
     assert [word for word, _ in rules.apply(scored)] == ["owl", "branch", "blue", "bird"]
