@@ -122,19 +122,18 @@ def find_candidates(model: Model, photos: Path) -> Iterator[tuple[str, str, int,
 def fit(**options: Any) -> None:
     """Make the model: its biases, scores and thresholds fitted to what was judged."""
     config = FitConfig(**given(options))
-    run = named_model(config.run)
-    model = read_model(ModelDir(run))
+    model = read_model(ModelDir(named_model(config.run)))
     flickr, features = read_flickr(config, model)
     judged = read_photographs(config.tables)
-    of_words = judged[judged["system"] == WORDS]
+    of_words, of_objects = (judged[judged["system"] == system] for system in (WORDS, OBJECTS))
     words = pd.concat([score_words(model, flickr, features), of_words])
     calibration, shifts = fit_words(words)
-    objects = fit_objects(judged[judged["system"] == OBJECTS])
-    rules = RuleTable.read().rules([*model.vocabulary.words, *object_words().words])
+    objects = fit_objects(of_objects)
     facts = {**model.facts, FITTED: len(words)}
-    fitted = replace(shifted(model, rules, shifts), calibration=calibration, objects=objects)
-    general = with_general(rules, word_scores(fitted, features))
-    fitted = replace(fitted, rules=general, facts=facts)
+    rules = RuleTable.read().rules([*model.vocabulary.words, *object_words().words])
+    fitted = shifted(model, rules, shifts)
+    fitted = replace(fitted, calibration=calibration, objects=objects, facts=facts)
+    fitted = replace(fitted, rules=with_general(rules, word_scores(fitted, features)))
     write_model(ModelDir(config.out), fitted)
     say(f"words: {calibration}, by {len(words)} judged tags that the model can give")
     say(f"objects: {objects}")
@@ -163,7 +162,7 @@ def read_flickr(config: FitConfig, model: Model) -> tuple[pd.DataFrame, FloatArr
 
 
 def read_photographs(tables: Path) -> pd.DataFrame:
-    """Return the candidates of half A that were judged."""
+    """Return what systems said of the photographs and was judged, the candidates among it."""
     return with_right(read_tags(tables).merge(read_verdicts(tables), on=["photo", "word"]))
 
 
